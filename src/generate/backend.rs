@@ -1,0 +1,70 @@
+//! The contract between those who need text and those who make it.
+
+use crate::records::{FinishReason, Message, ModelIdentity, Sampling};
+
+/// Chosen by the caller, unique among the requests in flight.
+pub type RequestId = u64;
+
+/// Names a random stream. Two requests with the same key and the same prompt write the same tokens on a local backend.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StreamKey {
+    pub seed: u64,
+    pub problem_id: String,
+    pub draw: u32,
+    /// Index of the assistant turn in its dialogue, from 0.
+    pub turn: u32,
+}
+
+/// One assistant turn to write.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub id: RequestId,
+    /// The chat so far, ending with a user message.
+    pub messages: Vec<Message>,
+    pub sampling: Sampling,
+    pub stream: StreamKey,
+    /// Requests with the same `dialogue` are the turns of one dialogue: a backend may keep its cache between them until
+    /// [`Backend::close_dialogue`].
+    pub dialogue: u64,
+}
+
+/// What a backend reports of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Decoding began; the prompt has this many tokens.
+    Started { id: RequestId, prompt_tokens: usize },
+    /// More text was written. The deltas of a request, joined, are its text; cuts fall on character boundaries.
+    Text { id: RequestId, delta: String, tokens: usize },
+    /// The turn is done. `text` has no stop string and no end-of-turn token; `token_ids` are as sampled, the ending
+    /// token included where there was one, and empty where a server does not tell them.
+    Finished { id: RequestId, text: String, token_ids: Vec<u32>, tokens: usize, reason: FinishReason },
+    /// The turn could not be written; this is not a result and nothing of it is stored.
+    Failed { id: RequestId, error: String },
+}
+
+/// A maker of turns. Driven by one thread: `submit` what there is, `step` until nothing is in flight.
+pub trait Backend: Send {
+    /// What writes, for provenance.
+    fn identity(&self) -> &ModelIdentity;
+
+    /// How many requests are worked on at once; more may be submitted and wait.
+    fn slots(&self) -> usize;
+
+    /// Adds a request. Fails only for a request that could never run (an empty chat, a template that raises).
+    fn submit(&mut self, request: Request) -> color_eyre::Result<()>;
+
+    /// Does a bounded piece of work (one decoding step, or a short wait for a server) and appends what happened.
+    fn step(&mut self, events: &mut Vec<Event>) -> color_eyre::Result<()>;
+
+    /// Forgets a request; no further event of it is reported.
+    fn cancel(&mut self, id: RequestId);
+
+    /// The dialogue has no further turn: whatever was kept for it may go.
+    fn close_dialogue(&mut self, dialogue: u64);
+
+    /// Requests submitted and not yet finished, failed or cancelled.
+    fn in_flight(&self) -> usize;
+
+    /// The text of the first request exactly as the model is given it, for `--dry-run` and the log.
+    fn render(&self, messages: &[Message]) -> color_eyre::Result<String>;
+}

@@ -1,0 +1,79 @@
+//! The switches of a running job, shared by the one who steers and the one who works.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// What a person can ask of a running job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steer {
+    Pause,
+    Resume,
+    /// Finish nothing more, keep what is stored, end.
+    Stop,
+}
+
+#[derive(Debug, Default)]
+struct Switches {
+    stop: AtomicBool,
+    paused: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// Handle on a job's switches. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Control {
+    switches: Arc<Switches>,
+}
+
+impl Control {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn steer(&self, steer: Steer) {
+        match steer {
+            Steer::Pause => *self.lock() = true,
+            Steer::Resume => *self.lock() = false,
+            Steer::Stop => self.switches.stop.store(true, Ordering::Release),
+        }
+        self.switches.changed.notify_all();
+    }
+
+    pub fn stopping(&self) -> bool {
+        self.switches.stop.load(Ordering::Acquire)
+    }
+
+    pub fn paused(&self) -> bool {
+        *self.lock()
+    }
+
+    /// Sleeps while paused and not stopping, at most `limit`. Returns whether the job may go on working.
+    pub fn wait_while_paused(&self, limit: Duration) -> bool {
+        let guard = self.lock();
+        let waited = self.switches.changed.wait_timeout_while(guard, limit, |paused| *paused && !self.stopping());
+        !*waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, bool> {
+        self.switches.paused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paused_job_waits_and_a_stop_wakes_it() {
+        let control = Control::new();
+        assert!(control.wait_while_paused(Duration::ZERO));
+        control.steer(Steer::Pause);
+        assert!(!control.wait_while_paused(Duration::from_millis(1)));
+        let other = control.clone();
+        let waiter = std::thread::spawn(move || other.wait_while_paused(Duration::from_secs(30)));
+        control.steer(Steer::Stop);
+        assert!(!waiter.join().unwrap(), "still paused, but awake");
+        assert!(control.stopping());
+    }
+}

@@ -1,0 +1,8 @@
+//! Runs long work on a thread of its own and tells the screen about it: progress, pause, cancel, crash.
+//!
+//! The only bridge between work and screen. A job never waits for a reader, a reader never waits for a job. What the
+//! work *is* belongs to `pipeline`.
+
+mod control;
+
+pub use control::{Control, Steer};

@@ -1,0 +1,24 @@
+//! cribble: a terminal workbench in which a person makes a language model teach itself to reason.
+//!
+//! The library holds everything the binary does; the binary only parses arguments. `ARCHITECTURE.md` has the drawing:
+//! arrows between these modules go down only.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | faces | [`cli`], [`tui`] |
+//! | work | [`pipeline`], [`exchange`], [`jobs`] |
+//! | method | [`generate`], [`dialogue`] |
+//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`] |
+
+pub mod cli;
+pub mod config;
+pub mod dialogue;
+pub mod exchange;
+pub mod generate;
+pub mod jobs;
+pub mod math;
+pub mod model;
+pub mod pipeline;
+pub mod records;
+pub mod session;
+pub mod tui;

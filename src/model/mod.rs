@@ -1,0 +1,16 @@
+//! The language model: decoder, weights, tokenizer, chat template, kernels.
+//!
+//! One decoder serves the Llama and Qwen2/Qwen3 families. Knows nothing of sessions, dialogues or screens.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `architecture` | the numbers of a model: from `config.json` or GGUF metadata |
+//! | `weights` | tensors by their Hugging Face names: safetensors (sharded too), GGUF |
+//! | `tokenizer` | text to ids and back; rebuilt from GGUF metadata where there is no `tokenizer.json` |
+//! | `template` | chat templates |
+//! | `decoder`, `cache` | forward pass over ragged batches, key-value cache |
+//! | `ops` | kernels |
+
+mod architecture;
+
+pub use architecture::{Architecture, Family, RopeScaling};

@@ -1,0 +1,1 @@
+//! The steps of the method over a session: each reads it, works, and writes it, and can be interrupted anywhere.

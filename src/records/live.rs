@@ -1,0 +1,81 @@
+//! What a running generation shows of itself: the same board whether it is watched from inside or from another process.
+
+use serde::{Deserialize, Serialize};
+
+use super::UnixMillis;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveState {
+    /// Loading a model, reading the session.
+    #[default]
+    Starting,
+    Running,
+    Paused,
+    /// Finishing what was asked to stop.
+    Stopping,
+    Done,
+    Failed,
+}
+
+/// One turn of a running sample.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveTurn {
+    /// `attempt`, or the strategy's name for a revision.
+    pub label: String,
+    /// What the user side said before this turn: the problem for the attempt, the guidance for a revision.
+    pub prompt: String,
+    /// What the model has written so far. Raw: clean it before it reaches a terminal.
+    pub text: String,
+    pub tokens: usize,
+    pub finished: bool,
+}
+
+/// One sample in work.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveSample {
+    /// Stable while the sample runs.
+    pub key: u64,
+    pub problem_id: String,
+    pub draw: u32,
+    pub turns: Vec<LiveTurn>,
+    /// Assistant turns asked for in all.
+    pub turns_wanted: usize,
+    pub tokens: usize,
+    pub tokens_per_second: f64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveTotals {
+    pub problems: usize,
+    /// Samples wanted in all, with those that were there before.
+    pub samples_wanted: usize,
+    /// Samples that were there when this call began.
+    pub existing: usize,
+    /// Samples finished by this call.
+    pub finished: usize,
+    pub correct: usize,
+    pub truncated: usize,
+    pub failed: usize,
+    pub tokens: usize,
+    /// Over the last few seconds, all samples together.
+    pub tokens_per_second: f64,
+    pub elapsed_seconds: f64,
+    pub eta_seconds: Option<f64>,
+}
+
+/// The whole board. Published whole: a reader never sees half a change.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveBoard {
+    /// Counts publications, so that a reader knows whether anything changed.
+    pub version: u64,
+    pub job: String,
+    pub state: LiveState,
+    /// One line for the person: what is going on, or what went wrong.
+    pub message: String,
+    pub model: String,
+    pub compute: String,
+    pub totals: LiveTotals,
+    pub running: Vec<LiveSample>,
+    pub updated_at: UnixMillis,
+}

@@ -1,0 +1,26 @@
+//! The plain data of a session: problems, turns, chains, samples, decisions, and what a running job shows of itself.
+//!
+//! This is the vocabulary that every room shares. It holds no store, no thread, no screen and no behaviour beyond what
+//! a value can say of itself.
+
+mod decision;
+mod live;
+mod problem;
+mod sample;
+mod settings;
+
+pub use decision::{Decision, DecisionVerb, Standing};
+pub use live::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn};
+pub use problem::Problem;
+pub use sample::{Chain, Sample, Segment, SegmentKind, Turn, TurnKind};
+pub use settings::{FinishReason, Message, ModelIdentity, Role, SampleSettings, Sampling};
+
+/// Milliseconds since the Unix epoch.
+pub type UnixMillis = i64;
+
+/// The wall clock, in [`UnixMillis`].
+pub fn now_millis() -> UnixMillis {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as UnixMillis)
+}

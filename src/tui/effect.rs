@@ -1,0 +1,89 @@
+//! What the screen asks the outside to do, and what the outside answers. The only way out of `update`.
+
+use std::path::PathBuf;
+
+use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Sampling, Standing};
+use crate::session::{Counts, SampleRow};
+
+/// What a generation is to do, as the form or the command line says it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateOrder {
+    /// Directory, `.gguf` file, or name.
+    pub model: String,
+    /// Problem file; `None` takes the problems of the session.
+    pub problems: Option<PathBuf>,
+    pub samples: u32,
+    pub turns: usize,
+    pub sampling: Sampling,
+    pub limit: Option<usize>,
+    pub seed: u64,
+    /// Overrides the first prompt's template (Jinja, `{{ problem }}`), when the person edited it.
+    pub prompt: Option<String>,
+    /// Name of the strategy policy; `None` is the default one.
+    pub policy: Option<String>,
+    pub slots: Option<usize>,
+}
+
+/// Asked of the outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    OpenSession(PathBuf),
+    NewSession(PathBuf),
+    /// Read one sample with its problem, for the transcript.
+    LoadSample(i64),
+    Decide {
+        sample: i64,
+        verb: DecisionVerb,
+        reason: Option<String>,
+        note: Option<String>,
+    },
+    Undo,
+    StartGenerate(Box<GenerateOrder>),
+    PauseJob,
+    ResumeJob,
+    StopJob,
+    /// Put on the clipboard (OSC 52); the runtime cleans it.
+    Copy(String),
+    Suspend,
+    Quit,
+}
+
+/// Told by the outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// A session is open.
+    Opened {
+        dir: PathBuf,
+        read_only: Option<String>,
+        counts: Counts,
+        rows: Vec<SampleRow>,
+        problems: usize,
+    },
+    /// Rows that came since.
+    Rows {
+        counts: Counts,
+        rows: Vec<SampleRow>,
+    },
+    /// A sample's standing changed (by this or another process).
+    Stands {
+        sample: i64,
+        standing: Standing,
+        counts: Counts,
+    },
+    /// An undo moved this sample; the review pane goes there.
+    Undone {
+        sample: i64,
+        what: String,
+    },
+    Sample {
+        id: i64,
+        sample: Box<Sample>,
+        problem: Option<Box<Problem>>,
+    },
+    /// The board of the running or last job, ours or another process's.
+    Live(Box<LiveBoard>),
+    /// One line for a toast.
+    Note(String),
+    /// One line for a toast, as an error.
+    Error(String),
+}

@@ -1,0 +1,1 @@
+//! One folder a pane: `state`, `update`, `view`, and the pane's actions. A pane knows nothing of the other panes.
