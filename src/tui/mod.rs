@@ -18,3 +18,6 @@
 pub mod action;
 pub mod effect;
 pub mod panes;
+pub mod text;
+pub mod theme;
+pub mod view;
