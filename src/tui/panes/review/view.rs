@@ -133,7 +133,7 @@ fn list_row(row: &SampleRow, context: &ViewContext, area: Rect, buffer: &mut Buf
     let answer = style(answer_look(row.correct));
     x = put_clean(buffer, x, area.y, area.right().saturating_sub(x), right(row.correct, context.ascii), answer) + 1;
     let wide = area.width >= 40;
-    let (draws, strategies, tokens) = if wide { (4, 12, 6) } else { (3, 5, 4) };
+    let (draws, strategies, tokens) = if wide { (4, 12, 6) } else { (3, 5, 5) };
     let id_width = area.right().saturating_sub(x).saturating_sub(draws + strategies + tokens + 3);
     let id = one_line(&row.problem_id);
     put_clean(buffer, x, area.y, id_width, &fit_tail(&id, usize::from(id_width), context.ascii), style(Look::Text));
