@@ -7,6 +7,7 @@ pub mod input;
 pub mod list;
 pub mod meter;
 pub mod paint;
+pub mod rate;
 pub mod transcript;
 pub mod wrap;
 

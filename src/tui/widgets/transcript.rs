@@ -36,12 +36,15 @@ pub struct Piece {
     pub gutter: Gutter,
     /// An empty line before it.
     pub apart: bool,
+    /// Says what comes next and is no part of the text: a search passes over it.
+    pub heading: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Block {
     look: Look,
     gutter: Gutter,
+    heading: bool,
     /// Lines of space before the text.
     space: usize,
     /// Cleaned.
@@ -130,6 +133,7 @@ impl Transcript {
         self.blocks.push(Block {
             look: piece.look.unwrap_or(Look::Text),
             gutter: piece.gutter,
+            heading: piece.heading,
             space: usize::from(piece.apart),
             text,
             lines,
@@ -288,6 +292,9 @@ impl Transcript {
     }
 
     fn find_in(&mut self, block: usize, from: usize) {
+        if self.blocks[block].heading {
+            return;
+        }
         let needle = self.query.to_ascii_lowercase();
         let text = &self.blocks[block].text;
         // A hit may straddle what was there and what was appended.
@@ -373,7 +380,8 @@ impl Transcript {
             if at + grapheme_width(grapheme) as u16 > area.right() {
                 break;
             }
-            at = put_clean(buffer, at, area.y, area.right() - at, grapheme, style);
+            let shown = if context.ascii && is_mark(grapheme) { "?" } else { grapheme };
+            at = put_clean(buffer, at, area.y, area.right() - at, shown, style);
         }
     }
 }
@@ -463,6 +471,7 @@ mod tests {
         transcript.resize(20, 5);
         let piece = transcript.push(text(&format!("{}\nWait, no.\n{}", numbered(30), numbered(30))));
         transcript.push(text("wait again"));
+        transcript.push(Piece { heading: true, ..text("a wait that is a heading") });
         transcript.search("wait");
         assert_eq!(transcript.hit(), (1, 2));
         assert!(drawn(&transcript, 20, 5).contains("Wait, no."));

@@ -85,8 +85,8 @@ fn placeholder(field: Field) -> &'static str {
         Field::Limit => "(all)",
         Field::Slots => "(auto)",
         Field::Policy => "(default)",
-        Field::Model
-        | Field::Samples
+        Field::Model => "(needed)",
+        Field::Samples
         | Field::Turns
         | Field::MaxTokens
         | Field::Temperature

@@ -89,13 +89,13 @@ impl Live {
     /// Brings the sample in focus up to date, or moves on from one that is finished.
     fn refocus(&mut self) {
         let Some(board) = &self.board else { return };
-        if let Some(focus) = &mut self.focus {
+        if let Some(focus) = &self.focus {
             match board.running.iter().find(|sample| sample.key == focus.sample.key) {
                 Some(sample) => {
                     let sample = sample.clone();
                     self.sync(sample);
                 }
-                None => focus.finished = true,
+                None => self.end_focus(),
             }
         }
         let moves_on = self.roaming && self.stream.is_following();
@@ -103,6 +103,17 @@ impl Live {
             self.focus_running(self.window.selected);
         }
         self.place_window();
+    }
+
+    /// The sample in focus has left the board: its last turn is not written on.
+    fn end_focus(&mut self) {
+        let Some(focus) = &mut self.focus else { return };
+        focus.finished = true;
+        if let (Some(turn), Some(shown)) = (focus.sample.turns.last_mut(), focus.shown.last()) {
+            turn.finished = true;
+            let head = head(focus.shown.len() - 1, turn, focus.sample.turns_wanted);
+            self.stream.replace(shown.head, &head);
+        }
     }
 
     /// Samples in the list: those that run, then the one in focus if it is finished.
@@ -175,9 +186,9 @@ impl Live {
                     let apart = !self.stream.is_empty();
                     let who = if index == 0 { "user: problem" } else { "user: guidance" };
                     let piece = |text: &str, look| Piece { text: text.into(), look: Some(look), ..Piece::default() };
-                    self.stream.push(Piece { apart, ..piece(who, Look::Info) });
+                    self.stream.push(Piece { apart, heading: true, ..piece(who, Look::Info) });
                     self.stream.push(Piece { gutter: Gutter::User, ..piece(&turn.prompt, Look::UserTurn) });
-                    let head = self.stream.push(Piece { apart: true, ..piece(&head, Look::TurnHead) });
+                    let head = self.stream.push(Piece { apart: true, heading: true, ..piece(&head, Look::TurnHead) });
                     let text = self.stream.push(piece(&turn.text, Look::Text));
                     focus.shown.push(Shown { head, text, raw: turn.text.clone() });
                 }

@@ -13,6 +13,7 @@ use crate::tui::widgets::meter::meter;
 use crate::tui::widgets::paint::{
     column, compact, duration, fit, fit_tail, one_line, part, put, put_clean, put_spans, rule, signs, tint,
 };
+use crate::tui::widgets::rate::rate;
 
 /// Milliseconds without news after which a working job is said to be silent.
 const SILENT: i64 = 15_000;
@@ -81,8 +82,7 @@ fn counts(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buf
         spans.push((format!(" ({} were there)", compact(totals.existing)), style(Look::Dim)));
     }
     if totals.finished > 0 {
-        let share = 100.0 * totals.correct as f64 / totals.finished as f64;
-        spans.push((format!("{dot}{share:.0}% right"), style(Look::Good)));
+        spans.push((format!("{dot}{} right", rate(totals.correct, totals.finished)), style(Look::Text)));
     }
     let look = |count: usize, look| style(if count == 0 { Look::Dim } else { look });
     spans.push((format!("{dot}{} truncated", compact(totals.truncated)), look(totals.truncated, Look::Warn)));

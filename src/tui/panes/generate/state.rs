@@ -6,6 +6,7 @@ use super::form::Form;
 use super::layout::Layout;
 use super::live::Live;
 use crate::jobs::Steer;
+use crate::records::LiveBoard;
 
 /// The line at the foot of the pane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct GenerateState {
     pub(super) starting: bool,
     /// Asked of the job, and its board does not show it yet.
     pub(super) asked: Option<Steer>,
+    /// The board of the job before the one that was started: it may be told once more, and is not the new one's.
+    pub(super) stale: Option<Box<LiveBoard>>,
     pub(super) notice: Option<Notice>,
     width: u16,
     height: u16,

@@ -245,7 +245,8 @@ fn a_finished_sample_is_left_only_by_one_who_follows() {
     assert_eq!(focused(&state), (3, false));
     show(&mut state, board(3, LiveState::Running, vec![running(2, "b"), running(4, "d")]));
     assert_eq!(focused(&state), (3, true), "chosen, so it stays");
-    assert!(drawn(&mut state, 80, 24, false).contains("finished"));
+    let shown = drawn(&mut state, 80, 24, false);
+    assert!(shown.contains("finished") && !shown.contains(", writing"), "{shown}");
     assert_eq!(state.live.rows(), 3);
     update(&mut state, GenerateAction::Previous);
     assert_eq!(focused(&state), (4, false));
@@ -280,6 +281,8 @@ fn another_job_begins_anew() {
     show(&mut state, board(7, LiveState::Failed, Vec::new()));
     state.set_value("model", "micro");
     assert_eq!(update(&mut state, GenerateAction::Start).len(), 1);
+    show(&mut state, board(7, LiveState::Failed, Vec::new()));
+    assert!(state.starting, "the old board, told once more, is not the new job's");
     show(&mut state, board(1, LiveState::Starting, Vec::new()));
     assert!(!state.starting && state.live.outcome.is_empty());
     show(&mut state, board(2, LiveState::Running, vec![running(1, "x")]));

@@ -1,6 +1,6 @@
 //! What actions, keys and messages do to the pane, and what they ask of the outside.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_textarea::Input as EditorInput;
 
 use super::action::GenerateAction;
@@ -125,6 +125,7 @@ fn start(state: &mut GenerateState) -> Vec<Effect> {
         state.refuse(format!("not started: {wrong} field{} to put right", if wrong == 1 { "" } else { "s" }));
         return Vec::new();
     };
+    state.stale = state.live.board.take();
     forget_job(state);
     state.starting = true;
     state.watching = true;
@@ -188,6 +189,9 @@ fn stop(state: &mut GenerateState) -> Vec<Effect> {
 
 /// Takes a key while [`GenerateState::capturing`].
 pub fn key(state: &mut GenerateState, key: KeyEvent) -> Vec<Effect> {
+    if key.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
     let form = &mut state.form;
     if form.field() == Field::Prompt {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
@@ -260,12 +264,17 @@ pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
             state.watching = false;
             state.refuse(format!("not started: {error}"));
         }
+        // Perhaps what was asked of the job was refused: it is not said to be coming any more.
+        Message::Error(_) => state.asked = None,
         _ => {}
     }
     Vec::new()
 }
 
 fn live(state: &mut GenerateState, board: &LiveBoard) {
+    if state.starting && state.stale.as_deref() == Some(board) {
+        return;
+    }
     let before = state.live.state();
     if !state.live.take(board) {
         return;

@@ -8,11 +8,11 @@ use crate::tui::theme::Look;
 use crate::tui::widgets::{Gutter, Piece};
 
 fn head(text: String, look: Look) -> Piece {
-    Piece { text, look: Some(look), gutter: Gutter::Plain, apart: true }
+    Piece { text, look: Some(look), apart: true, heading: true, ..Piece::default() }
 }
 
 fn body(text: &str, look: Look, gutter: Gutter) -> Piece {
-    Piece { text: text.trim_matches('\n').to_owned(), look: Some(look), gutter, apart: false }
+    Piece { text: text.trim_matches('\n').to_owned(), look: Some(look), gutter, ..Piece::default() }
 }
 
 /// How a turn or sample ended, in words; `None` for the ordinary end.

@@ -1,6 +1,6 @@
 //! Keys as they are, while a prompt, the reason picker or the note editor has them.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_textarea::Input as EditorInput;
 
 use super::filter::Filter;
@@ -30,6 +30,9 @@ const NOTE_LIMIT: usize = 16 * 1024;
 
 /// Takes a key while [`ReviewState::capturing`].
 pub fn key(state: &mut ReviewState, key: KeyEvent) -> Vec<Effect> {
+    if key.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
     if key.code == KeyCode::Esc {
         state.mode = Mode::Browse;
         return Vec::new();

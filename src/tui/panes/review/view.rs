@@ -17,6 +17,7 @@ use crate::tui::widgets::Input;
 use crate::tui::widgets::paint::{
     blank, column, compact, fit, fit_tail, one_line, part, put, put_clean, put_spans, rule, signs, tint,
 };
+use crate::tui::widgets::rate::rate;
 
 /// Draws the pane into an area; [`super::resize`] was told its size before.
 pub fn view(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
@@ -30,7 +31,7 @@ pub fn view(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut
         head(state, context, layout.head, buffer);
         standing(state, context, layout.standing, buffer);
         transcript(state, context, layout.transcript, buffer);
-        state.side.view(context, layout.side, buffer);
+        side(state, context, layout.side, buffer);
     } else {
         empty(state, context, layout.transcript, buffer);
     }
@@ -45,7 +46,6 @@ fn counts(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut B
     let style = |look| context.theme.style(look);
     let count = &state.counts;
     let decided = count.accepted + count.rejected + count.skipped;
-    let share = if count.samples == 0 { 0.0 } else { 100.0 * count.correct as f64 / count.samples as f64 };
     let dot = format!(" {} ", signs(context.ascii).dot);
     // At 80 columns the signs of the list stand for the words.
     let word = |word: &'static str| if area.width >= 100 { word } else { "" };
@@ -56,7 +56,7 @@ fn counts(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut B
         (format!("{dot}x {}{}", compact(count.rejected), word(" rejected")), style(Look::Bad)),
         (format!("{dot}- {}{}", compact(count.skipped), word(" skipped")), style(Look::Dim)),
         (format!("{dot}! {}{}", compact(count.flagged), word(" flagged")), style(Look::Warn)),
-        (format!("{dot}{share:.0}% right"), style(Look::Text)),
+        (format!("{dot}{} right", rate(count.correct, count.samples)), style(Look::Text)),
     ];
     if state.read_only.is_some() {
         spans.insert(0, ("viewing only ".into(), style(Look::Warn)));
@@ -206,6 +206,18 @@ fn transcript(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &m
         state.transcript.view(context, area, buffer);
     } else {
         put(buffer, area.x, area.y, area.width, "reading...", context.theme.style(Look::Dim));
+    }
+}
+
+/// The panel with the problem, and a word where it is longer than its place.
+fn side(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    state.side.view(context, area, buffer);
+    let hidden = state.side.len().saturating_sub(usize::from(area.height));
+    if hidden > 0 && !area.is_empty() {
+        let last = part(area, 0, area.height - 1, area.width, 1);
+        blank(buffer, last);
+        let text = format!("  {} {} more lines", signs(context.ascii).cut, hidden + 1);
+        put_clean(buffer, last.x, last.y, last.width, &text, context.theme.style(Look::Dim));
     }
 }
 
