@@ -23,6 +23,8 @@ pub struct Signs {
     pub user: &'static str,
     pub bridge: &'static str,
     pub cursor: &'static str,
+    /// Points from a column's edge to the selected row beside it.
+    pub here: &'static str,
     pub down: &'static str,
     pub dot: &'static str,
 }
@@ -38,6 +40,7 @@ static UNICODE: Signs = Signs {
     user: "▌",
     bridge: "┊",
     cursor: "▸",
+    here: "◂",
     down: "↓",
     dot: "·",
 };
@@ -53,6 +56,7 @@ static ASCII: Signs = Signs {
     user: ">",
     bridge: ":",
     cursor: ">",
+    here: "<",
     down: "v",
     dot: "-",
 };

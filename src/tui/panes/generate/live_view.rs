@@ -120,8 +120,9 @@ fn rows(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut B
     for (line, at) in live.window.rows(live.rows()).enumerate().take(usize::from(area.height)) {
         let Some((sample, finished)) = live.row(at) else { continue };
         let place = part(area, 0, line as u16, area.width, 1);
-        row(sample, finished, context, place, buffer);
+        row(sample, finished, context, part(place, 1, 0, area.width.saturating_sub(1), 1), buffer);
         if live.focus.as_ref().is_some_and(|focus| focus.sample.key == sample.key) {
+            put_clean(buffer, place.x, place.y, 1, signs(context.ascii).cursor, context.theme.style(Look::Key));
             tint(buffer, place, context.theme.style(Look::Selection));
         }
     }

@@ -82,6 +82,8 @@ fn list(state: &ReviewState, context: &ViewContext, layout: &Layout, buffer: &mu
         list_row(row, context, at, buffer);
         if place == state.window.selected {
             tint(buffer, at, context.theme.style(Look::Selection));
+            let edge = part(layout.rule, 0, 1 + line as u16, 1, 1);
+            put_clean(buffer, edge.x, edge.y, edge.width, signs(context.ascii).here, context.theme.style(Look::Key));
         }
     }
 }
