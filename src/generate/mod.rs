@@ -4,5 +4,7 @@
 //! `dialogue`'s business; what becomes of the answers is `pipeline`'s.
 
 mod backend;
+pub mod random;
+pub mod sampling;
 
 pub use backend::{Backend, Event, Request, RequestId, StreamKey};

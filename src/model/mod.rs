@@ -12,5 +12,12 @@
 //! | `ops` | kernels |
 
 mod architecture;
+mod cache;
+mod decoder;
+pub mod ops;
+mod rope;
 
 pub use architecture::{Architecture, Family, RopeScaling};
+pub use cache::Cache;
+pub use decoder::{Compute, ComputeChoice, Decoder, DecoderError, Logits, Segment, TensorSource, Wanted, Workspace};
+pub use rope::Rope;

@@ -1,0 +1,215 @@
+//! The forward pass on `ops`' kernels: f32 in main memory.
+
+use candle_core::{CpuStorage, DType, Storage, StorageRef, Tensor};
+use rayon::prelude::*;
+
+use super::{Decoder, DecoderError, Layer, Linear, Segment, Workspace};
+use crate::model::cache::{Cache, Store};
+use crate::model::ops::attention::{Rows, attention};
+use crate::model::ops::linear::{Product, linear_many};
+use crate::model::ops::{Isa, rows};
+
+/// A tensor's floats, readable while this lives. They are read where candle keeps them: no copy.
+struct Held<'a> {
+    storage: StorageRef<'a>,
+    begin: usize,
+    len: usize,
+}
+
+impl<'a> Held<'a> {
+    fn new(tensor: &'a Tensor) -> Result<Self, DecoderError> {
+        let (storage, layout) = tensor.storage_and_layout();
+        let (begin, end) = layout
+            .contiguous_offsets()
+            .ok_or_else(|| candle_core::Error::Msg("a weight is not contiguous".to_owned()))?;
+        match &*storage {
+            Storage::Cpu(CpuStorage::F32(data)) if end <= data.len() => {}
+            _ => return Err(candle_core::Error::Msg("a weight is not f32 in main memory".to_owned()).into()),
+        }
+        Ok(Self { storage, begin, len: end - begin })
+    }
+
+    fn slice(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(data)) => &data[self.begin..self.begin + self.len],
+            // Ruled out by `new`.
+            _ => &[],
+        }
+    }
+}
+
+/// A linear map's floats.
+struct HeldLinear<'a> {
+    weight: Held<'a>,
+    bias: Option<Held<'a>>,
+    outputs: usize,
+}
+
+impl<'a> HeldLinear<'a> {
+    fn new(linear: &'a Linear) -> Result<Self, DecoderError> {
+        let bias = linear.bias.as_ref().map(Held::new).transpose()?;
+        Ok(Self { weight: Held::new(&linear.weight)?, bias, outputs: linear.weight.dim(0)? })
+    }
+
+    fn product<'b>(&'b self, out: &'b mut [f32]) -> Product<'b> {
+        Product { weight: self.weight.slice(), bias: self.bias.as_ref().map(Held::slice), out, outputs: self.outputs }
+    }
+}
+
+impl Decoder {
+    /// Leaves the logits of the rows `wanted` in the workspace.
+    pub(super) fn forward_fused(
+        &self,
+        workspace: &mut Workspace,
+        segments: &mut [Segment<'_>],
+        wanted: &[usize],
+    ) -> Result<(), DecoderError> {
+        debug_assert_eq!(self.compute.dtype(), DType::F32);
+        let (isa, a) = (Isa::detect(), &self.architecture);
+        if segments.iter().any(|segment| !self.owns(segment.cache)) {
+            return Err(DecoderError::ForeignCache);
+        }
+        let total: usize = segments.iter().map(|segment| segment.tokens.len()).sum();
+        let (hidden, pairs) = (a.hidden_size, self.rope.pairs());
+        let x = workspace.x.get(total * hidden);
+        self.embed(segments, x)?;
+        let cos = workspace.cos.get(total * pairs);
+        let sin = workspace.sin.get(total * pairs);
+        let mut row = 0;
+        for segment in segments.iter_mut() {
+            for offset in 0..segment.tokens.len() {
+                let here = row * pairs..(row + 1) * pairs;
+                self.rope.angles(segment.cache.len() + offset, &mut cos[here.clone()], &mut sin[here]);
+                row += 1;
+            }
+            segment.cache.reserve(segment.tokens.len());
+        }
+        let eps = a.rms_norm_eps as f32;
+        for (index, layer) in self.layers.iter().enumerate() {
+            self.attend(isa, workspace, segments, index, layer, total)?;
+            let x = workspace.x.get(total * hidden);
+            let normed = workspace.normed.get(total * hidden);
+            let mixed = workspace.mixed.get(total * hidden);
+            rows::rms_norm(isa, x, Some(mixed), Held::new(&layer.mlp_norm)?.slice(), eps, normed);
+            let gate = workspace.gate.get(total * a.intermediate_size);
+            let up = workspace.up.get(total * a.intermediate_size);
+            let (gate_map, up_map) = (HeldLinear::new(&layer.gate)?, HeldLinear::new(&layer.up)?);
+            linear_many(isa, normed, hidden, &mut [gate_map.product(gate), up_map.product(up)]);
+            rows::swiglu(isa, gate, up);
+            linear_many(isa, gate, a.intermediate_size, &mut [HeldLinear::new(&layer.down)?.product(mixed)]);
+            rows::add(x, mixed);
+        }
+        self.project(isa, workspace, wanted, total)
+    }
+
+    fn owns(&self, cache: &Cache) -> bool {
+        matches!(&cache.store, Store::Blocks { layout, .. } if *layout == self.layout())
+    }
+
+    fn embed(&self, segments: &[Segment<'_>], x: &mut [f32]) -> Result<(), DecoderError> {
+        let hidden = self.architecture.hidden_size;
+        let table = Held::new(&self.embedding)?;
+        let tokens = segments.iter().flat_map(|segment| segment.tokens);
+        for (row, &token) in x.chunks_exact_mut(hidden).zip(tokens) {
+            row.copy_from_slice(&table.slice()[token as usize * hidden..][..hidden]);
+        }
+        Ok(())
+    }
+
+    /// The attention half of a layer; its output, not yet added to `x`, is left in `mixed`.
+    fn attend(
+        &self,
+        isa: Isa,
+        workspace: &mut Workspace,
+        segments: &mut [Segment<'_>],
+        index: usize,
+        layer: &Layer,
+        total: usize,
+    ) -> Result<(), DecoderError> {
+        let a = &self.architecture;
+        let (hidden, dim, pairs) = (a.hidden_size, a.head_dim, self.rope.pairs());
+        let (q_width, kv_width) = (a.num_attention_heads * dim, a.num_key_value_heads * dim);
+        let eps = a.rms_norm_eps as f32;
+        let x = workspace.x.get(total * hidden);
+        let normed = workspace.normed.get(total * hidden);
+        rows::rms_norm(isa, x, None, Held::new(&layer.attention_norm)?.slice(), eps, normed);
+        let q = workspace.q.get(total * q_width);
+        let k = workspace.k.get(total * kv_width);
+        let v = workspace.v.get(total * kv_width);
+        let (q_map, k_map, v_map) =
+            (HeldLinear::new(&layer.q)?, HeldLinear::new(&layer.k)?, HeldLinear::new(&layer.v)?);
+        linear_many(isa, normed, hidden, &mut [q_map.product(q), k_map.product(k), v_map.product(v)]);
+
+        let (q_norm, k_norm) =
+            (layer.q_norm.as_ref().map(Held::new).transpose()?, layer.k_norm.as_ref().map(Held::new).transpose()?);
+        let (q_norm, k_norm) = (q_norm.as_ref().map(Held::slice), k_norm.as_ref().map(Held::slice));
+        let (cos, sin) = (&*workspace.cos.get(total * pairs), &*workspace.sin.get(total * pairs));
+        let turn = |row: usize, heads: &mut [f32], norm: Option<&[f32]>| {
+            let here = row * pairs..(row + 1) * pairs;
+            for head in heads.chunks_exact_mut(dim) {
+                if let Some(norm) = norm {
+                    rows::rms_norm_in_place(isa, head, norm, eps);
+                }
+                rows::rope(head, &cos[here.clone()], &sin[here.clone()]);
+            }
+        };
+        q.par_chunks_exact_mut(q_width).with_min_len(8).enumerate().for_each(|(row, heads)| turn(row, heads, q_norm));
+        k.par_chunks_exact_mut(kv_width).with_min_len(8).enumerate().for_each(|(row, heads)| turn(row, heads, k_norm));
+        let mut row = 0;
+        for segment in segments.iter_mut() {
+            for offset in 0..segment.tokens.len() {
+                let here = row * kv_width..(row + 1) * kv_width;
+                segment.cache.write(index, segment.cache.len() + offset, &k[here.clone()], &v[here]);
+                row += 1;
+            }
+        }
+
+        let blocks: Vec<Vec<&[f32]>> = segments
+            .iter()
+            .map(|segment| match &segment.cache.store {
+                Store::Blocks { blocks, .. } => blocks.iter().map(|block| block.as_slice()).collect(),
+                Store::Tensors(_) => Vec::new(),
+            })
+            .collect();
+        let mut row = 0;
+        let sequences: Vec<Rows<'_>> = segments
+            .iter()
+            .zip(&blocks)
+            .map(|(segment, blocks)| {
+                let rows = Rows { blocks, row, rows: segment.tokens.len(), first: segment.cache.len() };
+                row += rows.rows;
+                rows
+            })
+            .collect();
+        // The gate's memory is free until the second half of the layer.
+        let heads = workspace.gate.get(total * q_width);
+        attention(isa, &self.layout(), index, &sequences, q, heads);
+        let mixed = workspace.mixed.get(total * hidden);
+        linear_many(isa, heads, q_width, &mut [HeldLinear::new(&layer.o)?.product(mixed)]);
+        Ok(())
+    }
+
+    /// Final norm and head, on the wanted rows alone.
+    fn project(&self, isa: Isa, workspace: &mut Workspace, wanted: &[usize], total: usize) -> Result<(), DecoderError> {
+        let (hidden, vocab) = (self.architecture.hidden_size, self.architecture.vocab_size);
+        let x = workspace.x.get(total * hidden);
+        let chosen = workspace.mixed.get(wanted.len() * hidden);
+        for (to, &row) in chosen.chunks_exact_mut(hidden).zip(wanted) {
+            to.copy_from_slice(&x[row * hidden..(row + 1) * hidden]);
+        }
+        let normed = workspace.normed.get(wanted.len() * hidden);
+        rows::rms_norm(
+            isa,
+            chosen,
+            None,
+            Held::new(&self.norm)?.slice(),
+            self.architecture.rms_norm_eps as f32,
+            normed,
+        );
+        let logits = workspace.logits.get(wanted.len() * vocab);
+        let head = Held::new(&self.head)?;
+        let product = Product { weight: head.slice(), bias: None, out: logits, outputs: vocab };
+        linear_many(isa, normed, hidden, &mut [product]);
+        Ok(())
+    }
+}

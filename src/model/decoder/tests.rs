@@ -1,0 +1,180 @@
+//! Random small models of each family: kernels against candle's operations, and independence of the batch.
+
+use std::collections::HashMap;
+
+use candle_core::{Device, Tensor};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::model::{Family, RopeScaling};
+
+/// A random model with all of its family's details.
+pub(crate) fn tiny(family: Family, vocab_size: usize) -> (Architecture, HashMap<String, Tensor>) {
+    let architecture = Architecture {
+        family,
+        vocab_size,
+        hidden_size: 48,
+        intermediate_size: 72,
+        num_hidden_layers: 2,
+        num_attention_heads: 6,
+        num_key_value_heads: 2,
+        head_dim: if family == Family::Qwen3 { 12 } else { 8 },
+        rms_norm_eps: 1e-5,
+        rope_theta: 10_000.0,
+        rope_scaling: (family == Family::Llama).then_some(RopeScaling::Llama3 {
+            factor: 4.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_max_position_embeddings: 64,
+        }),
+        max_position_embeddings: 512,
+        tie_word_embeddings: family != Family::Qwen3,
+        attention_bias: family == Family::Qwen2,
+        qk_norm: family == Family::Qwen3,
+    };
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut tensors = HashMap::new();
+    let mut put = |name: String, shape: &[usize], around: f32, spread: f32| {
+        let count: usize = shape.iter().product();
+        let values: Vec<f32> = (0..count).map(|_| around + spread * (random.random::<f32>() - 0.5)).collect();
+        tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
+    };
+    let a = &architecture;
+    let (hidden, inner) = (a.hidden_size, a.intermediate_size);
+    let (q, kv) = (a.num_attention_heads * a.head_dim, a.num_key_value_heads * a.head_dim);
+    put("model.embed_tokens.weight".into(), &[vocab_size, hidden], 0.0, 2.0);
+    put("model.norm.weight".into(), &[hidden], 1.0, 0.5);
+    put("lm_head.weight".into(), &[vocab_size, hidden], 0.0, 1.0);
+    for layer in 0..a.num_hidden_layers {
+        let at = |rest: &str| format!("model.layers.{layer}.{rest}");
+        put(at("input_layernorm.weight"), &[hidden], 1.0, 0.5);
+        put(at("post_attention_layernorm.weight"), &[hidden], 1.0, 0.5);
+        for (name, outputs, inputs) in [("q_proj", q, hidden), ("k_proj", kv, hidden), ("v_proj", kv, hidden)] {
+            put(at(&format!("self_attn.{name}.weight")), &[outputs, inputs], 0.0, 0.8);
+            put(at(&format!("self_attn.{name}.bias")), &[outputs], 0.0, 0.5);
+        }
+        put(at("self_attn.o_proj.weight"), &[hidden, q], 0.0, 0.5);
+        put(at("self_attn.q_norm.weight"), &[a.head_dim], 1.0, 0.5);
+        put(at("self_attn.k_norm.weight"), &[a.head_dim], 1.0, 0.5);
+        put(at("mlp.gate_proj.weight"), &[inner, hidden], 0.0, 0.5);
+        put(at("mlp.up_proj.weight"), &[inner, hidden], 0.0, 0.5);
+        put(at("mlp.down_proj.weight"), &[hidden, inner], 0.0, 0.5);
+    }
+    (architecture, tensors)
+}
+
+pub(crate) fn tiny_decoder(family: Family, vocab_size: usize) -> Decoder {
+    let (architecture, tensors) = tiny(family, vocab_size);
+    Decoder::load(&architecture, &tensors, Compute::F32, &Device::Cpu).unwrap()
+}
+
+const FAMILIES: [Family; 3] = [Family::Llama, Family::Qwen2, Family::Qwen3];
+
+fn ids(seed: u32, count: usize) -> Vec<u32> {
+    (0..count as u32).map(|index| (seed * 31 + index * index * 7 + index) % 96).collect()
+}
+
+/// Logits of every position, fed in chunks of the given sizes (the last one is repeated).
+fn all_logits(decoder: &Decoder, tokens: &[u32], chunks: &[usize]) -> Vec<f32> {
+    let (mut cache, mut workspace) = (decoder.new_cache(), Workspace::default());
+    let (mut logits, mut begin, mut turn) = (Vec::new(), 0, 0);
+    while begin < tokens.len() {
+        let end = (begin + chunks[turn.min(chunks.len() - 1)]).min(tokens.len());
+        let segment = Segment { cache: &mut cache, tokens: &tokens[begin..end], wanted: Wanted::All };
+        logits.extend_from_slice(decoder.forward(&mut workspace, &mut [segment]).unwrap().data);
+        (begin, turn) = (end, turn + 1);
+    }
+    assert_eq!(cache.tokens(), tokens);
+    logits
+}
+
+#[test]
+fn kernels_agree_with_composed_operations() {
+    for family in FAMILIES {
+        let decoder = tiny_decoder(family, 96);
+        let tokens = ids(3, 75);
+        let fused = all_logits(&decoder, &tokens, &[75]);
+        let composed = all_logits(&decoder.clone().composed(), &tokens, &[40, 1, 34]);
+        let worst = fused.iter().zip(&composed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let largest = fused.iter().copied().fold(0.0, f32::max);
+        assert!(largest > 1.0, "{family:?}: flat logits prove nothing");
+        assert!(worst < 1e-4, "{family:?}: {worst}");
+    }
+}
+
+#[test]
+fn logits_do_not_depend_on_chunks() {
+    for family in FAMILIES {
+        let decoder = tiny_decoder(family, 96);
+        let tokens = ids(5, 80);
+        let whole = all_logits(&decoder, &tokens, &[80]);
+        for chunks in [&[1][..], &[7], &[33, 1, 1, 20], &[64, 3]] {
+            assert_eq!(whole, all_logits(&decoder, &tokens, chunks), "{family:?} {chunks:?}");
+        }
+    }
+}
+
+#[test]
+fn logits_do_not_depend_on_company_or_shared_prefix() {
+    for family in FAMILIES {
+        let decoder = tiny_decoder(family, 96);
+        let prompt = ids(1, 45);
+        let alone: Vec<Vec<f32>> = (0..9)
+            .map(|draw| {
+                let tokens = [prompt.clone(), ids(draw + 2, 12)].concat();
+                all_logits(&decoder, &tokens, &[tokens.len()])
+            })
+            .collect();
+        let mut workspace = Workspace::default();
+        let mut prefix = decoder.new_cache();
+        let segment = Segment { cache: &mut prefix, tokens: &prompt, wanted: Wanted::None };
+        assert!(decoder.forward(&mut workspace, &mut [segment]).unwrap().is_empty());
+        let mut caches = vec![prefix; 9];
+        // Slot `draw` starts `draw % 3` steps late, so the batch changes its size and its rows.
+        for step in 0..14usize {
+            let mut rows = Vec::new();
+            let mut segments = Vec::new();
+            let conts: Vec<Vec<u32>> = (0..9).map(|draw| ids(draw + 2, 12)).collect();
+            for (draw, cache) in caches.iter_mut().enumerate() {
+                let Some(at) = step.checked_sub(draw % 3).filter(|&at| at < 12) else { continue };
+                rows.push((draw, 45 + at));
+                segments.push(Segment { cache, tokens: &conts[draw][at..=at], wanted: Wanted::Last });
+            }
+            let mut logits = decoder.forward(&mut workspace, &mut segments).unwrap();
+            for (index, (draw, position)) in rows.into_iter().enumerate() {
+                assert_eq!(logits.row(index), &alone[draw][position * 96..][..96], "{family:?} {draw} {position}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bad_batches_are_errors_and_leave_the_caches_alone() {
+    let decoder = tiny_decoder(Family::Llama, 96);
+    let mut workspace = Workspace::default();
+    let mut cache = decoder.new_cache();
+    let bad = Segment { cache: &mut cache, tokens: &[1, 96], wanted: Wanted::Last };
+    assert!(matches!(decoder.forward(&mut workspace, &mut [bad]), Err(DecoderError::Token { id: 96, vocab: 96 })));
+    let empty = Segment { cache: &mut cache, tokens: &[], wanted: Wanted::Last };
+    assert!(matches!(decoder.forward(&mut workspace, &mut [empty]), Err(DecoderError::NoTokens)));
+    let mut foreign = decoder.clone().composed().new_cache();
+    let segment = Segment { cache: &mut foreign, tokens: &[1], wanted: Wanted::Last };
+    assert!(matches!(decoder.forward(&mut workspace, &mut [segment]), Err(DecoderError::ForeignCache)));
+    assert!(cache.is_empty() && foreign.is_empty());
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_reason() {
+    let (mut architecture, mut tensors) = tiny(Family::Llama, 96);
+    let load = |architecture: &Architecture, tensors: &HashMap<String, Tensor>| {
+        Decoder::load(architecture, tensors, Compute::F32, &Device::Cpu).map(|_| ()).unwrap_err().to_string()
+    };
+    tensors.remove("model.layers.1.mlp.up_proj.weight");
+    assert!(load(&architecture, &tensors).contains("model.layers.1.mlp.up_proj.weight"));
+    architecture.num_key_value_heads = 4;
+    assert!(load(&architecture, &tensors).contains("heads"));
+    let refused = Compute::resolve(ComputeChoice::Q8, &Device::Cpu).unwrap_err().to_string();
+    assert!(refused.contains("q8") && refused.contains("--compute f32"), "{refused}");
+    assert_eq!(Compute::resolve("auto".parse().unwrap(), &Device::Cpu).unwrap(), Compute::F32);
+}

@@ -1,0 +1,317 @@
+//! Causal attention of a few rows over one sequence's cached keys and values.
+//!
+//! A task is a run of rows and one key-value head; the query heads that share it are worked on together, so keys and
+//! values are read once for all of them and never repeated in memory. Scores are whole rows (two passes: largest, then
+//! exponentials), positions are summed in order.
+
+use std::cell::RefCell;
+
+use rayon::prelude::*;
+
+use super::buffer::Buffer;
+use super::isa::{Isa, dispatch};
+use super::linear::columns_kernel;
+use super::simd::Simd;
+use super::slices::SharedMut;
+
+/// Query rows (tokens times heads of a group) of one task: a few tiles, so that keys read once serve them all.
+const TASK_ROWS: usize = 24;
+
+/// How a block of the cache is laid out: `[layer][keys, values][key-value head][position][dimension]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockLayout {
+    pub layers: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    /// Positions in a block.
+    pub positions: usize,
+}
+
+impl BlockLayout {
+    /// Floats in a block.
+    pub fn len(&self) -> usize {
+        self.layers * 2 * self.kv_heads * self.positions * self.head_dim
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the keys of one layer and head begin.
+    pub fn keys(&self, layer: usize, head: usize) -> usize {
+        (layer * 2 * self.kv_heads + head) * self.positions * self.head_dim
+    }
+
+    /// Where the values of one layer and head begin.
+    pub fn values(&self, layer: usize, head: usize) -> usize {
+        ((layer * 2 + 1) * self.kv_heads + head) * self.positions * self.head_dim
+    }
+}
+
+/// New rows of one sequence and what they look back on.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// The sequence's blocks; they hold the keys and values of the new rows too.
+    pub blocks: &'a [&'a [f32]],
+    /// Index of the first row in the queries and the output.
+    pub row: usize,
+    pub rows: usize,
+    /// Position of the first row; row `r` sees positions `0..=first + r`.
+    pub first: usize,
+}
+
+/// Attention of one layer. `q` and `out` are `[rows, query heads * head_dim]`.
+///
+/// # Panics
+/// If a shape does not agree with `layout`, or a block is missing.
+pub fn attention(isa: Isa, layout: &BlockLayout, layer: usize, sequences: &[Rows<'_>], q: &[f32], out: &mut [f32]) {
+    let total: usize = sequences.iter().map(|rows| rows.rows).sum();
+    if total == 0 {
+        return;
+    }
+    assert_eq!(q.len(), out.len(), "queries and output");
+    let stride = q.len() / total;
+    let group_width = stride / layout.kv_heads;
+    let (group, head_dim) = (group_width / layout.head_dim, layout.head_dim);
+    assert_eq!(stride, layout.kv_heads * group * head_dim, "whole groups of heads");
+    assert_eq!(q.len(), total * stride, "query rows");
+    assert!(group > 0 && layer < layout.layers, "layout");
+    let each = (TASK_ROWS / group).max(1);
+    let mut tasks = Vec::with_capacity(total * layout.kv_heads);
+    for rows in sequences {
+        assert!(rows.row + rows.rows <= total, "rows inside the batch");
+        assert!((rows.first + rows.rows).div_ceil(layout.positions) <= rows.blocks.len(), "a block for each position");
+        assert!(rows.blocks.iter().all(|block| block.len() == layout.len()), "block size");
+        for begin in (0..rows.rows).step_by(each) {
+            for head in 0..layout.kv_heads {
+                tasks.push((rows, begin, each.min(rows.rows - begin), head));
+            }
+        }
+    }
+    let out = SharedMut::new(out);
+    let scale = 1.0 / (head_dim as f32).sqrt();
+    tasks.par_iter().with_min_len(4).for_each(|&(rows, begin, count, head)| {
+        let task = Task { rows: count, first: rows.first + begin, group, head_dim, stride, scale };
+        let at = (rows.row + begin) * stride + head * group_width;
+        let cached = KeysValues {
+            blocks: rows.blocks,
+            keys: layout.keys(layer, head),
+            values: layout.values(layer, head),
+            positions: layout.positions,
+        };
+        // SAFETY: rows, blocks and heads were checked above; sequences do not share rows, so tasks write disjoint parts.
+        unsafe { attend(isa, task, q.as_ptr().add(at), cached, out.as_mut_ptr().add(at)) };
+    });
+}
+
+/// The keys and values of one layer and one key-value head, in blocks of `positions`.
+#[derive(Clone, Copy)]
+struct KeysValues<'a> {
+    blocks: &'a [&'a [f32]],
+    keys: usize,
+    values: usize,
+    positions: usize,
+}
+
+/// Shape of one task.
+#[derive(Clone, Copy)]
+struct Task {
+    rows: usize,
+    first: usize,
+    /// Query heads on this key-value head.
+    group: usize,
+    head_dim: usize,
+    /// Floats from one row of queries (and of the output) to the next.
+    stride: usize,
+    scale: f32,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<(Buffer, Buffer)> = RefCell::default();
+}
+
+/// `q` and `out` point to the group's first head in the task's first row.
+///
+/// # Safety
+/// `q` and `out` hold `group * head_dim` floats in each of the rows `stride` apart, and nobody else touches those of
+/// `out`; the blocks hold every position up to that of the last row.
+unsafe fn attend(isa: Isa, task: Task, q: *const f32, cached: KeysValues<'_>, out: *mut f32) {
+    SCRATCH.with_borrow_mut(|(queries, scores)| {
+        let heads = task.rows * task.group;
+        let width = (task.first + task.rows).next_multiple_of(16);
+        let queries = queries.get(heads * task.head_dim);
+        let scores = scores.get(heads * width);
+        // SAFETY: the buffers were sized for the task; the rest is the caller's promise.
+        unsafe { attend_on(isa, task, q, cached, out, queries.as_mut_ptr(), scores.as_mut_ptr(), width) }
+    });
+}
+
+dispatch! {
+    /// # Safety
+    /// As [`attend`]; `queries` holds a row of `head_dim` floats and `scores` one of `width` for each row and head.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn attend_on = attend_kernel(
+        task: Task, q: *const f32, cached: KeysValues<'_>, out: *mut f32, queries: *mut f32, scores: *mut f32, width: usize,
+    )
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn attend_kernel<S: Simd>(
+    task: Task,
+    q: *const f32,
+    cached: KeysValues<'_>,
+    out: *mut f32,
+    queries: *mut f32,
+    scores: *mut f32,
+    width: usize,
+) {
+    let Task { rows, first, group, head_dim, stride, scale } = task;
+    let (heads, seen) = (rows * group, first + rows);
+    // SAFETY: every access is inside what the caller promised.
+    unsafe {
+        for row in 0..rows {
+            for at in 0..group * head_dim {
+                *queries.add(row * group * head_dim + at) = *q.add(row * stride + at) * scale;
+            }
+        }
+        for (index, block) in cached.blocks.iter().enumerate().take(seen.div_ceil(cached.positions)) {
+            let begin = index * cached.positions;
+            let there = cached.positions.min(seen - begin);
+            let keys = block.as_ptr().add(cached.keys);
+            columns_kernel::<S>(queries, keys, std::ptr::null(), scores.add(begin), heads, head_dim, width, 0, there);
+        }
+        for head in 0..heads {
+            softmax::<S>(scores.add(head * width), first + head / group + 1, seen);
+        }
+        let mut head = 0;
+        while head < heads {
+            let count = (heads - head).min(S::TILE);
+            let weights = scores.add(head * width);
+            // The rows of one group are not always neighbours in the output: each head has its own place.
+            let mut places = [std::ptr::null_mut(); 6];
+            for (index, place) in places.iter_mut().enumerate().take(count) {
+                let (row, in_group) = ((head + index) / group, (head + index) % group);
+                *place = out.add(row * stride + in_group * head_dim);
+            }
+            match count {
+                1 => mix::<S, 1>(weights, width, cached, seen, head_dim, &places),
+                2 => mix::<S, 2>(weights, width, cached, seen, head_dim, &places),
+                3 => mix::<S, 3>(weights, width, cached, seen, head_dim, &places),
+                4 => mix::<S, 4>(weights, width, cached, seen, head_dim, &places),
+                5 => mix::<S, 5>(weights, width, cached, seen, head_dim, &places),
+                _ => mix::<S, 6>(weights, width, cached, seen, head_dim, &places),
+            }
+            head += count;
+        }
+    }
+}
+
+/// Softmax over the first `limit` scores; those up to `seen`, which the row may not see, become 0.
+#[inline(always)]
+unsafe fn softmax<S: Simd>(scores: *mut f32, limit: usize, seen: usize) {
+    // SAFETY: `scores` holds `seen` floats rounded up to a whole vector.
+    unsafe {
+        let padded = limit.next_multiple_of(S::LANES);
+        for at in limit..padded {
+            *scores.add(at) = f32::NEG_INFINITY;
+        }
+        let mut largest = S::splat(f32::NEG_INFINITY);
+        let mut at = 0;
+        while at < padded {
+            largest = S::max(S::load(scores.add(at)), largest);
+            at += S::LANES;
+        }
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        S::store(lanes.as_mut_ptr(), largest);
+        let largest = S::splat(lanes.into_iter().fold(f32::NEG_INFINITY, f32::max));
+        let mut sum = S::splat(0.0);
+        at = 0;
+        while at < padded {
+            let value = S::exp(S::sub(S::load(scores.add(at)), largest));
+            S::store(scores.add(at), value);
+            sum = S::add(sum, value);
+            at += S::LANES;
+        }
+        let share = S::splat(1.0 / S::sum(sum));
+        at = 0;
+        while at < padded {
+            S::store(scores.add(at), S::mul(S::load(scores.add(at)), share));
+            at += S::LANES;
+        }
+        for at in limit..seen {
+            *scores.add(at) = 0.0;
+        }
+    }
+}
+
+/// Sums the values of `C` heads by their weights, position after position.
+#[inline(always)]
+unsafe fn mix<S: Simd, const C: usize>(
+    weights: *const f32,
+    width: usize,
+    cached: KeysValues<'_>,
+    seen: usize,
+    head_dim: usize,
+    places: &[*mut f32; 6],
+) {
+    // SAFETY: the caller's promise covers every position, head and dimension named here.
+    unsafe {
+        let mut at = 0;
+        while at + 4 * S::LANES <= head_dim {
+            mix_columns::<S, C, 4>(weights, width, cached, seen, head_dim, at, S::LANES, places);
+            at += 4 * S::LANES;
+        }
+        while at < head_dim {
+            let lanes = S::LANES.min(head_dim - at);
+            mix_columns::<S, C, 1>(weights, width, cached, seen, head_dim, at, lanes, places);
+            at += lanes;
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn mix_columns<S: Simd, const C: usize, const N: usize>(
+    weights: *const f32,
+    width: usize,
+    cached: KeysValues<'_>,
+    seen: usize,
+    head_dim: usize,
+    at: usize,
+    lanes: usize,
+    places: &[*mut f32; 6],
+) {
+    // SAFETY: as `mix`.
+    unsafe {
+        let mut sums = [[S::splat(0.0); N]; C];
+        for (index, block) in cached.blocks.iter().enumerate().take(seen.div_ceil(cached.positions)) {
+            let begin = index * cached.positions;
+            let values = block.as_ptr().add(cached.values + at);
+            for position in 0..cached.positions.min(seen - begin) {
+                let from = values.add(position * head_dim);
+                let mut value = [S::splat(0.0); N];
+                for (column, value) in value.iter_mut().enumerate() {
+                    let from = from.add(column * S::LANES);
+                    *value = if lanes == S::LANES { S::load(from) } else { S::load_first(from, lanes) };
+                }
+                for (head, sums) in sums.iter_mut().enumerate() {
+                    let weight = S::splat(*weights.add(head * width + begin + position));
+                    for (sum, value) in sums.iter_mut().zip(value) {
+                        *sum = S::fma(weight, value, *sum);
+                    }
+                }
+            }
+        }
+        for (sums, place) in sums.iter().zip(places) {
+            for (column, sum) in sums.iter().enumerate() {
+                let to = place.add(at + column * S::LANES);
+                if lanes == S::LANES {
+                    S::store(to, *sum);
+                } else {
+                    S::store_first(to, *sum, lanes);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Kernels on f32 slices in main memory: matrix products, normalisation, rotary embedding, gating, attention.
+//!
+//! They know shapes and nothing of models. Each has one order of summation for every batch size, so a sequence's numbers
+//! do not depend on what else is in the batch. They run in the rayon pool that calls them; [`pool`] is one whose
+//! threads give way to the screen. Nothing here records a gradient.
+
+pub mod attention;
+mod buffer;
+mod isa;
+pub mod linear;
+mod pool;
+pub mod rows;
+mod simd;
+mod slices;
+
+pub use buffer::Buffer;
+pub use isa::Isa;
+pub use pool::{pool, run};
+
+#[cfg(test)]
+mod tests;
