@@ -10,6 +10,8 @@ mod rows;
 mod samples;
 mod schema;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
