@@ -1,0 +1,3 @@
+//! Tests that cross the files of this room: whole models opened, damaged, and compared with other programs.
+
+mod real_models;
