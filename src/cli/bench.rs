@@ -35,7 +35,8 @@ struct Decode {
     prompt_tokens: usize,
     #[arg(long, default_value_t = 128)]
     new_tokens: usize,
-    #[arg(long, value_enum, default_value_t)]
+    /// Number format: auto, f32, bf16 or q8
+    #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Print a JSON object: {"tokens_per_second","prefill_tokens_per_second","peak_rss_mib","compute"}
     #[arg(long)]

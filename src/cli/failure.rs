@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use color_eyre::Report;
 
+use crate::config::ConfigError;
+use crate::dialogue::DialogueError;
 use crate::exchange::ImportError;
-use crate::model::ModelError;
+use crate::model::{DecoderError, ModelError};
 use crate::session::SessionError;
-use crate::tui::text;
+use crate::tui::{NotATerminal, text};
 
 /// A usage that the argument parser cannot see is wrong, such as a missing session.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,14 @@ fn code(report: &Report) -> u8 {
         if cause.is::<Interrupted>() {
             return 130;
         }
-        if cause.is::<BadInput>() || cause.is::<ModelError>() || cause.is::<ImportError>() {
+        let bad = cause.is::<BadInput>()
+            || cause.is::<ModelError>()
+            || cause.is::<DecoderError>()
+            || cause.is::<ImportError>()
+            || cause.is::<ConfigError>()
+            || cause.is::<DialogueError>()
+            || cause.is::<NotATerminal>();
+        if bad {
             return 2;
         }
         if let Some(SessionError::Missing { .. }) = cause.downcast_ref() {

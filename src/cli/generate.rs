@@ -76,7 +76,8 @@ pub struct Arguments {
     /// Address of a server (may be given again)
     #[arg(long, value_name = "URL")]
     endpoint: Vec<String>,
-    #[arg(long, value_enum, default_value_t)]
+    /// Number format: auto, f32, bf16 or q8
+    #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Print a JSON object: {"session","problems","samples","existing","tokens","tokens_per_second","wall_seconds","compute"}
     #[arg(long)]
