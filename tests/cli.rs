@@ -74,7 +74,17 @@ fn generate_continues_without_duplicates_and_exports() {
     let problems = home.problems(3);
     let arguments = |samples: &'static str| {
         vec![
-            "generate", "-s", "demo", "-m", MODEL, "-p", text(&problems), "--samples", samples, "--max-tokens", "12",
+            "generate",
+            "-s",
+            "demo",
+            "-m",
+            MODEL,
+            "-p",
+            text(&problems),
+            "--samples",
+            samples,
+            "--max-tokens",
+            "12",
             "--json",
         ]
     };
@@ -109,8 +119,22 @@ fn the_same_seed_writes_the_same_chains_whatever_the_slots() {
     let mut files = Vec::new();
     for (name, slots) in [("one", "1"), ("seven", "7")] {
         home.json(&[
-            "generate", "-s", name, "-m", MODEL, "-p", text(&problems), "--samples", "3", "--max-tokens", "16",
-            "--seed", "5", "--slots", slots, "--json",
+            "generate",
+            "-s",
+            name,
+            "-m",
+            MODEL,
+            "-p",
+            text(&problems),
+            "--samples",
+            "3",
+            "--max-tokens",
+            "16",
+            "--seed",
+            "5",
+            "--slots",
+            slots,
+            "--json",
         ]);
         let out = home.path(&format!("{name}.jsonl"));
         home.json(&["export", "-s", name, "-o", text(&out), "--which", "all", "--json"]);
@@ -236,7 +260,18 @@ fn killed_at_any_moment_every_problem_ends_with_its_samples() {
     let home = Home::new();
     let problems = home.problems(6);
     let arguments = [
-        "generate", "-s", "killed", "-m", MODEL, "-p", text(&problems), "--samples", "8", "--max-tokens", "24", "--json",
+        "generate",
+        "-s",
+        "killed",
+        "-m",
+        MODEL,
+        "-p",
+        text(&problems),
+        "--samples",
+        "8",
+        "--max-tokens",
+        "24",
+        "--json",
     ];
     for delay in [5, 30, 60, 90, 140] {
         let mut child = home.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -119,7 +119,10 @@ fn directories() -> Vec<Finding> {
                 Err(error) => Finding::new(
                     "data",
                     false,
-                    format!("{} cannot be written: {error}; set CRIBBLE_DATA_DIR to a directory that can", data.display()),
+                    format!(
+                        "{} cannot be written: {error}; set CRIBBLE_DATA_DIR to a directory that can",
+                        data.display()
+                    ),
                 ),
             }]
         }
@@ -175,7 +178,9 @@ fn session(name: &str) -> Vec<Finding> {
         Err(error) => Finding::new("store", false, error.to_string()),
     });
     findings.push(match session.holder() {
-        Ok(Some(holder)) => Finding::new("job", true, format!("{} (pid {} on {})", holder.job, holder.pid, holder.host)),
+        Ok(Some(holder)) => {
+            Finding::new("job", true, format!("{} (pid {} on {})", holder.job, holder.pid, holder.host))
+        }
         Ok(None) => Finding::new("job", true, "none runs"),
         Err(error) => Finding::new("job", false, error.to_string()),
     });

@@ -87,7 +87,9 @@ pub struct Arguments {
 impl Arguments {
     fn order(&self) -> Result<GenerateOrder> {
         if self.backend == BackendKind::Http || !self.endpoint.is_empty() {
-            return Err(BadInput("--backend http: this version decodes locally only; leave out --endpoint".into()).into());
+            return Err(
+                BadInput("--backend http: this version decodes locally only; leave out --endpoint".into()).into()
+            );
         }
         if self.samples == 0 {
             return Err(BadInput("--samples 0: nothing to do; ask for at least 1".into()).into());

@@ -101,8 +101,7 @@ impl Directories {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(ConfigError::Io { path: root, source }),
         };
-        let mut sessions: Vec<SessionInfo> =
-            entries.filter_map(|entry| info(&entry.ok()?.path())).collect();
+        let mut sessions: Vec<SessionInfo> = entries.filter_map(|entry| info(&entry.ok()?.path())).collect();
         sessions.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.name.cmp(&b.name)));
         Ok(sessions)
     }

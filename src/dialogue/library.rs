@@ -121,12 +121,16 @@ impl Library {
     /// Everything that is wrong with any file, at once.
     pub fn load(directory: Option<&Path>) -> Result<Self, DialogueError> {
         let mut errors = Vec::new();
-        let strategies: BTreeMap<String, Strategy> = sources(STRATEGIES, directory, "strategies", &mut errors)
-            .into_iter()
-            .filter_map(|(file, text)| parse::<Strategy>(&file, &text, &mut errors).map(|found| (file, found)))
-            .filter_map(|(file, strategy)| check_strategy(&file, strategy, &mut errors))
-            .map(|strategy| (strategy.name.clone(), strategy))
-            .collect();
+        let mut strategies = BTreeMap::new();
+        for (file, text) in sources(STRATEGIES, directory, "strategies", &mut errors) {
+            let Some(strategy) = parse::<Strategy>(&file, &text, &mut errors) else { continue };
+            match check_strategy(&strategy) {
+                Ok(()) => {
+                    strategies.insert(strategy.name.clone(), strategy);
+                }
+                Err(message) => errors.push(format!("{file}: {message}")),
+            }
+        }
         let mut policies = BTreeMap::new();
         for (file, text) in sources(POLICIES, directory, "policies", &mut errors) {
             let Some(policy) = parse::<PolicyFile>(&file, &text, &mut errors) else { continue };
@@ -143,10 +147,10 @@ impl Library {
     /// The policy of this name; `None` is `default`.
     pub fn policy(&self, name: Option<&str>) -> Result<Policy, DialogueError> {
         let name = name.unwrap_or("default");
-        self.policies.get(name).cloned().ok_or_else(|| DialogueError::NoPolicy {
-            name: name.escape_debug().to_string(),
-            nearest: self.names(),
-        })
+        self.policies
+            .get(name)
+            .cloned()
+            .ok_or_else(|| DialogueError::NoPolicy { name: name.escape_debug().to_string(), nearest: self.names() })
     }
 
     pub fn names(&self) -> Vec<String> {
@@ -187,18 +191,14 @@ fn parse<T: serde::de::DeserializeOwned>(file: &str, text: &str, errors: &mut Ve
         .ok()
 }
 
-fn check_strategy(file: &str, strategy: Strategy, errors: &mut Vec<String>) -> Option<Strategy> {
+fn check_strategy(strategy: &Strategy) -> Result<(), String> {
     if strategy.guidance.is_empty() || strategy.bridge.iter().all(|bridge| bridge.trim().is_empty()) {
-        errors.push(format!("{file}: `guidance` and `bridge` each need at least one text"));
-        return None;
+        return Err("`guidance` and `bridge` each need at least one text".into());
     }
     for guidance in &strategy.guidance {
-        if let Err(error) = template::variables("guidance", guidance) {
-            errors.push(format!("{file}: {error}"));
-            return None;
-        }
+        template::variables("guidance", guidance).map_err(|error| error.to_string())?;
     }
-    Some(strategy)
+    Ok(())
 }
 
 fn join(file: PolicyFile, strategies: &BTreeMap<String, Strategy>) -> Result<Policy, String> {

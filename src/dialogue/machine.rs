@@ -7,7 +7,6 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{DialogueError, Mode, Policy, Strategy, stitch, template};
@@ -109,7 +108,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn ask_problem(&mut self) -> Result<String, DialogueError> {
-        let variables = json!({"problem": self.problem.text, "answer": self.problem.answer, "turn": 0});
+        let variables = self.variables("", 0);
         if let Some(system) = &self.policy.system {
             let text = template::render(&format!("policy {}, system", self.policy.name), system, &variables)?;
             self.turns.push(user(TurnKind::System, None, text));
@@ -126,14 +125,22 @@ impl<'a> Dialogue<'a> {
         let nothing = String::new();
         let guidance = strategy.guidance.choose(&mut random).unwrap_or(&nothing);
         let bridge = strategy.bridge.choose(&mut random).unwrap_or(&nothing).trim().to_owned();
-        let variables = json!({
-            "problem": self.problem.text, "attempt": attempt, "answer": self.problem.answer, "turn": turn,
-        });
+        let variables = self.variables(&attempt, turn);
         let text = template::render(&format!("strategy {}, guidance", strategy.name), guidance, &variables)?;
         let name = strategy.name.clone();
         self.bridges.push(bridge);
         self.turns.push(user(TurnKind::Guidance, Some(name.clone()), text));
         Ok(name)
+    }
+
+    /// What a prompt may read.
+    fn variables(&self, attempt: &str, turn: usize) -> [(&'static str, minijinja::Value); 4] {
+        [
+            ("problem", self.problem.text.as_str().into()),
+            ("answer", self.problem.answer.as_str().into()),
+            ("attempt", attempt.into()),
+            ("turn", turn.into()),
+        ]
     }
 
     /// By weight; not the same twice in a row while another has weight. A gold-conditioned policy looks at the attempt.

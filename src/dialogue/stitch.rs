@@ -14,6 +14,8 @@ pub fn stitch(turns: &[Turn], bridges: &[String]) -> Chain {
         .filter(|(_, turn)| matches!(turn.kind, TurnKind::Attempt | TurnKind::Revision))
         .filter(|(position, turn)| *position == first_written(turns) || !turn.text.trim().is_empty())
         .collect();
+    // A dialogue of one turn has nothing to stitch: its text is the chain.
+    let alone = bridges.is_empty();
     let mut chain = Chain::default();
     let mut bridges = bridges.iter();
     for (index, (position, turn)) in written.iter().enumerate() {
@@ -24,10 +26,10 @@ pub fn stitch(turns: &[Turn], bridges: &[String]) -> Chain {
             push(&mut chain, SegmentKind::Bridge, position - 1, &joint);
         }
         let kind = if turn.kind == TurnKind::Attempt { SegmentKind::Attempt } else { SegmentKind::Revision };
-        let text = match (index, last) {
-            (0, true) => turn.text.clone(),
-            (_, true) => open_boxes(&turn.text, true),
-            (_, false) => open_boxes(conclusion(&turn.text), false),
+        let text = match last {
+            true if alone => turn.text.clone(),
+            true => open_boxes(&turn.text, true),
+            false => open_boxes(conclusion(&turn.text), false),
         };
         let text = if index == 0 { text.as_str() } else { text.trim_start() };
         push(&mut chain, kind, *position, if last { text } else { text.trim_end() });

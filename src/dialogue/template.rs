@@ -1,7 +1,6 @@
 //! Prompts as Jinja templates, run with fuel, a bounded output, and nothing but the variables given.
 
-use minijinja::{Environment, UndefinedBehavior};
-use serde_json::Value;
+use minijinja::{Environment, UndefinedBehavior, Value};
 
 use super::DialogueError;
 
@@ -18,11 +17,11 @@ pub fn variables(what: &str, source: &str) -> Result<std::collections::HashSet<S
 }
 
 /// Renders a template.
-pub fn render(what: &str, source: &str, variables: &Value) -> Result<String, DialogueError> {
+pub fn render(what: &str, source: &str, variables: &[(&str, Value)]) -> Result<String, DialogueError> {
     let environment = environment();
     let template = environment.template_from_str(source).map_err(|error| template_error(what, &error))?;
     let mut out = Bounded { text: Vec::new() };
-    let rendered = template.render_to_write(variables, &mut out);
+    let rendered = template.render_captured_to(Value::from_pairs(variables.iter().cloned()), &mut out);
     rendered.map_err(|error| template_error(what, &error))?;
     String::from_utf8(out.text)
         .map_err(|_| DialogueError::Template { what: what.to_owned(), message: "its output is no UTF-8".into() })

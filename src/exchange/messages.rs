@@ -44,12 +44,7 @@ pub enum ExportError {
 }
 
 /// Writes the samples, to a file that is replaced whole or to standard output. Returns how many.
-pub fn export(
-    session: &Session,
-    output: Option<&Path>,
-    which: Which,
-    dialogue: bool,
-) -> Result<usize, ExportError> {
+pub fn export(session: &Session, output: Option<&Path>, which: Which, dialogue: bool) -> Result<usize, ExportError> {
     let Some(path) = output else {
         let io = |source| ExportError::Io { path: PathBuf::from("standard output"), source };
         let mut out = BufWriter::new(std::io::stdout().lock());

@@ -134,9 +134,8 @@ impl<'a> Table<'a> {
             let text = std::str::from_utf8(&bytes)
                 .map_err(|error| self.error(line, format!("no UTF-8 at byte {}", error.valid_up_to() + 1)))?;
             if !text.trim().is_empty() {
-                let value = serde_json::from_str(text).map_err(|error| {
-                    self.error(line, format!("no JSON object: {}", without_position(&error)))
-                })?;
+                let value = serde_json::from_str(text)
+                    .map_err(|error| self.error(line, format!("no JSON object: {}", without_position(&error))))?;
                 self.add(line, value)?;
             }
         }
@@ -278,10 +277,9 @@ mod tests {
 
     #[test]
     fn upstream_gsm8k() {
-        let (problems, report) = read_text(
-            r#"{"question":"How many?","answer":"He has 48/2 = <<48/2=24>>24.\nSo 1,024.\n#### 1,024"}"#,
-        )
-        .unwrap();
+        let (problems, report) =
+            read_text(r#"{"question":"How many?","answer":"He has 48/2 = <<48/2=24>>24.\nSo 1,024.\n#### 1,024"}"#)
+                .unwrap();
         assert_eq!(report.format, Format::Gsm8k);
         assert_eq!(problems[0].answer, "1024");
         assert_eq!(problems[0].solution.as_deref(), Some("He has 48/2 = 24.\nSo 1,024."));
@@ -291,10 +289,9 @@ mod tests {
 
     #[test]
     fn math_rows_take_their_answer_from_the_box_where_none_is_given() {
-        let (problems, report) = read_text(
-            r#"{"problem":"p","solution":"So $\\boxed{\\frac{1}{2}}$.","level":"Level 4","type":"Algebra"}"#,
-        )
-        .unwrap();
+        let (problems, report) =
+            read_text(r#"{"problem":"p","solution":"So $\\boxed{\\frac{1}{2}}$.","level":"Level 4","type":"Algebra"}"#)
+                .unwrap();
         assert_eq!(report.format, Format::Math);
         assert_eq!(problems[0].answer, "\\frac{1}{2}");
         assert_eq!((problems[0].level, problems[0].subject.as_deref()), (Some(4), Some("Algebra")));
@@ -302,7 +299,8 @@ mod tests {
 
     #[test]
     fn unknown_columns_are_kept_and_numbers_are_answers() {
-        let (problems, _) = read_text("{\"problem\":\"p\",\"answer\":7,\"url\":\"u\",\"level\":\"Level ?\"}\r\n").unwrap();
+        let (problems, _) =
+            read_text("{\"problem\":\"p\",\"answer\":7,\"url\":\"u\",\"level\":\"Level ?\"}\r\n").unwrap();
         assert_eq!(problems[0].answer, "7");
         assert_eq!(problems[0].extra["url"], "u");
         assert_eq!(problems[0].extra["level"], "Level ?");

@@ -49,13 +49,7 @@ impl Drop for Companion {
 }
 
 /// An error here (a full disk, say) must not end the job: the next look tries again.
-fn serve(
-    session: &Session,
-    job: &str,
-    control: &Control,
-    board: &watch::Receiver<Arc<LiveBoard>>,
-    end: &AtomicBool,
-) {
+fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receiver<Arc<LiveBoard>>, end: &AtomicBool) {
     let mut seen = None;
     let mut mirrored: Option<(Instant, u64)> = None;
     loop {

@@ -40,37 +40,36 @@ pub struct Boxed {
 pub fn boxes(text: &str) -> Vec<Boxed> {
     let mut found = Vec::new();
     let mut at = 0;
-    // Once the braces of one box do not close, those of a box inside may: but then each would be looked for anew to the
-    // end of the text. A count of the closing braces that are left keeps that from happening often.
-    let closings: Vec<usize> = text.match_indices('}').map(|(at, _)| at).collect();
+    // A box that does not close is looked for to the end of the text; after so many no other is taken for closed, which
+    // keeps the whole linear.
     let mut unclosed = 0;
-    while let Some(next) = text[at..].find("\\boxed").into_iter().chain(text[at..].find("\\fbox")).min() {
-        let begin = at + next;
-        let name = if text[begin..].starts_with("\\boxed") { "\\boxed".len() } else { "\\fbox".len() };
-        let after = begin + name;
-        at = after;
-        if closings.last().is_none_or(|last| *last < after) || unclosed > 64 {
-            if let Some(inside) = bare(text, after) {
-                found.push(Boxed { whole: (begin, inside.1), inside });
-                at = inside.1;
-            }
+    for (begin, _) in text.match_indices('\\') {
+        if begin < at {
             continue;
         }
-        let gap = text[after..].len() - text[after..].trim_start().len();
-        if text[after + gap..].starts_with('{') {
-            match matching(text, after + gap) {
+        let Some(name) = ["\\boxed", "\\fbox"].iter().find(|name| text[begin..].starts_with(**name)) else { continue };
+        let after = begin + name.len();
+        let open = after + spaces(&text[after..]);
+        if text[open..].starts_with('{') {
+            let end = if unclosed < 64 { matching(text, open) } else { None };
+            match end {
                 Some(end) => {
-                    found.push(Boxed { whole: (begin, end + 1), inside: (after + gap + 1, end) });
+                    found.push(Boxed { whole: (begin, end + 1), inside: (open + 1, end) });
                     at = end + 1;
                 }
                 None => unclosed += 1,
             }
-        } else if let Some(inside) = bare(text, after) {
+        } else if let Some(inside) = bare(text, after, open) {
             found.push(Boxed { whole: (begin, inside.1), inside });
             at = inside.1;
         }
     }
     found
+}
+
+/// Bytes of spaces and tabs that a text begins with.
+fn spaces(text: &str) -> usize {
+    text.len() - text.trim_start_matches([' ', '\t']).len()
 }
 
 /// The brace that closes the one at `open`; escaped braces do not count.
@@ -94,11 +93,9 @@ fn matching(text: &str, open: usize) -> Option<usize> {
     None
 }
 
-/// The word after `\boxed` where there are no braces, as in `\boxed 4`.
-fn bare(text: &str, after: usize) -> Option<(usize, usize)> {
-    let rest = &text[after..];
-    let word = rest.trim_start_matches([' ', '\t']);
-    let begin = after + (rest.len() - word.len());
+/// The number after `\boxed` where there are no braces, as in `\boxed 4`.
+fn bare(text: &str, after: usize, begin: usize) -> Option<(usize, usize)> {
+    let word = &text[begin..];
     let length = word.find(|c: char| !(c.is_ascii_digit() || "+-./,".contains(c))).unwrap_or(word.len());
     let number = word[..length].trim_end_matches(['.', ',']);
     (begin > after && number.bytes().any(|byte| byte.is_ascii_digit())).then_some((begin, begin + number.len()))
@@ -114,7 +111,8 @@ fn after_hashes(text: &str) -> Option<(usize, usize)> {
 fn after_words(text: &str) -> Option<(usize, usize)> {
     // Only ASCII letters change length-preservingly, and the words looked for have no others.
     let lower = text.to_ascii_lowercase();
-    let begin = ["answer is", "answer:"].iter().filter_map(|words| lower.rfind(words).map(|at| at + words.len())).max()?;
+    let begin =
+        ["answer is", "answer:"].iter().filter_map(|words| lower.rfind(words).map(|at| at + words.len())).max()?;
     let rest = &text[begin..];
     let mut end = rest.find('\n').unwrap_or(rest.len());
     if let Some(stop) = rest[..end].find(". ") {

@@ -2,12 +2,25 @@
 
 /// What stands for nothing in an answer.
 const NOTHING: &[&str] = &[
-    "\\left", "\\right", "\\!", "\\,", "\\;", "\\:", "\\ ", "\\$", "\\%", "^\\circ", "^{\\circ}", "\\circ", "\\mathrm",
+    "\\left",
+    "\\right",
+    "\\!",
+    "\\,",
+    "\\;",
+    "\\:",
+    "\\ ",
+    "\\$",
+    "\\%",
+    "^\\circ",
+    "^{\\circ}",
+    "\\circ",
+    "\\mathrm",
     "\\displaystyle",
 ];
 
 /// Two names for one thing; the second is kept.
-const SAME: &[(&str, &str)] = &[("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("{,}", ","), ("\\le ", "\\leq "), ("\\ge ", "\\geq ")];
+const SAME: &[(&str, &str)] =
+    &[("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("{,}", ","), ("\\le ", "\\leq "), ("\\ge ", "\\geq ")];
 
 /// The answer as it is compared.
 pub fn normalise(answer: &str) -> String {

@@ -79,7 +79,11 @@ impl Sampling {
             (self.temperature.is_finite() && self.temperature >= 0.0, "temperature", "0 (greedy) or more"),
             (self.top_p > 0.0 && self.top_p <= 1.0, "top-p", "more than 0 and at most 1 (off)"),
             (self.min_p >= 0.0 && self.min_p < 1.0, "min-p", "0 (off) or more, and below 1"),
-            (self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0, "repetition-penalty", "more than 0; 1 is off"),
+            (
+                self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0,
+                "repetition-penalty",
+                "more than 0; 1 is off",
+            ),
             (self.max_tokens > 0, "max-tokens", "at least 1"),
             (self.stop.iter().all(|stop| !stop.is_empty()), "stop", "not empty"),
         ];

@@ -22,8 +22,8 @@ impl Session {
     /// Commands for this job not yet answered; older than the job's start are answered `stale` and left out.
     pub fn pending_commands(&self, job: &str) -> Result<Vec<Command>> {
         let since = self.holder()?.map_or(0, |holder| holder.since);
-        let mut statement =
-            self.read(self.connection.prepare_cached(&format!("{SELECT} WHERE job = ?1 AND answer IS NULL ORDER BY id")))?;
+        let mut statement = self
+            .read(self.connection.prepare_cached(&format!("{SELECT} WHERE job = ?1 AND answer IS NULL ORDER BY id")))?;
         let found = self.read(statement.query_map([job], command))?;
         let waiting: Vec<Command> = found.map(|command| self.read(command)).collect::<Result<_>>()?;
         let (stale, current): (Vec<Command>, Vec<Command>) =

@@ -95,8 +95,7 @@ impl Session {
     }
 
     fn append_in_transaction(&self, connection: &Connection, decision: &Decision) -> Result<()> {
-        let transaction =
-            self.read(Transaction::new_unchecked(connection, TransactionBehavior::Immediate))?;
+        let transaction = self.read(Transaction::new_unchecked(connection, TransactionBehavior::Immediate))?;
         self.insert_decision(&transaction, decision)?;
         self.settle(&transaction, decision)?;
         let mut line = self.json(decision)?;
@@ -173,8 +172,7 @@ impl Session {
         if noted.unwrap_or(0) as u64 == length {
             return Ok(());
         }
-        let transaction =
-            self.read(Transaction::new_unchecked(self.writable()?, TransactionBehavior::Immediate))?;
+        let transaction = self.read(Transaction::new_unchecked(self.writable()?, TransactionBehavior::Immediate))?;
         let mut file = self.log(OpenOptions::new().create(true).read(true).append(true))?;
         let mut bytes = Vec::new();
         self.io(file.read_to_end(&mut bytes))?;

@@ -41,9 +41,7 @@ impl Session {
 
     pub fn problem(&self, id: &str) -> Result<Option<Problem>> {
         let json: Option<String> = self.read(
-            self.connection
-                .query_row("SELECT json FROM problems WHERE id = ?1", [id], |row| row.get(0))
-                .optional(),
+            self.connection.query_row("SELECT json FROM problems WHERE id = ?1", [id], |row| row.get(0)).optional(),
         )?;
         json.map(|json| self.parse_problem(&json)).transpose()
     }

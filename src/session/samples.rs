@@ -21,9 +21,7 @@ impl Session {
 
     pub fn settings(&self, hash: &str) -> Result<Option<SampleSettings>> {
         let json: Option<String> = self.read(
-            self.connection
-                .query_row("SELECT json FROM settings WHERE hash = ?1", [hash], |row| row.get(0))
-                .optional(),
+            self.connection.query_row("SELECT json FROM settings WHERE hash = ?1", [hash], |row| row.get(0)).optional(),
         )?;
         json.map(|json| self.parse(&json)).transpose()
     }
@@ -94,9 +92,8 @@ impl Session {
     /// A sample with its turns and its chain, by row number.
     pub fn sample(&self, id: i64) -> Result<Option<Sample>> {
         let Some(row) = self.sample_row(id)? else { return Ok(None) };
-        let chain: String = self.read(
-            self.connection.query_row("SELECT json FROM chains WHERE sample = ?1", [id], |row| row.get(0)),
-        )?;
+        let chain: String =
+            self.read(self.connection.query_row("SELECT json FROM chains WHERE sample = ?1", [id], |row| row.get(0)))?;
         Ok(Some(Sample {
             problem_id: row.problem_id,
             draw: row.draw,

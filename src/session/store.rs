@@ -180,7 +180,10 @@ impl SessionError {
 
 fn newer(dir: &Path, version: i64) -> SessionError {
     let known = schema::VERSION;
-    SessionError::other(dir, format!("made by a newer cribble (store version {version}, known {known}); update cribble"))
+    SessionError::other(
+        dir,
+        format!("made by a newer cribble (store version {version}, known {known}); update cribble"),
+    )
 }
 
 /// Why nothing can be written here, if so. Asks the kernel, since file modes say nothing of read-only mounts.

@@ -12,8 +12,10 @@ use crate::records::{
 };
 
 fn problem(id: &str) -> Problem {
-    serde_json::from_value(json!({"id": id, "problem": format!("What is {id}?"), "answer": "4", "level": 2, "url": "u"}))
-        .unwrap()
+    serde_json::from_value(
+        json!({"id": id, "problem": format!("What is {id}?"), "answer": "4", "level": 2, "url": "u"}),
+    )
+    .unwrap()
 }
 
 fn settings() -> SampleSettings {
@@ -258,10 +260,7 @@ fn a_copy_that_cannot_be_written_opens_for_viewing() {
     // Root may write anywhere, so there is nothing to refuse.
     if !rustix::process::geteuid().is_root() {
         assert!(session.read_only().is_some());
-        assert!(matches!(
-            session.decide(row, DecisionVerb::Accept, None, None),
-            Err(SessionError::ReadOnly { .. })
-        ));
+        assert!(matches!(session.decide(row, DecisionVerb::Accept, None, None), Err(SessionError::ReadOnly { .. })));
     }
     assert_eq!(session.sample_rows().unwrap().len(), 1);
     drop(session);

@@ -48,8 +48,7 @@ pub struct Shown {
 
 impl Shown {
     pub fn new(key: u64, problem_id: &str, draw: u32, turns_wanted: usize, now: Instant) -> Self {
-        let sample =
-            LiveSample { key, problem_id: problem_id.to_owned(), draw, turns_wanted, ..LiveSample::default() };
+        let sample = LiveSample { key, problem_id: problem_id.to_owned(), draw, turns_wanted, ..LiveSample::default() };
         Self { sample, began: now }
     }
 

@@ -70,9 +70,8 @@ pub fn generate(
 fn missing(problems: &[Problem], samples: u32, have: &HashSet<(String, u32)>) -> Vec<(usize, u32)> {
     let mut missing = Vec::new();
     for (index, problem) in problems.iter().enumerate() {
-        missing.extend(
-            (0..samples).filter(|draw| !have.contains(&(problem.id.clone(), *draw))).map(|draw| (index, draw)),
-        );
+        missing
+            .extend((0..samples).filter(|draw| !have.contains(&(problem.id.clone(), *draw))).map(|draw| (index, draw)));
     }
     missing
 }

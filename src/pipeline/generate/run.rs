@@ -188,8 +188,7 @@ impl<'a> Run<'a> {
         self.totals.finished += 1;
         self.totals.tokens += sample.tokens;
         self.totals.correct += usize::from(sample.correct == Some(true));
-        self.totals.truncated +=
-            usize::from(matches!(sample.finish, FinishReason::Length | FinishReason::ContextFull));
+        self.totals.truncated += usize::from(matches!(sample.finish, FinishReason::Length | FinishReason::ContextFull));
         Ok(())
     }
 
