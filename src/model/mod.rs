@@ -21,3 +21,6 @@ pub use architecture::{Architecture, Family, RopeScaling};
 pub use cache::Cache;
 pub use decoder::{Compute, ComputeChoice, Decoder, DecoderError, Logits, Segment, TensorSource, Wanted, Workspace};
 pub use rope::Rope;
+
+#[cfg(test)]
+pub(crate) use decoder::tests::{tiny, tiny_decoder};
