@@ -153,6 +153,11 @@ impl LocalBackend {
         self.decoder.compute()
     }
 
+    /// How many slots have their prompt behind them.
+    pub fn decoding(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.progress == Progress::Decoding).count()
+    }
+
     /// Moves waiting requests into free slots; reports at once those that have nothing to write.
     fn admit(&mut self, events: &mut Vec<Event>) {
         while self.slots.len() < self.slot_count {
