@@ -4,6 +4,8 @@
 //! `dialogue`'s business; what becomes of the answers is `pipeline`'s.
 
 mod backend;
+pub mod bench;
+pub mod local;
 pub mod random;
 pub mod sampling;
 

@@ -35,3 +35,6 @@ pub use rope::Rope;
 pub use template::ChatTemplate;
 pub use tokenizer::{TokenStream, Tokenizer};
 pub use weights::{Gguf, GgufArray, GgufTensor, GgufValue, Weights};
+
+#[cfg(test)]
+pub(crate) use decoder::tests::{tiny, tiny_decoder};

@@ -311,6 +311,11 @@ impl Decoder {
         &self.device
     }
 
+    /// Whether the kernels of `ops` run it, not candle's operations.
+    pub fn runs_kernels(&self) -> bool {
+        self.fused
+    }
+
     /// The same model on candle's operations instead of the kernels: the witness in tests.
     #[must_use]
     pub fn composed(mut self) -> Self {

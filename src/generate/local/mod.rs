@@ -1,0 +1,380 @@
+//! Turns written in this process: the decoder behind [`Backend`].
+//!
+//! A fixed number of slots is kept full. Each step decodes one token for every slot that writes and, beside them, a
+//! bounded piece of the prompts that wait, so the stream never stops for long. A prompt that begins like one already
+//! computed starts from its cache: the samples of a problem share one prefill, and the turns of a dialogue go on from what
+//! they have. None of this changes a token: the decoder's numbers do not depend on the batch.
+
+mod slot;
+mod stop;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use color_eyre::eyre::{Context, ensure};
+use rayon::prelude::*;
+
+use self::slot::{Progress, Slot};
+use super::sampling::{SamplingError, TokenSampler};
+use super::{Backend, Event, Request, RequestId};
+use crate::model::{Cache, Compute, ComputeChoice, Decoder, Wanted, Workspace, ops};
+use crate::records::{FinishReason, Message, ModelIdentity};
+
+/// Most prompt tokens in one step, and fewest however slow the model is.
+const PREFILL_CHUNK: std::ops::RangeInclusive<usize> = 16..=256;
+/// About how long a step may take because of prompts, in seconds.
+const STEP_SECONDS: f64 = 0.4;
+/// A prompt waits for another to be computed when that saves at least this many tokens.
+const WORTH_WAITING: usize = 16;
+/// First-turn prompts whose caches are kept for samples that come later.
+const KEPT_PROMPTS: usize = 8;
+
+/// Text to tokens and back, as a model's files say.
+pub trait ChatText: Send {
+    /// The tokens of a chat, up to where the assistant's turn begins.
+    ///
+    /// # Errors
+    /// If the template raises.
+    fn encode_chat(&self, messages: &[Message]) -> color_eyre::Result<Vec<u32>>;
+
+    /// The same as text.
+    ///
+    /// # Errors
+    /// If the template raises.
+    fn render(&self, messages: &[Message]) -> color_eyre::Result<String>;
+
+    /// Tokens that end a turn.
+    fn stop_ids(&self) -> &[u32];
+
+    /// A decoder for the tokens of one turn.
+    fn stream(&self) -> Box<dyn TokenText>;
+}
+
+/// Turns tokens into text one by one; keeps back what is not yet a whole character.
+pub trait TokenText: Send {
+    fn push(&mut self, token: u32) -> Option<String>;
+
+    /// What was kept back. Nothing more is pushed.
+    fn finish(&mut self) -> Option<String>;
+}
+
+/// How a local backend runs.
+#[derive(Debug, Clone)]
+pub struct LocalOptions {
+    pub compute: ComputeChoice,
+    /// Requests worked on at once.
+    pub slots: usize,
+    /// Most tokens of prompt and completion together; the model's own limit holds too.
+    pub context_limit: Option<usize>,
+    /// `None` takes the fastest that this build and machine have.
+    pub device: Option<candle_core::Device>,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self { compute: ComputeChoice::Auto, slots: 32, context_limit: None, device: None }
+    }
+}
+
+impl LocalOptions {
+    /// The device to run on.
+    ///
+    /// # Errors
+    /// If a GPU of this build's kind is there and cannot be opened.
+    pub fn device(&self) -> candle_core::Result<candle_core::Device> {
+        use candle_core::{Device, utils};
+        match &self.device {
+            Some(device) => Ok(device.clone()),
+            None if utils::cuda_is_available() => Device::new_cuda(0),
+            None if utils::metal_is_available() => Device::new_metal(0),
+            None => Ok(Device::Cpu),
+        }
+    }
+}
+
+/// A model in this process that writes turns.
+pub struct LocalBackend {
+    decoder: Arc<Decoder>,
+    text: Box<dyn ChatText>,
+    identity: ModelIdentity,
+    slot_count: usize,
+    queue: VecDeque<(Request, Vec<u32>)>,
+    slots: Vec<Slot>,
+    /// Caches of dialogues between two turns, oldest first.
+    dialogues: VecDeque<(u64, Cache)>,
+    /// Caches of first-turn prompts, oldest first.
+    prompts: VecDeque<Cache>,
+    workspace: Workspace,
+    /// Tokens a second of recent steps that held prompts.
+    prefill_rate: f64,
+}
+
+thread_local! {
+    static SAMPLER: RefCell<TokenSampler> = RefCell::default();
+}
+
+impl LocalBackend {
+    /// A backend over a decoder that is already there, such as that of a model in training. `name`, `content` and `template`
+    /// say what it is, as in [`ModelIdentity`].
+    pub fn new(
+        decoder: Arc<Decoder>,
+        text: Box<dyn ChatText>,
+        (name, content, template): (String, String, String),
+        options: &LocalOptions,
+    ) -> Self {
+        let own = decoder.architecture().max_position_embeddings;
+        let identity = ModelIdentity {
+            name,
+            content,
+            template,
+            compute: decoder.compute().name().to_owned(),
+            context_length: options.context_limit.map_or(own, |limit| limit.min(own)),
+        };
+        Self {
+            decoder,
+            text,
+            identity,
+            slot_count: options.slots.max(1),
+            queue: VecDeque::new(),
+            slots: Vec::new(),
+            dialogues: VecDeque::new(),
+            prompts: VecDeque::new(),
+            workspace: Workspace::default(),
+            prefill_rate: 0.0,
+        }
+    }
+
+    /// The compute mode that it runs in.
+    pub fn compute(&self) -> Compute {
+        self.decoder.compute()
+    }
+
+    /// How many slots have their prompt behind them.
+    pub fn decoding(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.progress == Progress::Decoding).count()
+    }
+
+    /// Moves waiting requests into free slots; reports at once those that have nothing to write.
+    fn admit(&mut self, events: &mut Vec<Event>) {
+        while self.slots.len() < self.slot_count {
+            let Some((request, prompt)) = self.queue.pop_front() else { return };
+            let cache = self.decoder.new_cache();
+            let slot = Slot::new(request, prompt, cache, self.text.as_ref(), self.identity.context_length);
+            if let Some(reason) = slot.ends_at_once() {
+                events.push(Event::Started { id: slot.request.id, prompt_tokens: slot.prompt.len() });
+                slot.finish(reason, events);
+            } else {
+                self.slots.push(slot);
+            }
+        }
+    }
+
+    /// Gives a waiting slot the longest beginning of its prompt that is already computed, unless a prompt being
+    /// computed now will soon give much more.
+    fn begin(&mut self, index: usize, events: &mut Vec<Event>) -> color_eyre::Result<()> {
+        let slot = &self.slots[index];
+        let dialogue = slot.request.dialogue;
+        let others = || self.slots.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| other);
+        let mine = self.dialogues.iter().filter(|(id, _)| *id == dialogue).map(|(_, cache)| cache);
+        let found = mine
+            .chain(&self.prompts)
+            .chain(others().map(|other| &other.cache))
+            .map(|cache| (slot.shared_with(cache.tokens()), cache))
+            .max_by_key(|(shared, _)| *shared);
+        let have = found.map_or(0, |(shared, _)| shared);
+        let coming = others()
+            .filter(|other| other.progress == Progress::Prefilling)
+            .map(|other| slot.shared_with(&other.prompt))
+            .max()
+            .unwrap_or(0);
+        if coming >= have + WORTH_WAITING {
+            return Ok(());
+        }
+        let cache = match found {
+            Some((shared, cache)) if shared > 0 => {
+                let mut cache = cache.clone();
+                cache.truncate(shared)?;
+                Some(cache)
+            }
+            _ => None,
+        };
+        self.dialogues.retain(|(id, _)| *id != dialogue);
+        let slot = &mut self.slots[index];
+        if let Some(cache) = cache {
+            slot.cache = cache;
+        }
+        slot.progress = Progress::Prefilling;
+        events.push(Event::Started { id: slot.request.id, prompt_tokens: slot.prompt.len() });
+        Ok(())
+    }
+
+    /// How many prompt tokens this step may hold.
+    fn prefill_budget(&self) -> usize {
+        let (least, most) = PREFILL_CHUNK.into_inner();
+        if self.prefill_rate == 0.0 {
+            return most / 4;
+        }
+        ((self.prefill_rate * STEP_SECONDS) as usize).clamp(least, most)
+    }
+
+    /// Runs the decoder over `parts` (slot and prompt budget) and chooses the next token of each slot whose logits came.
+    fn run(&mut self, parts: &[(usize, usize)]) -> color_eyre::Result<Vec<(usize, Result<u32, SamplingError>)>> {
+        let mut segments = Vec::with_capacity(parts.len());
+        let mut waiting = parts.iter().peekable();
+        let mut sampled = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let Some((_, budget)) = waiting.next_if(|(slot, _)| *slot == index) else { continue };
+            let segment = slot.segment(*budget);
+            if segment.wanted == Wanted::Last {
+                sampled.push(index);
+            }
+            segments.push(segment);
+        }
+        let mut logits = self.decoder.forward(&mut self.workspace, &mut segments).wrap_err("decoding failed")?;
+        let mut rows = logits.rows();
+        let mut wanted = sampled.into_iter().peekable();
+        let mut jobs = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if wanted.next_if_eq(&index).is_some()
+                && let Some(row) = rows.next()
+            {
+                jobs.push((index, slot, row));
+            }
+        }
+        Ok(ops::run(|| {
+            jobs.into_par_iter()
+                .map(|(index, slot, row)| {
+                    let draw = slot.random.draw(slot.next_index());
+                    let token = SAMPLER.with_borrow_mut(|sampler| {
+                        sampler.choose(row, slot.cache.tokens(), &slot.request.sampling, draw)
+                    });
+                    (index, token)
+                })
+                .collect()
+        }))
+    }
+
+    /// Takes what a finished turn leaves.
+    fn keep(&mut self, dialogue: u64, cache: Cache) {
+        self.dialogues.retain(|(id, _)| *id != dialogue);
+        self.dialogues.push_back((dialogue, cache));
+        while self.dialogues.len() > 2 * self.slot_count {
+            self.dialogues.pop_front();
+        }
+    }
+
+    /// Keeps a first turn's prompt for samples of the same problem that come later.
+    fn keep_prompt(&mut self, index: usize) -> color_eyre::Result<()> {
+        let slot = &self.slots[index];
+        if slot.request.stream.turn > 0 || self.prompts.iter().any(|kept| kept.tokens() == slot.prompt) {
+            return Ok(());
+        }
+        let mut cache = slot.cache.clone();
+        cache.truncate(slot.prompt.len())?;
+        self.prompts.push_back(cache);
+        while self.prompts.len() > KEPT_PROMPTS {
+            self.prompts.pop_front();
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, finished: Vec<(usize, Option<FinishReason>)>, events: &mut Vec<Event>) {
+        for (index, reason) in finished.into_iter().rev() {
+            let slot = self.slots.remove(index);
+            let dialogue = slot.request.dialogue;
+            if let Some(reason) = reason {
+                let cache = slot.finish(reason, events);
+                self.keep(dialogue, cache);
+            }
+        }
+    }
+}
+
+impl Backend for LocalBackend {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn slots(&self) -> usize {
+        self.slot_count
+    }
+
+    fn submit(&mut self, request: Request) -> color_eyre::Result<()> {
+        ensure!(!request.messages.is_empty(), "an empty chat was submitted");
+        let prompt =
+            self.text.encode_chat(&request.messages).wrap_err("the chat cannot be put into the model's template")?;
+        ensure!(!prompt.is_empty(), "the chat became an empty prompt");
+        self.queue.push_back((request, prompt));
+        Ok(())
+    }
+
+    fn step(&mut self, events: &mut Vec<Event>) -> color_eyre::Result<()> {
+        self.admit(events);
+        let mut budget = self.prefill_budget();
+        let (mut parts, mut prompt_tokens) = (Vec::new(), 0);
+        for index in 0..self.slots.len() {
+            if self.slots[index].progress == Progress::Waiting && budget > 0 {
+                self.begin(index, events)?;
+            }
+            let slot = &self.slots[index];
+            match slot.progress {
+                Progress::Waiting => {}
+                Progress::Decoding => parts.push((index, 0)),
+                Progress::Prefilling if budget == 0 => {}
+                Progress::Prefilling => {
+                    let count = slot.missing().min(budget);
+                    parts.push((index, count));
+                    (budget, prompt_tokens) = (budget - count, prompt_tokens + count);
+                }
+            }
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let chosen = self.run(&parts)?;
+        if prompt_tokens >= *PREFILL_CHUNK.start() {
+            let rate = (prompt_tokens + chosen.len()) as f64 / started.elapsed().as_secs_f64().max(1e-6);
+            self.prefill_rate = if self.prefill_rate == 0.0 { rate } else { 0.7 * self.prefill_rate + 0.3 * rate };
+        }
+        let mut finished = Vec::new();
+        for (index, token) in chosen {
+            if self.slots[index].progress == Progress::Prefilling {
+                self.keep_prompt(index)?;
+            }
+            match token {
+                Ok(token) => {
+                    let reason = self.slots[index].accept(token, self.text.stop_ids(), events);
+                    finished.extend(reason.map(|reason| (index, Some(reason))));
+                }
+                Err(error) => {
+                    events.push(Event::Failed { id: self.slots[index].request.id, error: error.to_string() });
+                    finished.push((index, None));
+                }
+            }
+        }
+        self.remove(finished, events);
+        Ok(())
+    }
+
+    fn cancel(&mut self, id: RequestId) {
+        self.queue.retain(|(request, _)| request.id != id);
+        self.slots.retain(|slot| slot.request.id != id);
+    }
+
+    fn close_dialogue(&mut self, dialogue: u64) {
+        self.dialogues.retain(|(id, _)| *id != dialogue);
+    }
+
+    fn in_flight(&self) -> usize {
+        self.queue.len() + self.slots.len()
+    }
+
+    fn render(&self, messages: &[Message]) -> color_eyre::Result<String> {
+        self.text.render(messages)
+    }
+}
