@@ -1,6 +1,11 @@
 //! Everything a person can do on the screen, as one list of named actions.
 
-/// A named action with a line of help. The keymap binds keys to names; help, footer and palette read the descriptions.
+use super::panes::generate::GenerateAction;
+use super::panes::review::ReviewAction;
+use super::panes::start::StartAction;
+use super::panes::{generate, review, start};
+
+/// A named action with a line of help. The keymap binds keys to names; help and footer read the descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActionSpec {
     /// `scope.verb`, such as `review.accept`.
@@ -12,10 +17,82 @@ pub struct ActionSpec {
 }
 
 /// Which keys apply: the pane in focus, or everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     Global,
     Start,
     Generate,
     Review,
+}
+
+impl Scope {
+    pub const ALL: [Scope; 4] = [Scope::Global, Scope::Start, Scope::Generate, Scope::Review];
+
+    /// As the keymap file names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Global => "global",
+            Scope::Start => "start",
+            Scope::Generate => "generate",
+            Scope::Review => "review",
+        }
+    }
+
+    /// As the help and the tabs name it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Scope::Global => "Everywhere",
+            Scope::Start => "Start",
+            Scope::Generate => "Generate",
+            Scope::Review => "Review",
+        }
+    }
+}
+
+/// What can be done whatever has the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppAction {
+    Start,
+    Generate,
+    Review,
+    Help,
+    Notices,
+    Suspend,
+    Redraw,
+    Quit,
+}
+
+const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
+    ActionSpec { name, hint, desc }
+}
+
+/// The actions of no pane, in the order in which the help shows them.
+pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
+    (AppAction::Start, spec("app.start", "start", "Go to the list of sessions.")),
+    (AppAction::Generate, spec("app.generate", "generate", "Go to the Generate pane.")),
+    (AppAction::Review, spec("app.review", "review", "Go to the Review pane.")),
+    (AppAction::Help, spec("app.help", "help", "Show all keys; type to filter them.")),
+    (AppAction::Notices, spec("app.notices", "notices", "Show what was said at the foot of the screen before.")),
+    (AppAction::Suspend, spec("app.suspend", "suspend", "Suspend the program; `fg` brings it back.")),
+    (AppAction::Redraw, spec("app.redraw", "redraw", "Draw the whole screen again.")),
+    (AppAction::Quit, spec("app.quit", "quit", "Leave; asks first when a job runs here.")),
+];
+
+/// Any action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    App(AppAction),
+    Start(StartAction),
+    Generate(GenerateAction),
+    Review(ReviewAction),
+}
+
+/// All actions of a scope with their descriptions.
+pub fn actions(scope: Scope) -> Vec<(Action, ActionSpec)> {
+    match scope {
+        Scope::Global => APP_ACTIONS.iter().map(|(action, spec)| (Action::App(*action), *spec)).collect(),
+        Scope::Start => start::ACTIONS.iter().map(|(action, spec)| (Action::Start(*action), *spec)).collect(),
+        Scope::Generate => generate::ACTIONS.iter().map(|(action, spec)| (Action::Generate(*action), *spec)).collect(),
+        Scope::Review => review::ACTIONS.iter().map(|(action, spec)| (Action::Review(*action), *spec)).collect(),
+    }
 }

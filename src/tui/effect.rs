@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::config::SessionInfo;
 use crate::pipeline::GenerateOrder;
 use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
@@ -9,8 +10,11 @@ use crate::session::{Counts, SampleRow};
 /// Asked of the outside.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
+    /// Read the list of sessions.
+    ListSessions,
     OpenSession(PathBuf),
-    NewSession(PathBuf),
+    /// By name, or by path.
+    NewSession(String),
     /// Read one sample with its problem, for the transcript.
     LoadSample(i64),
     Decide {
@@ -26,6 +30,8 @@ pub enum Effect {
     StopJob,
     /// Put on the clipboard (OSC 52); the runtime cleans it.
     Copy(String),
+    /// Draw everything anew.
+    Redraw,
     Suspend,
     Quit,
 }
@@ -33,6 +39,7 @@ pub enum Effect {
 /// Told by the outside.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
+    Sessions(Vec<SessionInfo>),
     /// A session is open.
     Opened {
         dir: PathBuf,

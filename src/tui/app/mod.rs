@@ -1,0 +1,140 @@
+//! The whole screen as one state: which pane has the focus, what lies over it, what is said at its foot. Holds no
+//! terminal, no thread and no clock: keys, messages and the time come in, effects go out.
+
+mod help;
+mod notices;
+mod update;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use view::view;
+
+use std::path::PathBuf;
+
+use help::Help;
+use notices::Notices;
+
+use super::action::Scope;
+use super::keymap::{Key, Keymap};
+use super::panes::generate::GenerateState;
+use super::panes::review::ReviewState;
+use super::panes::start::StartState;
+use super::theme::Theme;
+use crate::records::{LiveBoard, LiveState, UnixMillis};
+use crate::session::Counts;
+
+/// Smallest screen that the workbench draws on, columns and rows.
+pub const SMALLEST: (u16, u16) = (60, 16);
+
+/// The pane that has the keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pane {
+    #[default]
+    Start,
+    Generate,
+    Review,
+}
+
+impl Pane {
+    pub const ALL: [Pane; 3] = [Pane::Start, Pane::Generate, Pane::Review];
+
+    pub fn scope(self) -> Scope {
+        match self {
+            Pane::Start => Scope::Start,
+            Pane::Generate => Scope::Generate,
+            Pane::Review => Scope::Review,
+        }
+    }
+}
+
+/// What lies over the pane and takes the keys.
+#[derive(Debug, Clone, Default)]
+enum Overlay {
+    #[default]
+    None,
+    Help(Help),
+    Notices,
+    /// A job runs in this process: leaving stops it.
+    ConfirmQuit,
+}
+
+/// The session that is open.
+#[derive(Debug, Clone, Default)]
+struct OpenSession {
+    dir: PathBuf,
+    read_only: Option<String>,
+    counts: Counts,
+}
+
+/// The state of the screen.
+#[derive(Debug, Clone)]
+pub struct App {
+    keymap: Keymap,
+    theme: Theme,
+    ascii: bool,
+    width: u16,
+    height: u16,
+    pane: Pane,
+    start: StartState,
+    generate: GenerateState,
+    review: ReviewState,
+    overlay: Overlay,
+    notices: Notices,
+    /// Keys of a sequence that is not yet whole.
+    pending: Vec<Key>,
+    session: Option<OpenSession>,
+    live: Option<Box<LiveBoard>>,
+    /// The job on the board runs in this process.
+    own_job: bool,
+    quitting: bool,
+}
+
+impl App {
+    pub fn new(keymap: Keymap, theme: Theme, ascii: bool) -> Self {
+        Self {
+            keymap,
+            theme,
+            ascii,
+            width: 80,
+            height: 24,
+            pane: Pane::Start,
+            start: StartState::default(),
+            generate: GenerateState::default(),
+            review: ReviewState::default(),
+            overlay: Overlay::None,
+            notices: Notices::default(),
+            pending: Vec::new(),
+            session: None,
+            live: None,
+            own_job: false,
+            quitting: false,
+        }
+    }
+
+    /// What the form of the Generate pane begins with.
+    pub fn set_dialogue_defaults(&mut self, prompt: &str, policies: Vec<String>) {
+        self.generate.set_default_prompt(prompt);
+        self.generate.set_policies(policies);
+    }
+
+    /// Whether a job is at work as far as the screen knows.
+    pub fn job_runs(&self) -> bool {
+        self.live.as_ref().is_some_and(|board| {
+            matches!(
+                board.state,
+                LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Stopping
+            )
+        })
+    }
+
+    /// When the screen changes by itself: the end of what is said at its foot.
+    pub fn next_change(&self) -> Option<UnixMillis> {
+        self.notices.until()
+    }
+
+    pub fn too_small(&self) -> bool {
+        self.width < SMALLEST.0 || self.height < SMALLEST.1
+    }
+}

@@ -1,0 +1,199 @@
+//! What keys and messages do to the screen.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::super::action::{Action, AppAction};
+use super::super::effect::{Effect, Message};
+use super::super::keymap::{Key, Lookup};
+use super::super::panes::{generate, review, start};
+use super::help::Help;
+use super::{App, OpenSession, Overlay, Pane, view};
+use crate::records::UnixMillis;
+
+/// A paste beyond this is cut: no field takes more.
+const LONGEST_PASTE: usize = 1 << 20;
+
+impl App {
+    /// Takes an event of the terminal.
+    pub fn event(&mut self, event: &Event, now: UnixMillis) -> Vec<Effect> {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key, now),
+            Event::Paste(text) => self.paste(text),
+            Event::Resize(width, height) => {
+                self.resize(*width, *height);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Tells every pane how large it will be drawn.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        (self.width, self.height) = (width, height);
+        let (width, height) = view::pane_size(width, height);
+        start::resize(&mut self.start, width, height);
+        generate::resize(&mut self.generate, width, height);
+        review::resize(&mut self.review, width, height);
+    }
+
+    /// Takes a message of the worker.
+    pub fn message(&mut self, message: &Message, now: UnixMillis) -> Vec<Effect> {
+        self.note(message, now);
+        let mut effects = start::receive(&mut self.start, message);
+        effects.extend(generate::receive(&mut self.generate, message));
+        effects.extend(review::receive(&mut self.review, message));
+        effects
+    }
+
+    /// Time passes; whether the screen changed by it.
+    pub fn tick(&mut self, now: UnixMillis) -> bool {
+        self.notices.expire(now)
+    }
+
+    /// Tells whether the job on the board runs in this process.
+    pub fn set_own_job(&mut self, own: bool) {
+        self.own_job = own;
+    }
+
+    fn note(&mut self, message: &Message, now: UnixMillis) {
+        match message {
+            Message::Opened { dir, read_only, counts, .. } => {
+                self.session =
+                    Some(OpenSession { dir: dir.clone(), read_only: read_only.clone(), counts: *counts });
+                self.live = None;
+                self.overlay = Overlay::None;
+                self.pane = if counts.samples > 0 { Pane::Review } else { Pane::Generate };
+            }
+            Message::Rows { counts, .. } | Message::Stands { counts, .. } => {
+                if let Some(session) = &mut self.session {
+                    session.counts = *counts;
+                }
+            }
+            Message::Undone { what, .. } => self.notices.say(format!("undone: {what}"), false, now),
+            Message::Live(board) => self.live = Some(board.clone()),
+            Message::Note(text) => self.notices.say(text, false, now),
+            Message::Error(text) => self.notices.say(text, true, now),
+            Message::Sessions(_) | Message::Sample { .. } => {}
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent, now: UnixMillis) -> Vec<Effect> {
+        let interrupt = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+        match &mut self.overlay {
+            Overlay::None => {}
+            Overlay::Help(help) => {
+                let lines = help.lines(&self.keymap, self.pane.scope()).len();
+                let height = usize::from(view::help_height(self.height));
+                if interrupt || !help.key(key, lines, height) {
+                    self.overlay = Overlay::None;
+                }
+                return Vec::new();
+            }
+            Overlay::Notices => {
+                self.overlay = Overlay::None;
+                return Vec::new();
+            }
+            Overlay::ConfirmQuit => {
+                self.overlay = Overlay::None;
+                let yes = interrupt || matches!(key.code, KeyCode::Char('y' | 'Y' | 'q') | KeyCode::Enter);
+                return if yes { self.leave() } else { Vec::new() };
+            }
+        }
+        if self.capturing() && !interrupt {
+            return match self.pane {
+                Pane::Start => start::key(&mut self.start, key),
+                Pane::Generate => generate::key(&mut self.generate, key),
+                Pane::Review => review::key(&mut self.review, key),
+            };
+        }
+        self.bound(key, now)
+    }
+
+    /// Looks the key up, with those typed before it that are not yet a whole sequence.
+    fn bound(&mut self, key: KeyEvent, now: UnixMillis) -> Vec<Effect> {
+        if key.code == KeyCode::Esc && !self.pending.is_empty() {
+            self.pending.clear();
+            return Vec::new();
+        }
+        self.pending.push(Key::from(key));
+        match self.keymap.lookup(self.pane.scope(), &self.pending) {
+            Lookup::More => Vec::new(),
+            Lookup::Nothing => {
+                self.pending.clear();
+                Vec::new()
+            }
+            Lookup::Run(action) => {
+                self.pending.clear();
+                self.run(action, now)
+            }
+        }
+    }
+
+    fn run(&mut self, action: Action, now: UnixMillis) -> Vec<Effect> {
+        match action {
+            Action::Start(action) => start::update(&mut self.start, action),
+            Action::Generate(action) => generate::update(&mut self.generate, action),
+            Action::Review(action) => review::update(&mut self.review, action),
+            Action::App(action) => self.app_action(action, now),
+        }
+    }
+
+    fn app_action(&mut self, action: AppAction, now: UnixMillis) -> Vec<Effect> {
+        match action {
+            AppAction::Start => {
+                self.pane = Pane::Start;
+                return vec![Effect::ListSessions];
+            }
+            AppAction::Generate | AppAction::Review if self.session.is_none() => {
+                self.notices.say("open a session first, or make a new one", false, now);
+            }
+            AppAction::Generate => self.pane = Pane::Generate,
+            AppAction::Review => self.pane = Pane::Review,
+            AppAction::Help => self.overlay = Overlay::Help(Help::default()),
+            AppAction::Notices => self.overlay = Overlay::Notices,
+            AppAction::Suspend => return vec![Effect::Suspend],
+            AppAction::Redraw => return vec![Effect::Redraw],
+            AppAction::Quit if self.own_job && self.job_runs() => self.overlay = Overlay::ConfirmQuit,
+            AppAction::Quit => return self.leave(),
+        }
+        Vec::new()
+    }
+
+    fn leave(&mut self) -> Vec<Effect> {
+        self.quitting = true;
+        vec![Effect::Quit]
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        let mut end = text.len().min(LONGEST_PASTE);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = text[..end].replace("\r\n", "\n").replace('\r', "\n");
+        match &mut self.overlay {
+            Overlay::Help(help) => {
+                help.filter.insert(&text);
+                return Vec::new();
+            }
+            Overlay::Notices | Overlay::ConfirmQuit => return Vec::new(),
+            Overlay::None => {}
+        }
+        // Outside a field a paste is no command: keys that were not meant must not decide anything.
+        if !self.capturing() {
+            return Vec::new();
+        }
+        match self.pane {
+            Pane::Start => start::paste(&mut self.start, &text),
+            Pane::Generate => generate::paste(&mut self.generate, &text),
+            Pane::Review => review::paste(&mut self.review, &text),
+        }
+    }
+
+    pub(super) fn capturing(&self) -> bool {
+        match self.pane {
+            Pane::Start => self.start.capturing(),
+            Pane::Generate => self.generate.capturing(),
+            Pane::Review => self.review.capturing(),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The whole screen: a line of the session, the tabs, the pane, a line of hints, and what lies over them.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::keymap::{print_keys, spec_of};
+use super::super::panes::{generate, review, start};
+use super::super::theme::Look;
+use super::super::view::ViewContext;
+use super::super::widgets::paint::{blank, cells, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule, signs, tint};
+use super::help::Line;
+use super::{App, Overlay, Pane, SMALLEST};
+use crate::records::{LiveState, UnixMillis};
+
+/// The session line, the tabs, and the hints.
+const AROUND: u16 = 3;
+
+/// The size of a pane on a screen of this size.
+pub(super) fn pane_size(width: u16, height: u16) -> (u16, u16) {
+    (width, height.saturating_sub(AROUND))
+}
+
+/// Lines that the help shows at once.
+pub(super) fn help_height(height: u16) -> u16 {
+    height.saturating_sub(6)
+}
+
+/// Draws the screen.
+pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
+    blank(buffer, area);
+    let context = ViewContext {
+        theme: &app.theme,
+        focused: matches!(app.overlay, Overlay::None),
+        now,
+        ascii: app.ascii,
+    };
+    if app.too_small() {
+        return too_small(app, &context, area, buffer);
+    }
+    session_line(app, &context, part(area, 0, 0, area.width, 1), buffer);
+    tabs(app, &context, part(area, 0, 1, area.width, 1), buffer);
+    let (width, height) = pane_size(area.width, area.height);
+    let pane = part(area, 0, 2, width, height);
+    match app.pane {
+        Pane::Start => start::view(&app.start, &context, pane, buffer),
+        Pane::Generate => generate::view(&app.generate, &context, pane, buffer),
+        Pane::Review => review::view(&app.review, &context, pane, buffer),
+    }
+    foot(app, &context, part(area, 0, area.height - 1, area.width, 1), buffer);
+    match &app.overlay {
+        Overlay::None => {}
+        Overlay::Help(help) => {
+            let lines = help.lines(&app.keymap, app.pane.scope());
+            help_box(&lines, help, &context, area, buffer);
+        }
+        Overlay::Notices => notices_box(app, &context, area, buffer),
+        Overlay::ConfirmQuit => {
+            let said = ["A generation runs in this process.", "Leave? It stops; finished samples are kept.", "", "y leave   any other key stay"];
+            let inside = frame(50, said.len() as u16, "leave", &context, area, buffer);
+            for (row, line) in said.iter().enumerate() {
+                put(buffer, inside.x, inside.y + row as u16, inside.width, line, context.theme.style(Look::Text));
+            }
+        }
+    }
+}
+
+fn too_small(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let (columns, rows) = SMALLEST;
+    let said = format!("{}x{} is too small: cribble needs {columns}x{rows}", app.width, app.height);
+    let mut y = area.y;
+    for line in [said.as_str(), "make the window larger, or q to leave"] {
+        if y < area.bottom() {
+            let line = fit(line, usize::from(area.width), context.ascii);
+            put(buffer, area.x, y, area.width, &line, context.theme.style(Look::Warn));
+        }
+        y += 1;
+    }
+}
+
+fn session_line(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let right = job_words(app);
+    let room = usize::from(area.width).saturating_sub(cells(&right.0) + 1);
+    let mut spans = Vec::new();
+    match &app.session {
+        None => spans.push((" cribble".to_owned(), style(Look::Title))),
+        Some(session) => {
+            let name = session.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let name = one_line(&name);
+            spans.push((format!(" {}", fit_tail(&name, 28, context.ascii)), style(Look::Title)));
+            let counts = &session.counts;
+            let text = format!("  {} problems  {} samples", counts.problems, counts.samples);
+            spans.push((text, style(Look::Text)));
+            let decided = format!("  +{} -{}", counts.accepted, counts.rejected);
+            spans.push((decided, style(Look::Dim)));
+            if session.read_only.is_some() {
+                spans.push(("  viewing only".into(), style(Look::Warn)));
+            }
+        }
+    }
+    put_spans(buffer, part(area, 0, 0, room as u16, 1), &spans, context.ascii);
+    let begin = area.right().saturating_sub(cells(&right.0) as u16 + 1);
+    put(buffer, begin, area.y, area.width, &right.0, style(right.1));
+}
+
+fn job_words(app: &App) -> (String, Look) {
+    let Some(board) = app.live.as_ref().filter(|_| app.job_runs()) else { return (String::new(), Look::Dim) };
+    let totals = &board.totals;
+    let done = format!("{}/{}", totals.existing + totals.finished, totals.samples_wanted);
+    match board.state {
+        LiveState::Starting => ("starting".into(), Look::Info),
+        LiveState::Paused => (format!("paused {done}"), Look::Warn),
+        LiveState::Stopping => (format!("stopping {done}"), Look::Warn),
+        LiveState::Running | LiveState::Done | LiveState::Failed => {
+            let eta = totals.eta_seconds.map_or(String::new(), |eta| format!("  {}", duration(eta)));
+            (format!("{done}  {} tok/s{eta}", compact(totals.tokens_per_second.round() as usize)), Look::Info)
+        }
+    }
+}
+
+fn tabs(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    rule(buffer, area, "", style(Look::Border), style(Look::Text), context.ascii);
+    let mut at = area.x + 1;
+    for pane in Pane::ALL {
+        let key = app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default();
+        let chosen = pane == app.pane;
+        let (left, right) = if chosen { ("[", "]") } else { (" ", " ") };
+        let title = style(if chosen { Look::Title } else { Look::Dim });
+        at = put(buffer, at, area.y, area.width, left, title);
+        at = put(buffer, at, area.y, area.width, &format!("{key} "), style(Look::Key));
+        at = put(buffer, at, area.y, area.width, pane.scope().title(), title);
+        at = put(buffer, at, area.y, area.width, right, title) + 1;
+    }
+}
+
+/// What was said last, for a while; else the keys that fit here.
+fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    if let Some(notice) = app.notices.shown(context.now) {
+        let look = if notice.error { Look::Bad } else { Look::Info };
+        let mark = if notice.error { "! " } else { "" };
+        let line = format!(" {mark}{}", one_line(&notice.text));
+        put(buffer, area.x, area.y, area.width, &fit(&line, usize::from(area.width), context.ascii), style(look));
+        return;
+    }
+    if !app.pending.is_empty() {
+        let line = format!(" {} ...", print_keys(&app.pending));
+        put(buffer, area.x, area.y, area.width, &line, style(Look::Key));
+        return;
+    }
+    let mut hints = match app.pane {
+        Pane::Start => start::hints(&app.start),
+        Pane::Generate => generate::hints(&app.generate),
+        Pane::Review => review::hints(&app.review),
+    };
+    if app.capturing() {
+        hints.clear();
+    }
+    let keep = [("app.help", "help"), ("app.quit", "quit")];
+    let tail: String = if app.capturing() {
+        "esc leaves the field ".into()
+    } else {
+        keep.iter().filter_map(|(name, hint)| Some(format!("{} {hint}  ", app.keymap.key_of(name)?))).collect()
+    };
+    let room = area.right().saturating_sub(cells(&tail) as u16);
+    let mut at = area.x + 1;
+    for name in hints {
+        let (Some(key), Some(spec)) = (app.keymap.key_of(name), spec_of(name)) else { continue };
+        let wide = (cells(&key) + cells(spec.hint) + 3) as u16;
+        if at + wide > room {
+            break;
+        }
+        at = put(buffer, at, area.y, wide, &key, style(Look::Key));
+        at = put(buffer, at, area.y, wide, &format!(" {}  ", spec.hint), style(Look::Dim));
+    }
+    put(buffer, room, area.y, area.width, &tail, style(Look::Dim));
+}
+
+fn help_box(lines: &[Line], help: &super::help::Help, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let inside = frame(area.width.saturating_sub(4).min(90), help_height(area.height) + 1, "keys", context, area, buffer);
+    let at = put(buffer, inside.x, inside.y, inside.width, "filter ", style(Look::Dim));
+    let field = part(inside, at - inside.x, 0, inside.width.saturating_sub(at - inside.x + 24), 1);
+    help.filter.view(true, context, field, buffer);
+    let last = (help.top + usize::from(inside.height) - 1).min(lines.len());
+    let place = format!("{}-{last} of {}  esc leaves", help.top + 1, lines.len());
+    put(buffer, inside.right().saturating_sub(cells(&place) as u16), inside.y, 30, &place, style(Look::Dim));
+    for (row, line) in lines[help.top.min(lines.len())..last].iter().enumerate() {
+        let y = inside.y + 1 + row as u16;
+        match line {
+            Line::Head(title) => {
+                put(buffer, inside.x, y, inside.width, title, style(Look::Title));
+            }
+            Line::Entry { keys, desc } => {
+                put(buffer, inside.x + 1, y, 17, &fit(keys, 16, context.ascii), style(Look::Key));
+                let desc = fit(desc, usize::from(inside.width.saturating_sub(18)), context.ascii);
+                put(buffer, inside.x + 18, y, inside.width, &desc, style(Look::Text));
+            }
+        }
+    }
+}
+
+fn notices_box(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let height = help_height(area.height);
+    let inside = frame(area.width.saturating_sub(4), height, "said before", context, area, buffer);
+    let mut y = inside.y;
+    for notice in app.notices.history().take(usize::from(inside.height)) {
+        let age = duration((context.now - notice.at).max(0) as f64 / 1000.0);
+        let look = if notice.error { Look::Bad } else { Look::Text };
+        let spans = [(format!("{age:>6} ago  "), style(Look::Dim)), (notice.text.clone(), style(look))];
+        put_spans(buffer, Rect { y, height: 1, ..inside }, &spans, context.ascii);
+        y += 1;
+    }
+    if y == inside.y {
+        put(buffer, inside.x, y, inside.width, "nothing yet", style(Look::Dim));
+    }
+}
+
+/// A box in the middle of the screen; what is inside its border.
+fn frame(width: u16, height: u16, title: &str, context: &ViewContext, area: Rect, buffer: &mut Buffer) -> Rect {
+    let (wide, high) = ((width + 4).min(area.width), (height + 2).min(area.height));
+    let outer = part(area, (area.width - wide) / 2, (area.height - high) / 2, wide, high);
+    blank(buffer, outer);
+    let border = context.theme.style(Look::BorderFocus);
+    let text = context.theme.style(Look::Title);
+    rule(buffer, Rect { height: 1, ..outer }, title, border, text, context.ascii);
+    rule(buffer, Rect { y: outer.bottom() - 1, height: 1, ..outer }, "", border, text, context.ascii);
+    for y in outer.top() + 1..outer.bottom() - 1 {
+        for x in [outer.left(), outer.right() - 1] {
+            put(buffer, x, y, 1, signs(context.ascii).column, border);
+        }
+    }
+    part(outer, 2, 1, wide.saturating_sub(4), high.saturating_sub(2))
+}
