@@ -1,6 +1,109 @@
-//! The command line: one file a subcommand.
+//! The command line: one file a subcommand. Each parses, calls down, prints; nothing is worked out here.
+//!
+//! With `--json` a subcommand prints one JSON object (or JSON lines where its help says so) on standard output and
+//! nothing else there. Progress goes to standard error, and only to a terminal.
+
+mod arguments;
+mod attach;
+mod bench;
+mod completions;
+mod doctor;
+mod export;
+mod failure;
+mod generate;
+mod import;
+mod new;
+mod open;
+mod progress;
+mod sessions;
+mod signals;
+mod steer;
+mod workbench;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What the binary prints as its help before the subcommands.
+const ABOUT: &str = "A terminal workbench in which a person makes a language model teach itself to reason";
+
+const EXAMPLES: &str = "\
+Examples:
+  cribble                                  open the last session, or the start screen
+  cribble generate --session demo --model model.gguf --problems gsm8k.jsonl --samples 4
+  cribble open demo                        review what was generated
+  cribble export --session demo --output train.jsonl
+
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted.";
+
+#[derive(Debug, Parser)]
+#[command(name = "cribble", version, about = ABOUT, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    screen: workbench::ScreenArguments,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new session and open it
+    New(new::Arguments),
+    /// Open a session in the workbench
+    Open(open::Arguments),
+    /// Open the workbench on a session in which a job runs
+    Attach(attach::Arguments),
+    /// List the sessions
+    Sessions(sessions::Arguments),
+    /// Write chains of thought for problems and store them in a session
+    Generate(generate::Arguments),
+    /// Pause, resume or stop the job that runs in a session
+    Steer(steer::Arguments),
+    /// Add problems from a file to a session
+    Import(import::Arguments),
+    /// Write a session's chains as training data
+    Export(export::Arguments),
+    /// Measure this program on this machine
+    Bench(bench::Arguments),
+    /// Check this machine, this terminal, and a model or session
+    Doctor(doctor::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
 
 /// Parses the process's arguments, runs the subcommand, and turns its outcome into an exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(report) => failure::print(&report),
+    }
+}
+
+fn run(cli: Cli) -> color_eyre::Result<()> {
+    let Cli { screen, command } = cli;
+    match command {
+        None => workbench::last_or_start(&screen),
+        Some(Command::New(arguments)) => new::run(&arguments, &screen),
+        Some(Command::Open(arguments)) => open::run(&arguments, &screen),
+        Some(Command::Attach(arguments)) => attach::run(&arguments, &screen),
+        Some(Command::Sessions(arguments)) => sessions::run(&arguments),
+        Some(Command::Generate(arguments)) => generate::run(&arguments),
+        Some(Command::Steer(arguments)) => steer::run(&arguments),
+        Some(Command::Import(arguments)) => import::run(&arguments),
+        Some(Command::Export(arguments)) => export::run(&arguments),
+        Some(Command::Bench(arguments)) => bench::run(&arguments),
+        Some(Command::Doctor(arguments)) => doctor::run(&arguments),
+        Some(Command::Completions(arguments)) => completions::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -1,1 +1,5 @@
-//! Where things live on this machine, and the person's settings.
+//! Where things live on this machine. Not: what is in a session.
+
+mod directories;
+
+pub use directories::{ConfigError, Directories, SessionInfo};

@@ -3,6 +3,14 @@
 //! The only bridge between work and screen. A job never waits for a reader, a reader never waits for a job. What the
 //! work *is* belongs to `pipeline`.
 
+mod companion;
 mod control;
+mod generate;
+mod job;
 
 pub use control::{Control, Steer};
+pub use generate::start_generate;
+pub use job::{Job, JobContext};
+
+/// A running or finished generation.
+pub type GenerateJob = Job<crate::pipeline::GenerateOutcome>;

@@ -4,6 +4,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `files` | all of a model's files, opened at once |
 //! | `architecture` | the numbers of a model: from `config.json` or GGUF metadata |
 //! | `weights` | tensors by their Hugging Face names: safetensors (sharded too), GGUF |
 //! | `tokenizer` | text to ids and back; rebuilt from GGUF metadata where there is no `tokenizer.json` |
@@ -14,13 +15,26 @@
 mod architecture;
 mod cache;
 mod decoder;
+mod error;
+mod files;
 pub mod ops;
 mod rope;
+mod template;
+mod tokenizer;
+mod weights;
+
+#[cfg(test)]
+mod tests;
 
 pub use architecture::{Architecture, Family, RopeScaling};
 pub use cache::Cache;
 pub use decoder::{Compute, ComputeChoice, Decoder, DecoderError, Logits, Segment, TensorSource, Wanted, Workspace};
+pub use error::ModelError;
+pub use files::{GenerationDefaults, ModelFiles};
 pub use rope::Rope;
+pub use template::ChatTemplate;
+pub use tokenizer::{TokenStream, Tokenizer};
+pub use weights::{Gguf, GgufArray, GgufTensor, GgufValue, Weights};
 
 #[cfg(test)]
 pub(crate) use decoder::tests::{tiny, tiny_decoder};

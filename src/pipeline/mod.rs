@@ -1,5 +1,11 @@
 //! The steps of the method over a session: each reads it, works, and writes it, and can be interrupted anywhere.
+//!
+//! A step runs on whatever thread calls it and tells how it goes through [`Watcher`]; threads are `jobs`' business.
 
+pub mod generate;
 mod order;
+mod watcher;
 
+pub use generate::GenerateOutcome;
 pub use order::GenerateOrder;
+pub use watcher::Watcher;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::model::ComputeChoice;
 use crate::records::Sampling;
 
 /// What a generation is to do, as the form or the command line says it.
@@ -21,4 +22,6 @@ pub struct GenerateOrder {
     /// Name of the strategy policy; `None` is the default one.
     pub policy: Option<String>,
     pub slots: Option<usize>,
+    /// How to compute, resolved when the model is loaded.
+    pub compute: ComputeChoice,
 }

@@ -72,6 +72,28 @@ impl Default for Sampling {
     }
 }
 
+impl Sampling {
+    /// Whether every value is one that means something; else which is not, and what would be.
+    pub fn validate(&self) -> Result<(), String> {
+        let checks = [
+            (self.temperature.is_finite() && self.temperature >= 0.0, "temperature", "0 (greedy) or more"),
+            (self.top_p > 0.0 && self.top_p <= 1.0, "top-p", "more than 0 and at most 1 (off)"),
+            (self.min_p >= 0.0 && self.min_p < 1.0, "min-p", "0 (off) or more, and below 1"),
+            (
+                self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0,
+                "repetition-penalty",
+                "more than 0; 1 is off",
+            ),
+            (self.max_tokens > 0, "max-tokens", "at least 1"),
+            (self.stop.iter().all(|stop| !stop.is_empty()), "stop", "not empty"),
+        ];
+        match checks.into_iter().find(|(fine, _, _)| !fine) {
+            Some((_, name, range)) => Err(format!("{name}: must be {range}")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What a model is, for provenance: two models with the same `content` write the same tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelIdentity {
@@ -109,5 +131,53 @@ impl SampleSettings {
         });
         let digest = Sha256::digest(value.to_string().as_bytes());
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> SampleSettings {
+        SampleSettings {
+            model: ModelIdentity {
+                name: "a.gguf".into(),
+                content: "c".into(),
+                template: "t".into(),
+                compute: "f32".into(),
+                context_length: 64,
+            },
+            turns: 2,
+            sampling: Sampling::default(),
+            seed: 0,
+            dialogue: serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn the_hash_is_of_what_decides_the_text() {
+        let first = settings();
+        let mut moved = settings();
+        moved.model.name = "elsewhere/a.gguf".into();
+        assert_eq!(first.hash(), moved.hash());
+        let mut seeded = settings();
+        seeded.seed = 1;
+        assert_ne!(first.hash(), seeded.hash());
+        let mut warmer = settings();
+        warmer.sampling.temperature = 0.8;
+        assert_ne!(first.hash(), warmer.hash());
+    }
+
+    #[test]
+    fn values_that_mean_nothing_are_named() {
+        assert_eq!(Sampling::default().validate(), Ok(()));
+        for (sampling, name) in [
+            (Sampling { temperature: f32::NAN, ..Sampling::default() }, "temperature"),
+            (Sampling { top_p: 0.0, ..Sampling::default() }, "top-p"),
+            (Sampling { min_p: 1.0, ..Sampling::default() }, "min-p"),
+            (Sampling { max_tokens: 0, ..Sampling::default() }, "max-tokens"),
+        ] {
+            assert!(sampling.validate().unwrap_err().starts_with(name));
+        }
     }
 }

@@ -21,3 +21,4 @@ pub mod panes;
 pub mod text;
 pub mod theme;
 pub mod view;
+pub mod widgets;

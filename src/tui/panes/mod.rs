@@ -1,1 +1,4 @@
 //! One folder a pane: `state`, `update`, `view`, and the pane's actions. A pane knows nothing of the other panes.
+
+pub mod generate;
+pub mod review;

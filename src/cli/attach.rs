@@ -1,0 +1,25 @@
+//! `cribble attach`: the workbench on a session in which another process works.
+
+use clap::Args;
+use color_eyre::Result;
+
+use super::failure::BadInput;
+use super::{arguments, workbench};
+use crate::session::Session;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Name of the session, or the path of its directory
+    session: String,
+}
+
+pub fn run(arguments: &Arguments, screen: &workbench::ScreenArguments) -> Result<()> {
+    let path = arguments::path_of(&arguments.session)?;
+    let session = Session::open(&path)?;
+    if session.holder()?.is_none() {
+        let name = &arguments.session;
+        return Err(BadInput(format!("{name}: no job runs in this session; `cribble open {name}` opens it")).into());
+    }
+    drop(session);
+    workbench::open(Some(path), screen)
+}

@@ -1,0 +1,108 @@
+//! `cribble bench`: what this program does on this machine, in numbers.
+
+use clap::{Args, Subcommand};
+use color_eyre::Result;
+
+use crate::generate::bench as decode_bench;
+use crate::model::ComputeChoice;
+use crate::tui::bench as frame_bench;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Tokens per second of batched decoding from one shared prompt
+    Decode(Decode),
+    /// Ids, logits, loss and greedy continuation of given token ids, to compare with another implementation
+    Reference(Reference),
+    /// Time from a key to its frame while every core is busy
+    Frame(Frame),
+}
+
+#[derive(Debug, Args)]
+struct Decode {
+    /// Directory of a model, or a .gguf file
+    #[arg(long, value_name = "MODEL")]
+    model: String,
+    /// Sequences decoded together
+    #[arg(long, default_value_t = 32)]
+    batch: usize,
+    #[arg(long, default_value_t = 128)]
+    prompt_tokens: usize,
+    #[arg(long, default_value_t = 128)]
+    new_tokens: usize,
+    /// Number format: auto, f32, bf16 or q8
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    compute: ComputeChoice,
+    /// Print a JSON object: {"tokens_per_second","prefill_tokens_per_second","peak_rss_mib","compute"}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Reference {
+    /// Directory of a model, or a .gguf file
+    #[arg(long, value_name = "MODEL")]
+    model: String,
+    /// Token ids, separated by commas
+    #[arg(long, value_delimiter = ',', required = true)]
+    ids: Vec<u32>,
+    /// Greedy tokens to add
+    #[arg(long, default_value_t = 32)]
+    new_tokens: usize,
+}
+
+#[derive(Debug, Args)]
+struct Frame {
+    #[arg(long, default_value_t = 500)]
+    frames: usize,
+    /// Print a JSON object: {"frames","p50_ms","p99_ms","max_ms"}
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.what {
+        What::Decode(decode) => {
+            let report = decode_bench::decode(
+                &decode.model,
+                decode.batch,
+                decode.prompt_tokens,
+                decode.new_tokens,
+                decode.compute,
+            )?;
+            if decode.json {
+                println!("{}", serde_json::to_string(&report)?);
+            } else {
+                println!(
+                    "decode {:.1} tok/s over {} sequences, prefill {:.1} tok/s, peak memory {} MiB, compute {}",
+                    report.tokens_per_second,
+                    decode.batch,
+                    report.prefill_tokens_per_second,
+                    report.peak_rss_mib,
+                    report.compute
+                );
+            }
+        }
+        What::Reference(reference) => {
+            let report = decode_bench::reference(&reference.model, &reference.ids, reference.new_tokens)?;
+            println!("{}", serde_json::to_string(&report)?);
+        }
+        What::Frame(frame) => {
+            let report = frame_bench::frame(frame.frames)?;
+            if frame.json {
+                println!("{}", serde_json::to_string(&report)?);
+            } else {
+                println!(
+                    "key to frame over {} frames: median {:.2} ms, p99 {:.2} ms",
+                    report.frames, report.p50_ms, report.p99_ms
+                );
+            }
+        }
+    }
+    Ok(())
+}

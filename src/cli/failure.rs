@@ -1,0 +1,96 @@
+//! From an error to one line and an exit code.
+
+use std::process::ExitCode;
+
+use color_eyre::Report;
+
+use crate::config::ConfigError;
+use crate::dialogue::DialogueError;
+use crate::exchange::ImportError;
+use crate::model::{DecoderError, ModelError};
+use crate::session::SessionError;
+use crate::tui::{NotATerminal, text};
+
+/// A usage that the argument parser cannot see is wrong, such as a missing session.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(pub String);
+
+/// The person stopped the work; what was finished is stored.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: {0}")]
+pub struct Interrupted(pub String);
+
+/// Prints the error as one clean line on standard error (all of it with `CRIBBLE_DEBUG` set) and gives the exit code.
+pub fn print(report: &Report) -> ExitCode {
+    let line = one_line(report);
+    eprintln!("cribble: {line}");
+    if std::env::var_os("CRIBBLE_DEBUG").is_some() {
+        eprintln!("{report:?}");
+    }
+    ExitCode::from(code(report))
+}
+
+/// The chain of causes in one line; a cause that its effect already quotes is left out.
+pub fn one_line(report: &Report) -> String {
+    let mut line = String::new();
+    for cause in report.chain() {
+        let said = cause.to_string();
+        if line.contains(&said) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&said);
+    }
+    text::clean(&line.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn code(report: &Report) -> u8 {
+    for cause in report.chain() {
+        if cause.is::<Interrupted>() {
+            return 130;
+        }
+        let bad = cause.is::<BadInput>()
+            || cause.is::<ModelError>()
+            || cause.is::<DecoderError>()
+            || cause.is::<ImportError>()
+            || cause.is::<ConfigError>()
+            || cause.is::<DialogueError>()
+            || cause.is::<NotATerminal>();
+        if bad {
+            return 2;
+        }
+        if let Some(SessionError::Missing { .. }) = cause.downcast_ref() {
+            return 2;
+        }
+    }
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use color_eyre::eyre::WrapErr;
+
+    use super::*;
+
+    #[test]
+    fn the_line_names_each_cause_once() {
+        let report: Report =
+            Err::<(), _>(BadInput("a.jsonl:3: no answer".into())).wrap_err("importing\nproblems").unwrap_err();
+        assert_eq!(one_line(&report), "importing problems: a.jsonl:3: no answer");
+        assert_eq!(code(&report), 2);
+    }
+
+    #[test]
+    fn an_escape_in_a_file_name_stays_out_of_the_terminal() {
+        let report = Report::from(BadInput("\u{1b}]0;x\u{7}.gguf: missing".into()));
+        assert!(!one_line(&report).chars().any(char::is_control));
+    }
+
+    #[test]
+    fn interrupted_is_130() {
+        assert_eq!(code(&Report::from(Interrupted("3 samples stored".into()))), 130);
+    }
+}

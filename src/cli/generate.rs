@@ -1,0 +1,153 @@
+//! `cribble generate`: chains of thought for problems, without a screen.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use color_eyre::Result;
+
+use super::arguments::SessionArgument;
+use super::failure::{BadInput, Interrupted};
+use super::progress::ProgressLine;
+use super::signals;
+use crate::jobs;
+use crate::model::ComputeChoice;
+use crate::pipeline::GenerateOrder;
+use crate::records::Sampling;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BackendKind {
+    /// Decode in this process
+    Local,
+    /// Ask a server (not built yet)
+    Http,
+}
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    session: SessionArgument,
+    /// Directory of a model, or a .gguf file
+    #[arg(long, short = 'm', value_name = "MODEL")]
+    model: String,
+    /// Problem file; left out, the problems of the session
+    #[arg(long, short = 'p', value_name = "FILE")]
+    problems: Option<PathBuf>,
+    /// Samples a problem
+    #[arg(long, short = 'k', value_name = "K", default_value_t = 1)]
+    samples: u32,
+    /// Assistant turns a dialogue, 1 to 6
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=6))]
+    turns: u64,
+    /// Most new tokens a turn
+    #[arg(long, value_name = "N", default_value_t = Sampling::default().max_tokens)]
+    max_tokens: usize,
+    /// 0 is greedy
+    #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature)]
+    temperature: f32,
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
+    top_p: f32,
+    /// 0 is off
+    #[arg(long, value_name = "K", default_value_t = Sampling::default().top_k)]
+    top_k: usize,
+    /// 0 is off
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().min_p)]
+    min_p: f32,
+    /// 1 is off
+    #[arg(long, value_name = "R", default_value_t = Sampling::default().repetition_penalty)]
+    repetition_penalty: f32,
+    /// A text that ends a turn (may be given again)
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// Take only the first N problems
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Policy that chooses the strategies: `default`, `gold-conditioned`, or one of yours
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Sequences decoded together
+    #[arg(long, value_name = "N")]
+    slots: Option<usize>,
+    #[arg(long, value_enum, default_value_t = BackendKind::Local)]
+    backend: BackendKind,
+    /// Address of a server (may be given again)
+    #[arg(long, value_name = "URL")]
+    endpoint: Vec<String>,
+    /// Number format: auto, f32, bf16 or q8
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    compute: ComputeChoice,
+    /// Print a JSON object: {"session","problems","samples","existing","tokens","tokens_per_second","wall_seconds","compute"}
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    fn order(&self) -> Result<GenerateOrder> {
+        if self.backend == BackendKind::Http || !self.endpoint.is_empty() {
+            return Err(
+                BadInput("--backend http: this version decodes locally only; leave out --endpoint".into()).into()
+            );
+        }
+        if self.samples == 0 {
+            return Err(BadInput("--samples 0: nothing to do; ask for at least 1".into()).into());
+        }
+        let sampling = Sampling {
+            temperature: self.temperature,
+            top_p: self.top_p,
+            top_k: self.top_k,
+            min_p: self.min_p,
+            repetition_penalty: self.repetition_penalty,
+            stop: self.stop.clone(),
+            max_tokens: self.max_tokens,
+        };
+        sampling.validate().map_err(BadInput)?;
+        Ok(GenerateOrder {
+            model: self.model.clone(),
+            problems: self.problems.clone(),
+            samples: self.samples,
+            turns: self.turns as usize,
+            sampling,
+            limit: self.limit,
+            seed: self.seed,
+            prompt: None,
+            policy: self.policy.clone(),
+            slots: self.slots,
+            compute: self.compute,
+        })
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let order = arguments.order()?;
+    let mut job = jobs::start_generate(arguments.session.path()?, order);
+    let asked = signals::listen(job.control().clone())?;
+    let mut progress = ProgressLine::new();
+    while !job.finished() {
+        progress.show(&job.board());
+        job.wait(Duration::from_millis(200));
+    }
+    progress.clear();
+    let outcome = job.join()?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&outcome)?);
+    } else if std::io::stdout().is_terminal() || !asked.to_stop() {
+        println!(
+            "{} samples for {} problems ({} were there), {} tokens at {:.0} tok/s in {:.0} s, compute {}",
+            outcome.samples,
+            outcome.problems,
+            outcome.existing,
+            outcome.tokens,
+            outcome.tokens_per_second,
+            outcome.wall_seconds,
+            outcome.compute
+        );
+    }
+    if outcome.stopped {
+        let line = format!("{} samples stored; the same command goes on from there", outcome.samples);
+        return Err(Interrupted(line).into());
+    }
+    Ok(())
+}

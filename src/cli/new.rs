@@ -1,0 +1,26 @@
+//! `cribble new`: make a session, then open it.
+
+use clap::Args;
+use color_eyre::Result;
+
+use super::{arguments, workbench};
+use crate::session::Session;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Name of the session, or the path of the directory to make
+    session: String,
+    /// Make it and do not open the workbench
+    #[arg(long)]
+    no_open: bool,
+}
+
+pub fn run(arguments: &Arguments, screen: &workbench::ScreenArguments) -> Result<()> {
+    let path = arguments::path_of(&arguments.session)?;
+    Session::create(&path)?;
+    if arguments.no_open {
+        println!("{}", crate::tui::text::clean(&path.display().to_string()));
+        return Ok(());
+    }
+    workbench::open(Some(path), screen)
+}

@@ -1,0 +1,20 @@
+//! `cribble open`: the workbench on a session.
+
+use clap::Args;
+use color_eyre::Result;
+
+use super::{arguments, workbench};
+use crate::session::Session;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Name of the session, or the path of its directory
+    session: String,
+}
+
+pub fn run(arguments: &Arguments, screen: &workbench::ScreenArguments) -> Result<()> {
+    let path = arguments::path_of(&arguments.session)?;
+    // Opened here as well, so that a missing session is a plain line and not a screen.
+    drop(Session::open(&path)?);
+    workbench::open(Some(path), screen)
+}

@@ -1,0 +1,88 @@
+//! One line of progress on standard error, rewritten in place, and only where that is a terminal.
+
+use std::io::{IsTerminal, Write};
+
+use crate::records::{LiveBoard, LiveState};
+use crate::tui::text;
+
+#[derive(Debug)]
+pub struct ProgressLine {
+    on: bool,
+    shown: bool,
+}
+
+impl ProgressLine {
+    pub fn new() -> Self {
+        Self { on: std::io::stderr().is_terminal(), shown: false }
+    }
+
+    /// Replaces the line. A terminal that went away is no error: the work goes on.
+    pub fn show(&mut self, board: &LiveBoard) {
+        if !self.on {
+            return;
+        }
+        let line = line(board);
+        self.shown = true;
+        if write!(std::io::stderr(), "\r\x1b[2K{line}").and_then(|()| std::io::stderr().flush()).is_err() {
+            self.on = false;
+        }
+    }
+
+    /// Takes the line away.
+    pub fn clear(&mut self) {
+        if self.on && self.shown {
+            let _ = write!(std::io::stderr(), "\r\x1b[2K");
+        }
+        self.shown = false;
+    }
+}
+
+fn line(board: &LiveBoard) -> String {
+    let totals = &board.totals;
+    match board.state {
+        LiveState::Starting => text::clean(&board.message),
+        state => {
+            let done = totals.existing + totals.finished;
+            let eta = totals.eta_seconds.map_or(String::new(), |seconds| format!(", {} left", duration(seconds)));
+            let word = match state {
+                LiveState::Paused => " (paused)",
+                LiveState::Stopping => " (stopping)",
+                _ => "",
+            };
+            format!(
+                "{done}/{} samples, {} tokens, {:.0} tok/s{eta}{word}",
+                totals.samples_wanted, totals.tokens, totals.tokens_per_second
+            )
+        }
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).round() as u64;
+    match seconds {
+        0..=59 => format!("{seconds} s"),
+        60..=3599 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::LiveTotals;
+
+    #[test]
+    fn the_line_counts_what_was_there_before() {
+        let totals = LiveTotals {
+            samples_wanted: 40,
+            existing: 10,
+            finished: 5,
+            tokens: 1200,
+            tokens_per_second: 99.6,
+            eta_seconds: Some(75.0),
+            ..LiveTotals::default()
+        };
+        let board = LiveBoard { state: LiveState::Running, totals, ..LiveBoard::default() };
+        assert_eq!(line(&board), "15/40 samples, 1200 tokens, 100 tok/s, 1 min 15 s left");
+    }
+}

@@ -1,0 +1,41 @@
+//! `cribble sessions`: what there is under the data directory.
+
+use clap::Args;
+use color_eyre::Result;
+
+use crate::config::Directories;
+use crate::tui::text;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Print one JSON object a line: {"name","path","problems","samples","accepted","rejected","modified"}
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let directories = Directories::from_environment()?;
+    let sessions = directories.sessions()?;
+    if arguments.json {
+        for session in &sessions {
+            println!("{}", serde_json::to_string(session)?);
+        }
+        return Ok(());
+    }
+    if sessions.is_empty() {
+        println!("no sessions yet; `cribble new NAME` makes one");
+        return Ok(());
+    }
+    println!("{:<24} {:>8} {:>8} {:>8} {:>8}", "session", "problems", "samples", "accepted", "rejected");
+    for session in &sessions {
+        println!(
+            "{:<24} {:>8} {:>8} {:>8} {:>8}",
+            text::clean(&session.name),
+            session.problems,
+            session.samples,
+            session.accepted,
+            session.rejected
+        );
+    }
+    Ok(())
+}

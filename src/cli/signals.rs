@@ -1,0 +1,52 @@
+//! Signals of a run without a screen: an interrupt or a termination asks the job to stop, a second one ends the process,
+//! and a hang-up (a dropped connection) changes nothing, so that long work survives it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use color_eyre::Result;
+use color_eyre::eyre::WrapErr;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::jobs::{Control, Steer};
+
+/// Whether a signal asked the job to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Asked(Arc<AtomicBool>);
+
+impl Asked {
+    pub fn to_stop(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Listens on a thread of its own for the rest of the process's life.
+pub fn listen(control: Control) -> Result<Asked> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("signal handling")?;
+    let asked = Asked::default();
+    let told = asked.clone();
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || runtime.block_on(serve(control, told)))
+        .wrap_err("signal handling")?;
+    Ok(asked)
+}
+
+async fn serve(control: Control, asked: Asked) {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => continue,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if asked.0.swap(true, Ordering::AcqRel) {
+            std::process::exit(130);
+        }
+        control.steer(Steer::Stop);
+    }
+}

@@ -1,0 +1,72 @@
+//! `cribble steer`: pause, resume or stop the job that another process runs in a session.
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use color_eyre::Result;
+
+use super::arguments::SessionArgument;
+use super::failure::BadInput;
+
+/// How long the holder has to answer; it looks at least twice a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Verb {
+    Pause,
+    Resume,
+    Stop,
+}
+
+impl Verb {
+    fn name(self) -> &'static str {
+        match self {
+            Verb::Pause => "pause",
+            Verb::Resume => "resume",
+            Verb::Stop => "stop",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    session: SessionArgument,
+    /// What the job shall do
+    verb: Verb,
+    /// Print a JSON object: {"job","verb","answer","seconds"}
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let session = arguments.session.open_for_writing()?;
+    let Some(holder) = session.holder()? else {
+        return Err(BadInput(format!("{}: no job runs in this session", arguments.session.session)).into());
+    };
+    let verb = arguments.verb.name();
+    let asked = Instant::now();
+    let id = session.send_command(&holder.job, verb, &serde_json::Value::Null)?;
+    while asked.elapsed() < PATIENCE {
+        if let Some(answer) = session.command(id)?.and_then(|command| command.answer) {
+            let seconds = asked.elapsed().as_secs_f64();
+            if arguments.json {
+                println!(
+                    "{}",
+                    serde_json::json!({"job": holder.job, "verb": verb, "answer": answer, "seconds": seconds})
+                );
+            } else {
+                println!("{} {verb}: {answer}", holder.job);
+            }
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Err(color_eyre::eyre::eyre!(
+        "{} (pid {}) on {} did not answer within {} s; is it stopped?",
+        holder.job,
+        holder.pid,
+        holder.host,
+        PATIENCE.as_secs()
+    ))
+}

@@ -1,0 +1,77 @@
+//! From the command line to the screen: its options, and what it needs from below.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use color_eyre::Result;
+
+use super::failure::BadInput;
+use crate::config::Directories;
+use crate::jobs;
+use crate::tui;
+
+#[derive(Debug, Args)]
+pub struct ScreenArguments {
+    /// Replay these keys, such as "2jj<enter><wait:2s>"
+    #[arg(long, value_name = "KEYS", requires = "print", global = true)]
+    keys: Option<String>,
+    /// With --keys: print the last frame as text and leave
+    #[arg(long, requires = "keys", global = true)]
+    print: bool,
+    /// With --keys: columns and rows
+    #[arg(long, value_name = "COLSxROWS", requires = "keys", global = true, value_parser = size)]
+    size: Option<(u16, u16)>,
+    /// Most frames a second that a running job may cause (30, over SSH 10)
+    #[arg(long, value_name = "N", global = true)]
+    fps: Option<f32>,
+    /// Draw with ASCII only
+    #[arg(long, global = true)]
+    ascii: bool,
+    /// Theme by name
+    #[arg(long, value_name = "NAME", global = true)]
+    theme: Option<String>,
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || format!("`{text}` is no size; write columns x rows, such as 120x40");
+    let (columns, rows) = text.split_once(['x', 'X']).ok_or_else(wrong)?;
+    Ok((columns.parse().map_err(|_| wrong())?, rows.parse().map_err(|_| wrong())?))
+}
+
+/// The last session, or the start screen when there is none.
+pub fn last_or_start(screen: &ScreenArguments) -> Result<()> {
+    let last = Directories::from_environment()?.last_session();
+    open(last, screen)
+}
+
+/// The workbench on a session, or on the start screen.
+pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
+    if screen.fps.is_some_and(|fps| !(fps > 0.0 && fps <= 240.0)) {
+        return Err(BadInput("--fps: between 0 and 240 frames a second".into()).into());
+    }
+    let options = tui::Options {
+        session,
+        keys: screen.keys.clone(),
+        size: screen.size,
+        fps: screen.fps,
+        ascii: screen.ascii,
+        theme: screen.theme.clone(),
+    };
+    let launcher = tui::Launcher { start_generate: Box::new(jobs::start_generate) };
+    if let Some(frame) = tui::run(options, launcher)? {
+        println!("{frame}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("120x40"), Ok((120, 40)));
+        assert!(size("120").is_err());
+        assert!(size("120x-4").is_err());
+    }
+}

@@ -1,0 +1,344 @@
+//! Problem files: JSONL or a JSON array, in the shapes that benchmarks come in.
+//!
+//! The shape is told by the keys of each row and reported, so that a person sees what a file was taken for. A file is
+//! read whole or not at all: the first bad line is an error that names it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::records::Problem;
+
+/// Longer lines are refused, so that a wrong file costs bounded memory.
+const LONGEST_LINE: u64 = 16 << 20;
+/// A JSON array has to be read whole.
+const LARGEST_ARRAY: u64 = 512 << 20;
+
+/// A problem file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{path}: {message}")]
+    File { path: PathBuf, message: String },
+    #[error("{path}:{line}: {message}")]
+    Line { path: PathBuf, line: usize, message: String },
+}
+
+/// What a file was taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// `question`, and `answer` ending in `#### N`, as upstream GSM8K has it.
+    Gsm8k,
+    /// `problem`, `solution`, and level or subject; the answer may stand in the solution's last box.
+    Math,
+    /// `problem` (or `question`) and `answer`.
+    Plain,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Format::Gsm8k => "GSM8K",
+            Format::Math => "MATH",
+            Format::Plain => "problem and answer",
+        })
+    }
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportReport {
+    /// The shape of most rows.
+    pub format: Format,
+    pub problems: usize,
+    /// Rows that repeat a problem word for word.
+    pub repeated: usize,
+}
+
+impl std::fmt::Display for ImportReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} problems, read as {}", self.problems, self.format)?;
+        if self.repeated > 0 {
+            write!(f, ", {} repeated rows left out", self.repeated)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a problem file.
+pub fn read(path: &Path) -> Result<(Vec<Problem>, ImportReport), ImportError> {
+    let at_file = |message: String| ImportError::File { path: path.to_path_buf(), message };
+    let mut file = File::open(path).map_err(|error| at_file(format!("cannot be opened: {error}")))?;
+    if file.metadata().is_ok_and(|data| data.is_dir()) {
+        return Err(at_file("is a directory; name a JSONL file".into()));
+    }
+    let mut reader = BufReader::new(&mut file);
+    skip_byte_order_mark(&mut reader).map_err(|error| at_file(error.to_string()))?;
+    let mut table = Table::new(path);
+    if starts_an_array(&mut reader).map_err(|error| at_file(error.to_string()))? {
+        table.read_array(reader)?;
+    } else {
+        table.read_lines(reader)?;
+    }
+    table.finish()
+}
+
+fn skip_byte_order_mark(reader: &mut impl BufRead) -> std::io::Result<()> {
+    if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        reader.consume(3);
+    }
+    Ok(())
+}
+
+fn starts_an_array(reader: &mut impl BufRead) -> std::io::Result<bool> {
+    Ok(reader.fill_buf()?.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'['))
+}
+
+/// The rows taken in so far.
+struct Table<'a> {
+    path: &'a Path,
+    source: String,
+    problems: Vec<Problem>,
+    /// Where each id was first seen: index and line.
+    seen: HashMap<String, (usize, usize)>,
+    formats: HashMap<Format, usize>,
+    repeated: usize,
+}
+
+impl<'a> Table<'a> {
+    fn new(path: &'a Path) -> Self {
+        let source = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        Self { path, source, problems: Vec::new(), seen: HashMap::new(), formats: HashMap::new(), repeated: 0 }
+    }
+
+    fn error(&self, line: usize, message: impl Into<String>) -> ImportError {
+        ImportError::Line { path: self.path.to_path_buf(), line, message: message.into() }
+    }
+
+    fn read_lines(&mut self, mut reader: impl BufRead) -> Result<(), ImportError> {
+        let mut bytes = Vec::new();
+        for line in 1.. {
+            bytes.clear();
+            let read = (&mut reader)
+                .take(LONGEST_LINE + 1)
+                .read_until(b'\n', &mut bytes)
+                .map_err(|error| self.error(line, error.to_string()))?;
+            if read == 0 {
+                break;
+            }
+            if bytes.len() as u64 > LONGEST_LINE {
+                return Err(self.error(line, "a line of more than 16 MiB; is this a JSONL file?"));
+            }
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|error| self.error(line, format!("no UTF-8 at byte {}", error.valid_up_to() + 1)))?;
+            if !text.trim().is_empty() {
+                let value = serde_json::from_str(text)
+                    .map_err(|error| self.error(line, format!("no JSON object: {}", without_position(&error))))?;
+                self.add(line, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_array(&mut self, reader: impl Read) -> Result<(), ImportError> {
+        let mut text = String::new();
+        let at_file = |message: String| ImportError::File { path: self.path.to_path_buf(), message };
+        let read = reader.take(LARGEST_ARRAY + 1).read_to_string(&mut text);
+        if read.map_err(|error| at_file(error.to_string()))? as u64 > LARGEST_ARRAY {
+            return Err(at_file("an array of more than 512 MiB; write it as JSONL".into()));
+        }
+        let rows: Vec<Value> =
+            serde_json::from_str(&text).map_err(|error| self.error(error.line(), without_position(&error)))?;
+        for (index, row) in rows.into_iter().enumerate() {
+            // An array has no lines of its own: its items are counted.
+            self.add(index + 1, row)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, line: usize, value: Value) -> Result<(), ImportError> {
+        let Value::Object(row) = value else { return Err(self.error(line, "not a JSON object")) };
+        let (problem, format) = problem(row, &self.source).map_err(|message| self.error(line, message))?;
+        if let Some((index, first)) = self.seen.get(&problem.id) {
+            let known = &self.problems[*index];
+            if known.text == problem.text && known.answer == problem.answer {
+                self.repeated += 1;
+                return Ok(());
+            }
+            return Err(self.error(line, format!("id {} has another text or answer on line {first}", problem.id)));
+        }
+        self.seen.insert(problem.id.clone(), (self.problems.len(), line));
+        *self.formats.entry(format).or_default() += 1;
+        self.problems.push(problem);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(Vec<Problem>, ImportReport), ImportError> {
+        let format = self.formats.into_iter().max_by_key(|(_, count)| *count).map(|(format, _)| format);
+        let Some(format) = format else {
+            return Err(ImportError::File { path: self.path.to_path_buf(), message: "holds no problem".into() });
+        };
+        let report = ImportReport { format, problems: self.problems.len(), repeated: self.repeated };
+        Ok((self.problems, report))
+    }
+}
+
+/// serde_json's message without its own line and column, which count within one line here.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rfind(" at line ").map_or(text.clone(), |end| text[..end].to_owned())
+}
+
+/// One row. Keys that have no field are kept in `extra`.
+fn problem(mut row: Map<String, Value>, file: &str) -> Result<(Problem, Format), String> {
+    let text = take_text(&mut row, &["problem", "question", "prompt"])?
+        .ok_or("no `problem` (or `question`): every row needs one")?;
+    if text.trim().is_empty() {
+        return Err("the problem is empty".into());
+    }
+    let mut answer = take_text(&mut row, &["answer", "gold", "final_answer"])?;
+    let mut solution = take_text(&mut row, &["solution"])?;
+    let level = take_level(&mut row)?;
+    let subject = take_text(&mut row, &["subject", "type"])?;
+    let mut format = Format::Plain;
+    if let Some(whole) = answer.clone()
+        && let Some((worked, last)) = whole.rsplit_once("####")
+    {
+        format = Format::Gsm8k;
+        answer = Some(last.trim().replace(',', ""));
+        solution.get_or_insert_with(|| without_calculator_marks(worked.trim_end()));
+    } else if solution.is_some() && (level.is_some() || subject.is_some()) {
+        format = Format::Math;
+        if answer.is_none() {
+            answer = solution.as_deref().and_then(|text| crate::math::extract(text)).map(|found| found.text);
+        }
+    }
+    let answer = answer.filter(|answer| !answer.trim().is_empty()).ok_or("no `answer`: every row needs one")?;
+    let id = take_text(&mut row, &["id", "unique_id"])?.unwrap_or_else(|| Problem::id_of_text(&text));
+    let source = take_text(&mut row, &["source"])?.unwrap_or_else(|| file.to_owned());
+    let split = take_text(&mut row, &["split"])?;
+    Ok((Problem { id, text, answer, source, split, level, subject, solution, extra: row }, format))
+}
+
+/// The first of these keys that is there, as text. Numbers count as text: answers are often written so.
+fn take_text(row: &mut Map<String, Value>, keys: &[&str]) -> Result<Option<String>, String> {
+    let Some(key) = keys.iter().find(|key| row.get(**key).is_some_and(|value| !value.is_null())) else {
+        return Ok(None);
+    };
+    match row.shift_remove(*key) {
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        _ => Err(format!("`{key}` is neither text nor a number")),
+    }
+}
+
+/// `level` as 3, "3" or "Level 3". One that says something else (MATH has "Level ?") stays among the extra columns.
+fn take_level(row: &mut Map<String, Value>) -> Result<Option<i64>, String> {
+    let level = match row.get("level") {
+        Some(Value::Number(number)) => number.as_i64(),
+        Some(Value::String(text)) => text.trim().trim_start_matches("Level").trim().parse().ok(),
+        _ => None,
+    };
+    if level.is_some() {
+        row.shift_remove("level");
+    }
+    Ok(level)
+}
+
+/// GSM8K writes `<<48/2=24>>24`; the marks are for a calculator and not part of the text.
+fn without_calculator_marks(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begin) = rest.find("<<") {
+        let Some(length) = rest[begin..].find(">>") else { break };
+        clean.push_str(&rest[..begin]);
+        rest = &rest[begin + length + 2..];
+    }
+    clean.push_str(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: impl AsRef<[u8]>) -> Result<(Vec<Problem>, ImportReport), ImportError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file.jsonl");
+        std::fs::write(&path, text).unwrap();
+        read(&path)
+    }
+
+    fn error(text: impl AsRef<[u8]>) -> String {
+        read_text(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn upstream_gsm8k() {
+        let (problems, report) =
+            read_text(r#"{"question":"How many?","answer":"He has 48/2 = <<48/2=24>>24.\nSo 1,024.\n#### 1,024"}"#)
+                .unwrap();
+        assert_eq!(report.format, Format::Gsm8k);
+        assert_eq!(problems[0].answer, "1024");
+        assert_eq!(problems[0].solution.as_deref(), Some("He has 48/2 = 24.\nSo 1,024."));
+        assert_eq!(problems[0].source, "file");
+        assert_eq!(problems[0].id, Problem::id_of_text("How many?"));
+    }
+
+    #[test]
+    fn math_rows_take_their_answer_from_the_box_where_none_is_given() {
+        let (problems, report) =
+            read_text(r#"{"problem":"p","solution":"So $\\boxed{\\frac{1}{2}}$.","level":"Level 4","type":"Algebra"}"#)
+                .unwrap();
+        assert_eq!(report.format, Format::Math);
+        assert_eq!(problems[0].answer, "\\frac{1}{2}");
+        assert_eq!((problems[0].level, problems[0].subject.as_deref()), (Some(4), Some("Algebra")));
+    }
+
+    #[test]
+    fn unknown_columns_are_kept_and_numbers_are_answers() {
+        let (problems, _) =
+            read_text("{\"problem\":\"p\",\"answer\":7,\"url\":\"u\",\"level\":\"Level ?\"}\r\n").unwrap();
+        assert_eq!(problems[0].answer, "7");
+        assert_eq!(problems[0].extra["url"], "u");
+        assert_eq!(problems[0].extra["level"], "Level ?");
+    }
+
+    #[test]
+    fn an_array_and_a_byte_order_mark() {
+        let (problems, _) = read_text("\u{feff} [{\"problem\":\"p\",\"answer\":\"1\"}]").unwrap();
+        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let good = "{\"problem\":\"p\",\"answer\":\"1\"}\n";
+        assert!(error(format!("{good}{{\"problem\": oops")).contains("file.jsonl:2: no JSON object"));
+        assert!(error(format!("{good}\n[1]")).contains("file.jsonl:3: not a JSON object"));
+        assert!(error(format!("{good}{{\"answer\":\"1\"}}")).contains("file.jsonl:2: no `problem`"));
+        assert!(error(format!("{good}{{\"problem\":\"q\"}}")).contains("file.jsonl:2: no `answer`"));
+        assert!(error(b"{\"problem\":\"\xff\"}").contains("file.jsonl:1: no UTF-8"));
+        assert!(error("\n\n").contains("holds no problem"));
+    }
+
+    #[test]
+    fn one_id_with_two_texts_is_refused_and_a_repeated_row_is_not() {
+        let row = "{\"id\":\"a\",\"problem\":\"p\",\"answer\":\"1\"}\n";
+        let (problems, report) = read_text(format!("{row}{row}")).unwrap();
+        assert_eq!((problems.len(), report.repeated), (1, 1));
+        let other = "{\"id\":\"a\",\"problem\":\"q\",\"answer\":\"1\"}\n";
+        assert!(error(format!("{row}{other}")).contains("file.jsonl:2: id a has another text or answer on line 1"));
+    }
+
+    #[test]
+    fn the_fixtures_are_read_whole() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/problems");
+        let (gsm8k, _) = read(&root.join("gsm8k-20.jsonl")).unwrap();
+        assert_eq!(gsm8k.len(), 20);
+        let (math, report) = read(&root.join("math500-10.jsonl")).unwrap();
+        assert_eq!((math.len(), report.format), (10, Format::Math));
+        assert!(math.iter().all(|problem| problem.level.is_some() && problem.subject.is_some()));
+    }
+}

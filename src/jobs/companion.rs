@@ -1,0 +1,92 @@
+//! Serves other processes while a job runs: takes their commands, and mirrors the board for those who watch.
+//!
+//! A thread of its own with its own handle on the session, so that a command is answered while the job loads a model,
+//! decodes, or is paused.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use color_eyre::Result;
+use color_eyre::eyre::WrapErr;
+use tokio::sync::watch;
+
+use super::{Control, Steer};
+use crate::records::LiveBoard;
+use crate::session::Session;
+
+const LOOK: Duration = Duration::from_millis(50);
+const MIRROR: Duration = Duration::from_millis(100);
+
+/// Ends when dropped, after a last mirror of the board.
+pub struct Companion {
+    end: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Companion {
+    pub fn start(dir: &Path, job: &str, control: Control, board: watch::Receiver<Arc<LiveBoard>>) -> Result<Self> {
+        let session = Session::open(dir)?;
+        let end = Arc::new(AtomicBool::new(false));
+        let (told, job) = (end.clone(), job.to_owned());
+        let thread = std::thread::Builder::new()
+            .name(format!("{job}-companion"))
+            .spawn(move || serve(&session, &job, &control, &board, &told))
+            .wrap_err("cannot start a thread")?;
+        Ok(Self { end, thread: Some(thread) })
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An error here (a full disk, say) must not end the job: the next look tries again.
+fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receiver<Arc<LiveBoard>>, end: &AtomicBool) {
+    let mut seen = None;
+    let mut mirrored: Option<(Instant, u64)> = None;
+    loop {
+        let ending = end.load(Ordering::Acquire);
+        let version = session.data_version().ok();
+        if version.is_none() || version != seen {
+            seen = version;
+            answer(session, job, control);
+        }
+        let due = mirrored.is_none_or(|(at, _)| at.elapsed() >= MIRROR);
+        if (due || ending) && (session.watched() || (ending && mirrored.is_some())) {
+            let now = board.borrow().clone();
+            if mirrored.is_none_or(|(_, version)| version != now.version) {
+                let _ = session.write_live(&now);
+                mirrored = Some((Instant::now(), now.version));
+            }
+        }
+        if ending {
+            return;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn answer(session: &Session, job: &str, control: &Control) {
+    for command in session.pending_commands(job).unwrap_or_default() {
+        let said = match command.verb.as_str() {
+            "pause" => steer(control, Steer::Pause, "paused"),
+            "resume" => steer(control, Steer::Resume, "resumed"),
+            "stop" => steer(control, Steer::Stop, "stopping"),
+            _ => "unknown command",
+        };
+        let _ = session.answer_command(command.id, said);
+    }
+}
+
+fn steer(control: &Control, steer: Steer, said: &'static str) -> &'static str {
+    control.steer(steer);
+    said
+}

@@ -1,0 +1,135 @@
+//! The generation step as a job: opens what it needs, holds the job lock, serves other processes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use color_eyre::Result;
+use color_eyre::eyre::eyre;
+
+use super::companion::Companion;
+use super::{GenerateJob, Job, JobContext};
+use crate::config::Directories;
+use crate::dialogue::{Library, Policy};
+use crate::exchange::problems;
+use crate::generate::Backend;
+use crate::generate::local::{LocalBackend, LocalOptions};
+use crate::pipeline::{GenerateOrder, GenerateOutcome, Watcher, generate};
+use crate::records::{LiveBoard, LiveState, Problem};
+use crate::session::{JobLock, Session};
+
+const JOB: &str = "generate";
+
+/// Starts a generation in a session, which is made if it is missing and the order is sound.
+pub fn start_generate(dir: PathBuf, order: GenerateOrder) -> Result<GenerateJob> {
+    Job::start(JOB, move |context| {
+        let options = LocalOptions { compute: order.compute, slots: order.slots, ..LocalOptions::default() };
+        let load = || Ok(Box::new(LocalBackend::load(&order.model, options)?) as Box<dyn Backend>);
+        run(&dir, &order, load, context)
+    })
+}
+
+/// The whole of the job. What can be wrong with the order is found before anything is made or written.
+fn run(
+    dir: &Path,
+    order: &GenerateOrder,
+    load: impl FnOnce() -> Result<Box<dyn Backend>>,
+    context: &mut JobContext,
+) -> Result<GenerateOutcome> {
+    let began = Instant::now();
+    let policy = policy(order)?;
+    let given = order.problems.as_deref().map(problems::read).transpose()?.map(|(problems, _)| problems);
+    let mut held = match Session::open(dir) {
+        Ok(session) => Some(hold(session, context)?),
+        Err(error @ crate::session::SessionError::Missing { .. }) if given.is_none() => return Err(error.into()),
+        Err(crate::session::SessionError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    announce(context, format!("loading {}", order.model));
+    let mut backend = load()?;
+    let held = match held.take() {
+        Some(held) => held,
+        None => hold(Session::create(dir)?, context)?,
+    };
+    let problems = chosen(&held.session, given, order.limit)?;
+    let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, context)?;
+    outcome.wall_seconds = began.elapsed().as_secs_f64();
+    Ok(outcome)
+}
+
+/// A session under the job lock, with its companion. The companion goes before the lock does.
+struct Held {
+    session: Session,
+    _companion: Companion,
+    _lock: JobLock,
+}
+
+fn hold(session: Session, context: &JobContext) -> Result<Held> {
+    let lock = session.lock_job(JOB)?.map_err(|holder| {
+        eyre!(
+            "{}: {} runs here already (pid {} on {}); `cribble attach` shows it",
+            session.dir().display(),
+            holder.job,
+            holder.pid,
+            holder.host
+        )
+    })?;
+    let companion = Companion::start(session.dir(), JOB, context.control().clone(), context.watch())?;
+    Ok(Held { session, _companion: companion, _lock: lock })
+}
+
+fn policy(order: &GenerateOrder) -> Result<Policy> {
+    let directories = Directories::from_environment()?;
+    let policy = Library::load(Some(directories.config()))?.policy(order.policy.as_deref())?;
+    Ok(match &order.prompt {
+        Some(prompt) => policy.with_prompt(prompt.clone())?,
+        None => policy,
+    })
+}
+
+/// The problems of the order: those given (added to the session), else the session's own; the first so many.
+fn chosen(session: &Session, given: Option<Vec<Problem>>, limit: Option<usize>) -> Result<Vec<Problem>> {
+    let limit = limit.unwrap_or(usize::MAX);
+    let problems = match given {
+        Some(mut problems) => {
+            problems.truncate(limit);
+            session.add_problems(&problems)?;
+            problems
+        }
+        None => {
+            let mut problems = session.problems()?;
+            problems.truncate(limit);
+            problems
+        }
+    };
+    if problems.is_empty() {
+        return Err(eyre!("{}: no problems here; give --problems FILE", session.dir().display()));
+    }
+    Ok(problems)
+}
+
+fn announce(context: &mut JobContext, message: String) {
+    let board = LiveBoard { job: JOB.into(), state: LiveState::Starting, message, ..LiveBoard::default() };
+    JobContext::publish(context, board);
+}
+
+impl Watcher for JobContext {
+    fn stopping(&self) -> bool {
+        self.control().stopping()
+    }
+
+    fn paused(&self) -> bool {
+        self.control().paused()
+    }
+
+    fn wait_while_paused(&self, limit: Duration) {
+        self.control().wait_while_paused(limit);
+    }
+
+    fn due(&self, state: LiveState) -> bool {
+        JobContext::due(self, state)
+    }
+
+    fn publish(&mut self, board: LiveBoard) {
+        JobContext::publish(self, board);
+    }
+}

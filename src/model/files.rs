@@ -1,0 +1,167 @@
+//! Everything that a model's files say, opened at once: numbers, weights, tokenizer, chat template.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Architecture, ChatTemplate, Gguf, ModelError, Tokenizer, Weights};
+
+/// An opened model. Weights are mapped, not read; [`Weights::tensor`] reads them.
+#[derive(Debug)]
+pub struct ModelFiles {
+    /// As the person named it.
+    pub name: String,
+    /// The directory or file.
+    pub path: PathBuf,
+    pub architecture: Architecture,
+    pub weights: Weights,
+    pub tokenizer: Tokenizer,
+    pub template: ChatTemplate,
+    /// Names the weights' content, wherever they lie: 64 hexadecimal digits.
+    pub content_hash: String,
+    pub generation: GenerationDefaults,
+}
+
+/// What `generation_config.json` proposes. Shown to the person; never applied unasked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GenerationDefaults {
+    pub temperature: Option<f32>,
+    pub top_p: Option<f32>,
+    pub top_k: Option<usize>,
+    pub repetition_penalty: Option<f32>,
+    /// Ids that end a turn, as `config.json` and `generation_config.json` name them. [`Tokenizer::stop_ids`] has them too.
+    pub eos_ids: Vec<u32>,
+}
+
+impl ModelFiles {
+    /// Opens a Hugging Face model directory or a `.gguf` file.
+    ///
+    /// # Errors
+    /// One line: what is missing, damaged, contradictory or not supported, and what to do.
+    pub fn open(spec: &str) -> Result<Self, ModelError> {
+        let unsupported = |reason: &str| ModelError::Unsupported { spec: spec.to_owned(), reason: reason.to_owned() };
+        if spec.starts_with("hf:") {
+            return Err(unsupported(
+                "fetching from the Hub is not supported yet; give a local directory or .gguf file",
+            ));
+        }
+        if spec == "micro" {
+            return Err(unsupported("the embedded model is not supported yet; give a directory or .gguf file"));
+        }
+        let path = Path::new(spec);
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            return open_directory(spec, path);
+        }
+        match extension.to_ascii_lowercase().as_str() {
+            _ if !path.exists() => Err(ModelError::NotFound { path: path.to_path_buf() }),
+            "gguf" => open_gguf(spec, path),
+            "bin" | "pt" | "pth" | "ckpt" | "pkl" => Err(ModelError::Pickle { path: path.to_path_buf() }),
+            "safetensors" => Err(unsupported("give the directory that holds config.json beside the weights")),
+            _ => Err(ModelError::format(path, "neither a directory nor a .gguf file")),
+        }
+    }
+}
+
+fn open_gguf(spec: &str, path: &Path) -> Result<ModelFiles, ModelError> {
+    let file = Gguf::open(path)?;
+    let architecture = Architecture::from_gguf(&file)?;
+    let tokenizer = Tokenizer::from_gguf(&file)?;
+    let (bos, eos) = tokenizer.end_texts();
+    let template = ChatTemplate::from_gguf(&file)?.with_tokens(bos, eos);
+    let weights = Weights::from_gguf(file, &architecture);
+    let generation = GenerationDefaults { eos_ids: tokenizer.eos_id().into_iter().collect(), ..Default::default() };
+    assemble(spec, path, architecture, weights, tokenizer, template, generation)
+}
+
+fn open_directory(spec: &str, directory: &Path) -> Result<ModelFiles, ModelError> {
+    let config_path = directory.join("config.json");
+    let config = read_json(&config_path)?.ok_or_else(|| ModelError::MissingFile {
+        directory: directory.to_path_buf(),
+        file: "config.json".to_owned(),
+        advice: "give the directory of a Hugging Face model".to_owned(),
+    })?;
+    let generation_config = read_json(&directory.join("generation_config.json"))?.unwrap_or_default();
+    let tokenizer_config = read_json(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
+    let weights = Weights::open_directory(directory)?;
+    let architecture = Architecture::from_config(&config, &weights, &config_path)?;
+    let generation = generation_defaults(&config, &generation_config);
+    let tokenizer_path = directory.join("tokenizer.json");
+    if !tokenizer_path.is_file() {
+        return Err(ModelError::MissingFile {
+            directory: directory.to_path_buf(),
+            file: "tokenizer.json".to_owned(),
+            advice: "save the tokenizer in its fast form".to_owned(),
+        });
+    }
+    let json = std::fs::read(&tokenizer_path).map_err(|error| ModelError::read(&tokenizer_path, &error))?;
+    let tokenizer = Tokenizer::from_json(&json, &tokenizer_config, &generation.eos_ids, &tokenizer_path)?;
+    let template = ChatTemplate::from_directory(directory, &tokenizer_config)?;
+    assemble(spec, directory, architecture, weights, tokenizer, template, generation)
+}
+
+fn assemble(
+    spec: &str,
+    path: &Path,
+    architecture: Architecture,
+    weights: Weights,
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    generation: GenerationDefaults,
+) -> Result<ModelFiles, ModelError> {
+    weights.check_architecture(&architecture)?;
+    if tokenizer.vocab_size() > architecture.vocab_size {
+        return Err(ModelError::config(
+            path,
+            format!(
+                "the tokenizer has {} tokens and the embedding {} rows; the files are of two models",
+                tokenizer.vocab_size(),
+                architecture.vocab_size
+            ),
+        ));
+    }
+    let content_hash = weights.content_hash();
+    Ok(ModelFiles {
+        name: spec.to_owned(),
+        path: path.to_path_buf(),
+        architecture,
+        weights,
+        tokenizer,
+        template,
+        content_hash,
+        generation,
+    })
+}
+
+/// `None` where there is no such file.
+fn read_json(path: &Path) -> Result<Option<Value>, ModelError> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| ModelError::config(path, format!("not valid JSON: {error}"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ModelError::read(path, &error)),
+    }
+}
+
+fn generation_defaults(config: &Value, generation: &Value) -> GenerationDefaults {
+    let number = |key: &str| generation.get(key).and_then(Value::as_f64).map(|value| value as f32);
+    let mut eos_ids: Vec<u32> = [config, generation]
+        .into_iter()
+        .filter_map(|source| source.get("eos_token_id"))
+        .flat_map(|value| match value {
+            Value::Array(list) => list.clone(),
+            single => vec![single.clone()],
+        })
+        .filter_map(|value| value.as_u64().and_then(|id| u32::try_from(id).ok()))
+        .collect();
+    eos_ids.sort_unstable();
+    eos_ids.dedup();
+    GenerationDefaults {
+        temperature: number("temperature"),
+        top_p: number("top_p"),
+        top_k: generation.get("top_k").and_then(Value::as_u64).map(|value| value as usize),
+        repetition_penalty: number("repetition_penalty"),
+        eos_ids,
+    }
+}

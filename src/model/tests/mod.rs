@@ -1,0 +1,7 @@
+//! Tests that cross the files of this room: whole models opened, damaged, and compared with other programs.
+
+mod damaged;
+mod directories;
+mod real_models;
+mod templates;
+mod tiny;

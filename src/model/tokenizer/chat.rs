@@ -1,0 +1,163 @@
+//! A chat as ids: the template's special tokens are tokens, those inside of messages are text.
+
+use std::collections::HashMap;
+
+use super::{Tokenizer, encode_with};
+use crate::model::error::one_line;
+use crate::model::{ChatTemplate, ModelError};
+use crate::records::Message;
+
+/// Where stand-in characters are looked for: a private-use plane.
+const STAND_INS: std::ops::RangeInclusive<u32> = 0xF_0000..=0xF_FFFD;
+
+impl Tokenizer {
+    /// The ids of a chat, ending where the assistant's turn begins.
+    ///
+    /// Ordinarily these are the ids of the rendered text with special tokens parsed. Where a message contains a special
+    /// token's text, or an end of one at its edge, those characters are replaced by stand-ins before the template runs and
+    /// put back after the special tokens have been found: whatever a message says, its text stays text.
+    ///
+    /// # Errors
+    /// The template raised, looped or wrote too much.
+    pub fn encode_chat(&self, template: &ChatTemplate, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
+        let ids = if messages.iter().any(|message| self.touches_structure(&message.content)) {
+            self.encode_masked(template, messages)?
+        } else {
+            encode_with(&self.inner.structured, &template.render(messages)?)?
+        };
+        Ok(self.with_bos(ids))
+    }
+
+    /// Whether a special token could come about with the help of this text: inside it, or across its edge.
+    fn touches_structure(&self, content: &str) -> bool {
+        self.inner.special_texts.iter().any(|special| {
+            content.contains(special.as_str())
+                || special.contains(content) && !content.is_empty()
+                || cuts(special).any(|(left, right)| content.starts_with(right) || content.ends_with(left))
+        })
+    }
+
+    fn encode_masked(&self, template: &ChatTemplate, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
+        let mut mask = Mask::new(messages)?;
+        let masked: Vec<Message> = messages
+            .iter()
+            .map(|message| Ok(Message::new(message.role, mask.cover(&message.content, &self.inner.special_texts)?)))
+            .collect::<Result<_, ModelError>>()?;
+        let rendered = template.render(&masked)?;
+        let encoding = self
+            .inner
+            .structured
+            .encode(rendered.as_str(), false)
+            .map_err(|error| ModelError::Encode { reason: one_line(&error.to_string()) })?;
+        let mut ids = Vec::with_capacity(encoding.len());
+        let mut reached = 0;
+        for (id, (begin, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
+            if !self.is_special(*id) {
+                continue;
+            }
+            let between = rendered.get(reached..*begin).unwrap_or_default();
+            ids.extend(self.encode(&mask.uncover(between))?);
+            ids.push(*id);
+            reached = *end;
+        }
+        ids.extend(self.encode(&mask.uncover(rendered.get(reached..).unwrap_or_default()))?);
+        Ok(ids)
+    }
+
+    fn with_bos(&self, mut ids: Vec<u32>) -> Vec<u32> {
+        if let Some(bos) = self.bos_id()
+            && self.adds_bos()
+            && ids.first() != Some(&bos)
+        {
+            ids.insert(0, bos);
+        }
+        ids
+    }
+}
+
+/// Every way to cut a text in two parts that are not empty.
+fn cuts(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.char_indices().skip(1).map(|(at, _)| text.split_at(at))
+}
+
+/// Characters that stand in for others; none of them is in any message.
+struct Mask {
+    free: Box<dyn Iterator<Item = char>>,
+    stand_in: HashMap<char, char>,
+}
+
+impl Mask {
+    fn new(messages: &[Message]) -> Result<Self, ModelError> {
+        let used: std::collections::HashSet<char> = messages
+            .iter()
+            .flat_map(|message| message.content.chars())
+            .filter(|c| STAND_INS.contains(&u32::from(*c)))
+            .collect();
+        let free = STAND_INS.filter_map(char::from_u32).filter(move |c| !used.contains(c));
+        Ok(Self { free: Box::new(free), stand_in: HashMap::new() })
+    }
+
+    /// Replaces the first character of every special token's text in `content`, and characters at its edges that could be
+    /// part of one together with what the template writes beside them.
+    fn cover(&mut self, content: &str, special_texts: &[String]) -> Result<String, ModelError> {
+        let mut text = content.to_owned();
+        let first = text.chars().next();
+        let last = text.char_indices().next_back().map(|(at, _)| at);
+        let mut places: Vec<usize> = Vec::new();
+        for special in special_texts {
+            if first.is_some()
+                && (special.contains(content) || cuts(special).any(|(_, right)| content.starts_with(right)))
+            {
+                places.push(0);
+            }
+            if let Some(last) = last
+                && cuts(special).any(|(left, _)| content.ends_with(left))
+            {
+                places.push(last);
+            }
+        }
+        // Covering one text may leave another that overlapped it: look again until there is none.
+        loop {
+            for special in special_texts {
+                places.extend(text.match_indices(special.as_str()).map(|(at, _)| at));
+            }
+            if places.is_empty() {
+                return Ok(text);
+            }
+            places.sort_unstable();
+            places.dedup();
+            text = self.replace(&text, &places)?;
+            places.clear();
+        }
+    }
+
+    fn replace(&mut self, text: &str, places: &[usize]) -> Result<String, ModelError> {
+        let mut out = String::with_capacity(text.len() + 4 * places.len());
+        let mut places = places.iter().copied().peekable();
+        for (at, c) in text.char_indices() {
+            if places.next_if_eq(&at).is_some() {
+                out.push(self.stand_in(c)?);
+            } else {
+                out.push(c);
+            }
+        }
+        Ok(out)
+    }
+
+    fn stand_in(&mut self, c: char) -> Result<char, ModelError> {
+        if let Some(found) = self.stand_in.get(&c) {
+            return Ok(*found);
+        }
+        let free = self
+            .free
+            .next()
+            .ok_or_else(|| ModelError::Encode { reason: "the messages use every private-use character".to_owned() })?;
+        self.stand_in.insert(c, free);
+        Ok(free)
+    }
+
+    fn uncover(&self, text: &str) -> String {
+        let back: HashMap<char, char> = self.stand_in.iter().map(|(c, stand_in)| (*stand_in, *c)).collect();
+        text.chars().map(|c| back.get(&c).copied().unwrap_or(c)).collect()
+    }
+}

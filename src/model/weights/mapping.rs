@@ -1,0 +1,97 @@
+//! A file mapped read-only, and the hash of its content.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::model::ModelError;
+
+/// A whole file in memory by mapping. An empty file maps to no bytes.
+pub(in crate::model) struct Mapping {
+    path: PathBuf,
+    map: Option<Mmap>,
+}
+
+impl Mapping {
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let file = File::open(path).map_err(|error| ModelError::read(path, &error))?;
+        let facts = file.metadata().map_err(|error| ModelError::read(path, &error))?;
+        if !facts.is_file() {
+            return Err(ModelError::format(path, "not a regular file"));
+        }
+        if facts.len() == 0 {
+            return Ok(Self { path: path.to_path_buf(), map: None });
+        }
+        // SAFETY: the mapping is read-only and private to this value, which hands out slices no longer than itself. What
+        // cannot be ruled out is another process that rewrites the file meanwhile: weights are replaced by rename, here
+        // and by every tool that fetches them, and a rename leaves a mapped file as it was.
+        let map = unsafe { Mmap::map(&file) }.map_err(|error| ModelError::read(path, &error))?;
+        Ok(Self { path: path.to_path_buf(), map: Some(map) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        self.map.as_deref().unwrap_or(&[])
+    }
+}
+
+/// One name for the content of some files, whatever they are called: the SHA-256 of the SHA-256 of every 4 MiB block, in
+/// order. Every byte counts; blocks are hashed on all cores, since hashing gigabytes on one would delay every start.
+pub(in crate::model) fn content_hash(files: &[&Mapping]) -> String {
+    const BLOCK: usize = 4 << 20;
+    let mut whole = Sha256::new();
+    for file in files {
+        whole.update((file.bytes().len() as u64).to_le_bytes());
+        let digests: Vec<_> = file.bytes().par_chunks(BLOCK).map(Sha256::digest).collect();
+        for digest in digests {
+            whole.update(digest);
+        }
+    }
+    whole.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_what_the_file_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
+        for content in [&b""[..], b"a", &vec![7u8; 70_000]] {
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(Mapping::open(&path).unwrap().bytes(), content);
+        }
+        assert!(Mapping::open(directory.path()).is_err(), "a directory is refused");
+        assert!(Mapping::open(&directory.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn hash_sees_every_byte_and_where_files_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let hash = |contents: &[Vec<u8>]| {
+            let maps: Vec<_> = contents
+                .iter()
+                .enumerate()
+                .map(|(index, content)| {
+                    let path = directory.path().join(index.to_string());
+                    std::fs::write(&path, content).unwrap();
+                    Mapping::open(&path).unwrap()
+                })
+                .collect();
+            content_hash(&maps.iter().collect::<Vec<_>>())
+        };
+        let big = vec![1u8; (4 << 20) + 5];
+        let mut other = big.clone();
+        *other.last_mut().unwrap() = 2;
+        assert_ne!(hash(std::slice::from_ref(&big)), hash(&[other]));
+        assert_ne!(hash(&[vec![1, 2], vec![3]]), hash(&[vec![1], vec![2, 3]]));
+        assert_eq!(hash(std::slice::from_ref(&big)), hash(&[big]));
+    }
+}

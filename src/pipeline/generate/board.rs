@@ -1,0 +1,110 @@
+//! What the running step shows: who is being written, how fast, how long still.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::records::{LiveSample, LiveTotals, LiveTurn};
+
+/// Rates are taken over this much of the past.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// Tokens per second over the last few seconds of work; time spent paused does not count.
+#[derive(Debug, Default)]
+pub struct Rate {
+    past: VecDeque<(Instant, usize)>,
+    total: usize,
+}
+
+impl Rate {
+    pub fn add(&mut self, now: Instant, tokens: usize) {
+        self.total += tokens;
+        self.past.push_back((now, self.total));
+        while self.past.len() > 2 && self.past.front().is_some_and(|(at, _)| now - *at > WINDOW) {
+            self.past.pop_front();
+        }
+    }
+
+    /// A pause ends: what lies before says nothing of now.
+    pub fn restart(&mut self) {
+        self.past.clear();
+    }
+
+    pub fn per_second(&self) -> f64 {
+        match (self.past.front(), self.past.back()) {
+            (Some((from, before)), Some((to, after))) if to > from => {
+                (after - before) as f64 / (*to - *from).as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// One dialogue as the board shows it; kept up to date as events come.
+#[derive(Debug)]
+pub struct Shown {
+    pub sample: LiveSample,
+    began: Instant,
+}
+
+impl Shown {
+    pub fn new(key: u64, problem_id: &str, draw: u32, turns_wanted: usize, now: Instant) -> Self {
+        let sample = LiveSample { key, problem_id: problem_id.to_owned(), draw, turns_wanted, ..LiveSample::default() };
+        Self { sample, began: now }
+    }
+
+    pub fn ask(&mut self, label: &str, prompt: &str) {
+        self.sample.turns.push(LiveTurn { label: label.to_owned(), prompt: prompt.to_owned(), ..LiveTurn::default() });
+    }
+
+    pub fn text(&mut self, delta: &str, tokens: usize, now: Instant) {
+        if let Some(turn) = self.sample.turns.last_mut() {
+            turn.text.push_str(delta);
+            turn.tokens += tokens;
+        }
+        self.sample.tokens += tokens;
+        let seconds = (now - self.began).as_secs_f64();
+        self.sample.tokens_per_second = if seconds > 0.0 { self.sample.tokens as f64 / seconds } else { 0.0 };
+    }
+
+    /// The turn's end brings its whole text, which is shorter than what was streamed where a stop string was cut.
+    pub fn finish_turn(&mut self, text: &str, tokens: usize) {
+        if let Some(turn) = self.sample.turns.last_mut() {
+            text.clone_into(&mut turn.text);
+            self.sample.tokens += tokens.saturating_sub(turn.tokens);
+            turn.tokens = tokens;
+            turn.finished = true;
+        }
+    }
+}
+
+/// Seconds until all is done, from the pace of this call; none until a few samples are in.
+pub fn eta(totals: &LiveTotals) -> Option<f64> {
+    let left = totals.samples_wanted.checked_sub(totals.existing + totals.finished)?;
+    (totals.finished > 0).then(|| totals.elapsed_seconds / totals.finished as f64 * left as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_forgets_what_is_long_past() {
+        let start = Instant::now();
+        let mut rate = Rate::default();
+        rate.add(start, 1000);
+        for second in 1..=20 {
+            rate.add(start + Duration::from_secs(second), 50);
+        }
+        assert!((rate.per_second() - 50.0).abs() < 1.0, "{}", rate.per_second());
+        rate.restart();
+        assert_eq!(rate.per_second(), 0.0);
+    }
+
+    #[test]
+    fn the_time_left_follows_the_pace_of_this_call() {
+        let totals =
+            LiveTotals { samples_wanted: 30, existing: 10, finished: 5, elapsed_seconds: 10.0, ..Default::default() };
+        assert_eq!(eta(&totals), Some(30.0));
+        assert_eq!(eta(&LiveTotals { finished: 0, ..totals }), None);
+    }
+}

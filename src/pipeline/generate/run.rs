@@ -1,0 +1,250 @@
+//! The loop of the generation step: open dialogues, hand turns to the backend, store what is finished.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use color_eyre::Result;
+use color_eyre::eyre::eyre;
+
+use super::board::{Rate, Shown, eta};
+use super::{GenerateOrder, GenerateOutcome, Watcher};
+use crate::dialogue::{Dialogue, Policy, Step};
+use crate::generate::{Backend, Event, Request, StreamKey};
+use crate::records::{FinishReason, LiveBoard, LiveState, LiveTotals, Problem};
+use crate::session::Session;
+
+/// So many failures with no success between them end the run: the backend is not well.
+const FAILURES_IN_A_ROW: usize = 10;
+
+/// A dialogue in work. Its number names both its requests and its cache in the backend.
+struct Open {
+    dialogue: Dialogue,
+    problem: usize,
+    draw: u32,
+    began: Instant,
+    shown: Shown,
+}
+
+pub(super) struct Run<'a> {
+    session: &'a Session,
+    backend: &'a mut dyn Backend,
+    problems: &'a [Problem],
+    policy: &'a Policy,
+    order: &'a GenerateOrder,
+    settings: String,
+    missing: VecDeque<(usize, u32)>,
+    open: HashMap<u64, Open>,
+    next: u64,
+    totals: LiveTotals,
+    rate: Rate,
+    decoding: Duration,
+    began: Instant,
+    failures_in_a_row: usize,
+    last_error: Option<String>,
+}
+
+impl<'a> Run<'a> {
+    #[allow(clippy::too_many_arguments, reason = "made in one place, from what that place was given")]
+    pub(super) fn new(
+        session: &'a Session,
+        backend: &'a mut dyn Backend,
+        problems: &'a [Problem],
+        policy: &'a Policy,
+        order: &'a GenerateOrder,
+        settings: String,
+        missing: Vec<(usize, u32)>,
+        existing: usize,
+    ) -> Self {
+        let totals = LiveTotals {
+            problems: problems.len(),
+            samples_wanted: existing + missing.len(),
+            existing,
+            ..LiveTotals::default()
+        };
+        Self {
+            session,
+            backend,
+            problems,
+            policy,
+            order,
+            settings,
+            missing: missing.into(),
+            open: HashMap::new(),
+            next: 0,
+            totals,
+            rate: Rate::default(),
+            decoding: Duration::ZERO,
+            began: Instant::now(),
+            failures_in_a_row: 0,
+            last_error: None,
+        }
+    }
+
+    pub(super) fn run(mut self, watcher: &mut dyn Watcher) -> Result<GenerateOutcome> {
+        let mut events = Vec::new();
+        while !watcher.stopping() {
+            if watcher.paused() {
+                self.show(watcher, LiveState::Paused);
+                watcher.wait_while_paused(Duration::from_millis(500));
+                self.rate.restart();
+                continue;
+            }
+            self.fill()?;
+            if self.open.is_empty() {
+                break;
+            }
+            let begun = Instant::now();
+            self.backend.step(&mut events)?;
+            let now = Instant::now();
+            for event in events.drain(..) {
+                self.take(event, now)?;
+            }
+            self.decoding += begun.elapsed();
+            self.show(watcher, LiveState::Running);
+        }
+        let stopped = watcher.stopping() && !(self.open.is_empty() && self.missing.is_empty());
+        for id in std::mem::take(&mut self.open).into_keys() {
+            self.backend.cancel(id);
+            self.backend.close_dialogue(id);
+        }
+        let mut board = self.board(LiveState::Done);
+        board.message = self.last_words(stopped);
+        watcher.publish(board);
+        Ok(self.outcome(stopped))
+    }
+
+    /// Opens dialogues until every slot has one.
+    fn fill(&mut self) -> Result<()> {
+        while self.open.len() < self.backend.slots()
+            && let Some((problem, draw)) = self.missing.pop_front()
+        {
+            let id = self.next;
+            self.next += 1;
+            let now = Instant::now();
+            let about = &self.problems[problem];
+            let dialogue = Dialogue::new(about, self.policy, self.order.turns, self.order.seed, draw)?;
+            let shown = Shown::new(id, &about.id, draw, self.order.turns, now);
+            self.open.insert(id, Open { dialogue, problem, draw, began: now, shown });
+            self.advance(id)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the next turn of a dialogue, or stores what it came to.
+    fn advance(&mut self, id: u64) -> Result<()> {
+        let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
+        match open.dialogue.next()? {
+            Step::Ask { messages, label, prompt, turn } => {
+                open.shown.ask(&label, &prompt);
+                let stream = StreamKey {
+                    seed: self.order.seed,
+                    problem_id: self.problems[open.problem].id.clone(),
+                    draw: open.draw,
+                    turn,
+                };
+                let sampling = self.order.sampling.clone();
+                self.backend.submit(Request { id, messages, sampling, stream, dialogue: id })
+            }
+            Step::Done => self.store(id),
+        }
+    }
+
+    fn take(&mut self, event: Event, now: Instant) -> Result<()> {
+        match event {
+            Event::Started { .. } => Ok(()),
+            Event::Text { id, delta, tokens } => {
+                self.rate.add(now, tokens);
+                if let Some(open) = self.open.get_mut(&id) {
+                    open.shown.text(&delta, tokens, now);
+                }
+                Ok(())
+            }
+            Event::Finished { id, text, token_ids, tokens, reason } => {
+                let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
+                open.shown.finish_turn(&text, tokens);
+                open.dialogue.answer(text, token_ids, tokens, reason);
+                self.failures_in_a_row = 0;
+                self.advance(id)
+            }
+            Event::Failed { id, error } => {
+                self.open.remove(&id);
+                self.backend.close_dialogue(id);
+                self.totals.failed += 1;
+                self.failures_in_a_row += 1;
+                if self.failures_in_a_row >= FAILURES_IN_A_ROW {
+                    return Err(eyre!("{FAILURES_IN_A_ROW} dialogues failed in a row, the last with: {error}"));
+                }
+                self.last_error = Some(error);
+                Ok(())
+            }
+        }
+    }
+
+    fn store(&mut self, id: u64) -> Result<()> {
+        let Some(open) = self.open.remove(&id) else { return Ok(()) };
+        self.backend.close_dialogue(id);
+        let sample = open.dialogue.finish(&self.settings, open.began.elapsed().as_secs_f64());
+        self.session.add_sample(&sample)?;
+        self.totals.finished += 1;
+        self.totals.tokens += sample.tokens;
+        self.totals.correct += usize::from(sample.correct == Some(true));
+        self.totals.truncated += usize::from(matches!(sample.finish, FinishReason::Length | FinishReason::ContextFull));
+        Ok(())
+    }
+
+    fn show(&mut self, watcher: &mut dyn Watcher, state: LiveState) {
+        let state = if watcher.stopping() { LiveState::Stopping } else { state };
+        if watcher.due(state) {
+            let board = self.board(state);
+            watcher.publish(board);
+        }
+    }
+
+    fn board(&mut self, state: LiveState) -> LiveBoard {
+        self.totals.elapsed_seconds = self.decoding.as_secs_f64();
+        self.totals.tokens_per_second = self.rate.per_second();
+        self.totals.eta_seconds = eta(&self.totals);
+        let mut totals = self.totals.clone();
+        totals.tokens += self.open.values().map(|open| open.shown.sample.tokens).sum::<usize>();
+        let mut running: Vec<_> = self.open.values().map(|open| open.shown.sample.clone()).collect();
+        running.sort_by_key(|sample| sample.key);
+        let identity = self.backend.identity();
+        LiveBoard {
+            job: "generate".into(),
+            state,
+            message: self.last_error.as_ref().map_or_else(String::new, |error| format!("last failure: {error}")),
+            model: identity.name.clone(),
+            compute: identity.compute.clone(),
+            totals,
+            running,
+            ..LiveBoard::default()
+        }
+    }
+
+    fn last_words(&self, stopped: bool) -> String {
+        let LiveTotals { finished, failed, .. } = self.totals;
+        let end = if stopped { "stopped" } else { "done" };
+        let failures = match (failed, &self.last_error) {
+            (0, _) | (_, None) => String::new(),
+            (count, Some(error)) => format!("; {count} failed, the last with: {error}"),
+        };
+        format!("{end}: {finished} samples stored{failures}")
+    }
+
+    fn outcome(&self, stopped: bool) -> GenerateOutcome {
+        let seconds = self.decoding.as_secs_f64();
+        GenerateOutcome {
+            session: self.session.dir().display().to_string(),
+            problems: self.problems.len(),
+            samples: self.totals.finished,
+            existing: self.totals.existing,
+            tokens: self.totals.tokens,
+            tokens_per_second: if seconds > 0.0 { self.totals.tokens as f64 / seconds } else { 0.0 },
+            wall_seconds: self.began.elapsed().as_secs_f64(),
+            compute: self.backend.identity().compute.clone(),
+            correct: self.totals.correct,
+            failed: self.totals.failed,
+            stopped,
+        }
+    }
+}

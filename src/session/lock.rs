@@ -1,0 +1,84 @@
+//! The job lock: one heavy job a session at a time, over all processes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::{Result, Session, SessionError};
+use crate::records::{UnixMillis, now_millis};
+
+const LOCK: &str = "job.lock";
+
+/// Who holds the job lock.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Holder {
+    pub pid: u32,
+    pub host: String,
+    /// Such as `generate`.
+    pub job: String,
+    pub since: UnixMillis,
+}
+
+/// Held while a heavy job runs; released when dropped or when the process dies.
+#[derive(Debug)]
+pub struct JobLock {
+    // The kernel lets go of the lock when the last handle is closed, however the process ends.
+    _file: File,
+}
+
+impl Session {
+    /// Takes the job lock, or says who holds it.
+    pub fn lock_job(&self, job: &str) -> Result<std::result::Result<JobLock, Holder>> {
+        self.writable()?;
+        let mut file =
+            self.io(OpenOptions::new().create(true).truncate(false).read(true).write(true).open(self.dir.join(LOCK)))?;
+        // Those who ask for the holder lock the file for an instant, so one refusal is not yet an answer.
+        let mut tries = 0;
+        while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            tries += 1;
+            match error {
+                Errno::WOULDBLOCK if tries < 10 => std::thread::sleep(Duration::from_millis(15)),
+                Errno::WOULDBLOCK => return Ok(Err(self.named(&mut file))),
+                error => return Err(SessionError::other(&self.dir, format!("cannot lock {LOCK}: {error}"))),
+            }
+        }
+        let holder = Holder { pid: std::process::id(), host: host(), job: job.to_owned(), since: now_millis() };
+        let json = self.json(&holder)?;
+        self.io(file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(json.as_bytes())))?;
+        Ok(Ok(JobLock { _file: file }))
+    }
+
+    /// Who holds the job lock now, if a living process does.
+    pub fn holder(&self) -> Result<Option<Holder>> {
+        // Opened for reading only, so that a viewer without the right to write can ask as well.
+        let mut file = match File::open(self.dir.join(LOCK)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.io_error(&error)),
+        };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            // Nobody holds it. The lock just taken goes when the file is closed, at the end of this function.
+            Ok(()) => Ok(None),
+            Err(Errno::WOULDBLOCK) => Ok(Some(self.named(&mut file))),
+            Err(error) => Err(SessionError::other(&self.dir, format!("cannot look at {LOCK}: {error}"))),
+        }
+    }
+
+    fn named(&self, file: &mut File) -> Holder {
+        let mut text = String::new();
+        let read = file.rewind().and_then(|()| file.take(4096).read_to_string(&mut text));
+        read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_else(|| Holder {
+            pid: 0,
+            host: "unknown".into(),
+            job: "job".into(),
+            since: 0,
+        })
+    }
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,60 @@
+//! Problems: added once, never changed.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Added, Result, Session, SessionError};
+use crate::records::Problem;
+
+impl Session {
+    /// Adds problems in one transaction. A known id with another text or answer is an error that names it.
+    pub fn add_problems(&self, problems: &[Problem]) -> Result<Added> {
+        let connection = self.writable()?;
+        let transaction = self.read(connection.unchecked_transaction())?;
+        let mut added = Added::default();
+        for problem in problems {
+            match self.problem(&problem.id)? {
+                Some(known) if known.text == problem.text && known.answer == problem.answer => added.unchanged += 1,
+                Some(_) => {
+                    return Err(SessionError::other(
+                        &self.dir,
+                        format!(
+                            "problem {} is here already with another text or answer; give it another id, or use another session",
+                            problem.id
+                        ),
+                    ));
+                }
+                None => {
+                    let json = serde_json::to_string(problem)
+                        .map_err(|error| SessionError::other(&self.dir, format!("problem {}: {error}", problem.id)))?;
+                    let values = params![problem.id, problem.source, problem.level, problem.subject, json];
+                    self.read(transaction.execute(
+                        "INSERT INTO problems (id, source, level, subject, json) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        values,
+                    ))?;
+                    added.added += 1;
+                }
+            }
+        }
+        self.read(transaction.commit())?;
+        Ok(added)
+    }
+
+    pub fn problem(&self, id: &str) -> Result<Option<Problem>> {
+        let json: Option<String> = self.read(
+            self.connection.query_row("SELECT json FROM problems WHERE id = ?1", [id], |row| row.get(0)).optional(),
+        )?;
+        json.map(|json| self.parse_problem(&json)).transpose()
+    }
+
+    /// All problems in the order in which they were added.
+    pub fn problems(&self) -> Result<Vec<Problem>> {
+        let mut statement = self.read(self.connection.prepare("SELECT json FROM problems ORDER BY seq"))?;
+        let texts = self.read(statement.query_map([], |row| row.get::<_, String>(0)))?;
+        texts.map(|json| self.parse_problem(&self.read(json)?)).collect()
+    }
+
+    fn parse_problem(&self, json: &str) -> Result<Problem> {
+        serde_json::from_str(json)
+            .map_err(|error| SessionError::other(&self.dir, format!("a stored problem cannot be read: {error}")))
+    }
+}

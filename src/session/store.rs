@@ -1,0 +1,236 @@
+//! Opening a session: making one, following an older one up, falling back to viewing.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema::{self, Fit};
+use super::{Counts, Result, SessionError};
+
+const STORE: &str = "session.db";
+const BUSY: Duration = Duration::from_secs(5);
+
+/// An open session. Cheap to open again on another thread; not shared between threads.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) dir: PathBuf,
+    pub(super) connection: Connection,
+    read_only: Option<String>,
+}
+
+/// How the file system under a session behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileSystem {
+    Local,
+    /// Shared memory and locks of several hosts do not meet: no write-ahead log.
+    Network(&'static str),
+}
+
+impl Session {
+    /// Makes a new session directory; fails if there is one.
+    pub fn create(dir: &Path) -> Result<Session> {
+        if dir.join(STORE).exists() {
+            return Err(SessionError::other(dir, "there is a session here already; `cribble open` opens it"));
+        }
+        std::fs::create_dir_all(dir)
+            .map_err(|error| SessionError::other(dir, format!("cannot make the directory: {error}")))?;
+        Self::open_for_writing(dir)
+    }
+
+    /// Opens for writing; falls back to viewing where the directory cannot be written (see [`Session::read_only`]).
+    pub fn open(dir: &Path) -> Result<Session> {
+        if !dir.join(STORE).is_file() {
+            return Err(SessionError::Missing { path: dir.to_path_buf() });
+        }
+        match unwritable(dir) {
+            Some(reason) => Self::open_for_viewing(dir, reason),
+            None => Self::open_for_writing(dir),
+        }
+    }
+
+    pub fn open_or_create(dir: &Path) -> Result<Session> {
+        match Self::open(dir) {
+            Err(SessionError::Missing { .. }) => Self::create(dir),
+            opened => opened,
+        }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Why the session can only be viewed, or `None`.
+    pub fn read_only(&self) -> Option<&str> {
+        self.read_only.as_deref()
+    }
+
+    /// Changes whenever any process wrote to the store.
+    pub fn data_version(&self) -> Result<i64> {
+        // `data_version` is silent about this connection's own writes, `total_changes` counts just those.
+        let others: i64 = self.read(self.connection.query_row("PRAGMA data_version", [], |row| row.get(0)))?;
+        Ok(others.wrapping_shl(32).wrapping_add(self.connection.total_changes() as i64))
+    }
+
+    /// SQLite's own integrity check.
+    pub fn check(&self) -> Result<()> {
+        let said: String = self.read(self.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)))?;
+        if said == "ok" { Ok(()) } else { Err(SessionError::other(&self.dir, format!("the store is damaged: {said}"))) }
+    }
+
+    pub fn counts(&self) -> Result<Counts> {
+        let count = |sql: &str| -> Result<usize> {
+            self.read(self.connection.query_row(sql, [], |row| row.get::<_, i64>(0))).map(|count| count as usize)
+        };
+        // Standings of samples that are not here (a recovered log) are not counted.
+        let standing = |test: &str| {
+            count(&format!(
+                "SELECT count(*) FROM standings s JOIN samples USING (problem_id, draw, settings) WHERE s.{test}"
+            ))
+        };
+        Ok(Counts {
+            problems: count("SELECT count(*) FROM problems")?,
+            samples: count("SELECT count(*) FROM samples")?,
+            correct: count("SELECT count(*) FROM samples WHERE correct = 1")?,
+            accepted: standing("verb = 'accept'")?,
+            rejected: standing("verb = 'reject'")?,
+            skipped: standing("verb = 'skip'")?,
+            flagged: standing("flagged = 1")?,
+        })
+    }
+
+    fn open_for_writing(dir: &Path) -> Result<Session> {
+        let path = dir.join(STORE);
+        let connection = Connection::open(&path).map_err(|error| SessionError::of_sqlite(dir, &error))?;
+        let mut session = Session { dir: dir.to_path_buf(), connection, read_only: None };
+        session.prepare(file_system(dir)).map_err(|error| SessionError::of_sqlite(dir, &error))?;
+        match schema::fit(&session.connection).map_err(|error| SessionError::of_sqlite(dir, &error))? {
+            Fit::Current => {}
+            Fit::Older => {
+                schema::migrate(&mut session.connection).map_err(|error| SessionError::of_sqlite(dir, &error))?;
+            }
+            Fit::Newer(version) => return Err(newer(dir, version)),
+        }
+        session.recover_decisions()?;
+        Ok(session)
+    }
+
+    fn prepare(&self, file_system: FileSystem) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(BUSY)?;
+        self.connection.pragma_update(None, "foreign_keys", true)?;
+        let journal = match file_system {
+            FileSystem::Local => "WAL",
+            FileSystem::Network(_) => {
+                self.connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+                "DELETE"
+            }
+        };
+        self.connection.pragma_update_and_check(None, "journal_mode", journal, |_| Ok(()))?;
+        self.connection.pragma_update(None, "synchronous", "NORMAL")
+    }
+
+    fn open_for_viewing(dir: &Path, reason: String) -> Result<Session> {
+        // A store whose log is not empty needs its shared memory file, which cannot be made here; without a log the
+        // file can be taken as it is.
+        let path = dir.join(STORE);
+        let log = std::fs::metadata(dir.join("session.db-wal")).map_or(0, |data| data.len());
+        let uri = format!("file:{}?mode=ro{}", percent(&path), if log == 0 { "&immutable=1" } else { "" });
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(uri, flags).map_err(|error| SessionError::of_sqlite(dir, &error))?;
+        connection.busy_timeout(BUSY).map_err(|error| SessionError::of_sqlite(dir, &error))?;
+        match schema::fit(&connection).map_err(|error| SessionError::of_sqlite(dir, &error))? {
+            Fit::Current => Ok(Session { dir: dir.to_path_buf(), connection, read_only: Some(reason) }),
+            Fit::Older => Err(SessionError::other(dir, "an older store in a place that cannot be written; copy it")),
+            Fit::Newer(version) => Err(newer(dir, version)),
+        }
+    }
+
+    pub(super) fn writable(&self) -> Result<&Connection> {
+        match &self.read_only {
+            None => Ok(&self.connection),
+            Some(reason) => Err(SessionError::ReadOnly { path: self.dir.clone(), reason: reason.clone() }),
+        }
+    }
+
+    pub(super) fn read<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
+        result.map_err(|error| SessionError::of_sqlite(&self.dir, &error))
+    }
+}
+
+impl SessionError {
+    pub(super) fn other(path: &Path, message: impl Into<String>) -> Self {
+        SessionError::Other { path: path.to_path_buf(), message: message.into() }
+    }
+
+    pub(super) fn of_sqlite(dir: &Path, error: &rusqlite::Error) -> Self {
+        let message = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => "the disk is full; what was stored is safe, make room and start again".into(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                "another process has held the store for more than 5 s; see `cribble doctor --session`".into()
+            }
+            Some(ErrorCode::NotADatabase) => "session.db is not a store of cribble".into(),
+            Some(ErrorCode::DatabaseCorrupt) => "the store is damaged; decisions.jsonl still has every decision".into(),
+            Some(ErrorCode::SystemIoFailure) => format!("reading or writing the store failed: {error}"),
+            _ => error.to_string(),
+        };
+        Self::other(dir, message)
+    }
+}
+
+fn newer(dir: &Path, version: i64) -> SessionError {
+    let known = schema::VERSION;
+    SessionError::other(
+        dir,
+        format!("made by a newer cribble (store version {version}, known {known}); update cribble"),
+    )
+}
+
+/// Why nothing can be written here, if so. Asks the kernel, since file modes say nothing of read-only mounts.
+fn unwritable(dir: &Path) -> Option<String> {
+    use rustix::fs::{Access, access};
+    for path in [dir.to_path_buf(), dir.join(STORE)] {
+        if let Err(error) = access(&path, Access::WRITE_OK) {
+            return Some(format!("{} cannot be written ({error})", path.display()));
+        }
+    }
+    None
+}
+
+/// The path as SQLite's URIs want it.
+fn percent(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let mut uri = String::new();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri
+}
+
+#[cfg(target_os = "linux")]
+fn file_system(dir: &Path) -> FileSystem {
+    rustix::fs::statfs(dir).map_or(FileSystem::Local, |found| of_magic(found.f_type as u64 & 0xffff_ffff))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn file_system(_dir: &Path) -> FileSystem {
+    FileSystem::Local
+}
+
+/// Magic numbers from Linux's `magic.h` and from Lustre's and BeeGFS's own headers.
+fn of_magic(magic: u64) -> FileSystem {
+    match magic {
+        0x6969 => FileSystem::Network("NFS"),
+        0x517b | 0xfe53_4d42 | 0xff53_4d42 => FileSystem::Network("SMB"),
+        0x0bd0_0bd0 => FileSystem::Network("Lustre"),
+        0x00c3_6400 => FileSystem::Network("Ceph"),
+        0x1983_0326 => FileSystem::Network("BeeGFS"),
+        0x4750_4653 => FileSystem::Network("GPFS"),
+        0x0102_1997 => FileSystem::Network("9P"),
+        _ => FileSystem::Local,
+    }
+}

@@ -1,0 +1,458 @@
+//! The set-up form: fields as text, what each of them means, and the order that they make when they are right.
+
+use std::path::PathBuf;
+
+use ratatui::style::{Modifier, Style};
+use tui_textarea::{TextArea, WrapMode};
+
+use crate::pipeline::GenerateOrder;
+use crate::records::Sampling;
+use crate::tui::text::clean;
+use crate::tui::widgets::Input;
+
+/// Fields in the order of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    Model,
+    Problems,
+    Samples,
+    Turns,
+    MaxTokens,
+    Temperature,
+    TopP,
+    TopK,
+    MinP,
+    RepetitionPenalty,
+    Limit,
+    Seed,
+    Slots,
+    Policy,
+    Prompt,
+    Start,
+}
+
+/// Name for the screen, name for keeping, first value, help.
+struct FieldSpec {
+    label: &'static str,
+    key: &'static str,
+    first: &'static str,
+    help: &'static str,
+}
+
+impl Field {
+    pub const ALL: [Field; 16] = [
+        Field::Model,
+        Field::Problems,
+        Field::Samples,
+        Field::Turns,
+        Field::MaxTokens,
+        Field::Temperature,
+        Field::TopP,
+        Field::TopK,
+        Field::MinP,
+        Field::RepetitionPenalty,
+        Field::Limit,
+        Field::Seed,
+        Field::Slots,
+        Field::Policy,
+        Field::Prompt,
+        Field::Start,
+    ];
+    /// Those that are one line of text.
+    pub const LINES: usize = 14;
+
+    fn spec(self) -> FieldSpec {
+        let spec = |label, key, first, help| FieldSpec { label, key, first, help };
+        match self {
+            Field::Model => spec("model", "model", "", "A directory, a .gguf file, hf:org/name, or micro."),
+            Field::Problems => {
+                spec("problems", "problems", "", "A problem file (JSONL); empty takes the session's problems.")
+            }
+            Field::Samples => spec("samples", "samples", "4", "Samples wanted for each problem."),
+            Field::Turns => spec("turns", "turns", "2", "Turns of the model: 1 is an attempt only, 6 at most."),
+            Field::MaxTokens => spec("max tokens", "max_tokens", "512", "New tokens a turn at most."),
+            Field::Temperature => spec("temperature", "temperature", "0.7", "0 is greedy; 0.6 to 1 gives variety."),
+            Field::TopP => spec("top-p", "top_p", "0.95", "Keeps the likeliest tokens up to this mass; 1 is off."),
+            Field::TopK => spec("top-k", "top_k", "0", "Keeps this many of the likeliest tokens; 0 is off."),
+            Field::MinP => spec("min-p", "min_p", "0", "Keeps tokens with this share of the best one; 0 is off."),
+            Field::RepetitionPenalty => {
+                spec("repetition", "repetition_penalty", "1", "Makes tokens that were written less likely; 1 is off.")
+            }
+            Field::Limit => spec("limit", "limit", "", "Takes only this many problems; empty takes all."),
+            Field::Seed => spec("seed", "seed", "0", "The same seed and settings draw the same samples."),
+            Field::Slots => spec("slots", "slots", "", "Samples written at once; empty chooses by the machine."),
+            Field::Policy => spec("policy", "policy", "", "How strategies are chosen; empty is the default policy."),
+            Field::Prompt => spec("prompt", "prompt", "", "The first user turn; {{ problem }} stands for the problem."),
+            Field::Start => spec("Start", "", "", "Starts generating; samples that exist are not made again."),
+        }
+    }
+
+    pub fn label(self) -> &'static str {
+        self.spec().label
+    }
+
+    pub fn help(self) -> &'static str {
+        self.spec().help
+    }
+}
+
+/// Bytes of a prompt at most.
+const PROMPT_LIMIT: usize = 64 * 1024;
+
+/// The texts of the form, and which of them is being edited.
+#[derive(Debug, Clone)]
+pub struct Form {
+    inputs: Vec<Input>,
+    pub prompt: TextArea<'static>,
+    default_prompt: String,
+    policies: Vec<String>,
+    pub errors: [Option<String>; Field::ALL.len()],
+    pub selected: usize,
+    /// While a field is edited: what it said before.
+    pub editing: Option<String>,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        let inputs = Field::ALL[..Field::LINES].iter().map(|field| Input::new(field.spec().first)).collect();
+        Self {
+            inputs,
+            prompt: editor("", false),
+            default_prompt: String::new(),
+            policies: Vec::new(),
+            errors: Default::default(),
+            selected: 0,
+            editing: None,
+        }
+    }
+}
+
+fn editor(text: &str, editing: bool) -> TextArea<'static> {
+    let mut editor = TextArea::new(clean(text).split('\n').map(str::to_owned).collect());
+    editor.set_wrap_mode(WrapMode::WordOrGlyph);
+    editor.set_cursor_line_style(Style::new());
+    show_cursor(&mut editor, editing);
+    editor
+}
+
+fn show_cursor(editor: &mut TextArea<'static>, shown: bool) {
+    editor.set_cursor_style(if shown { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() });
+}
+
+impl Form {
+    pub fn field(&self) -> Field {
+        Field::ALL[self.selected.min(Field::ALL.len() - 1)]
+    }
+
+    pub fn input(&self, field: Field) -> Option<&Input> {
+        self.inputs.get(field as usize)
+    }
+
+    pub fn input_mut(&mut self) -> Option<&mut Input> {
+        self.inputs.get_mut(self.selected)
+    }
+
+    pub fn error(&self, field: Field) -> Option<&str> {
+        self.errors[field as usize].as_deref()
+    }
+
+    pub fn text(&self, field: Field) -> &str {
+        self.input(field).map_or("", |input| input.text().trim())
+    }
+
+    pub fn prompt_text(&self) -> String {
+        self.prompt.lines().join("\n")
+    }
+
+    /// The prompt of the default policy: fills the field unless the person has written another one.
+    pub fn set_default_prompt(&mut self, prompt: &str) {
+        let untouched = self.prompt_text() == clean(&self.default_prompt);
+        self.default_prompt = prompt.to_owned();
+        if untouched {
+            self.reset_prompt();
+        }
+    }
+
+    pub fn reset_prompt(&mut self) {
+        self.prompt = editor(&self.default_prompt, self.editing.is_some());
+        self.errors[Field::Prompt as usize] = None;
+    }
+
+    pub fn set_policies(&mut self, names: Vec<String>) {
+        self.policies = names;
+    }
+
+    pub fn policies(&self) -> &[String] {
+        &self.policies
+    }
+
+    /// Puts the next known policy into its field.
+    pub fn next_policy(&mut self) {
+        let now = self.text(Field::Policy);
+        let next = self.policies.iter().position(|name| name == now).map_or(0, |at| at + 1);
+        let name = self.policies.get(next).cloned().unwrap_or_default();
+        self.inputs[Field::Policy as usize].set(name);
+        self.errors[Field::Policy as usize] = None;
+    }
+
+    /// All values by name, for keeping them.
+    pub fn values(&self) -> Vec<(&'static str, String)> {
+        let lines = Field::ALL[..Field::LINES].iter().map(|&field| (field.spec().key, self.text(field).to_owned()));
+        let prompt = self.prompt_text();
+        let edited = (prompt != clean(&self.default_prompt)).then_some(("prompt", prompt));
+        lines.chain(edited).collect()
+    }
+
+    /// Takes values that were kept; names that are not known are passed over.
+    pub fn set_value(&mut self, key: &str, value: &str) {
+        match Field::ALL.into_iter().find(|field| field.spec().key == key) {
+            Some(Field::Prompt) => self.prompt = editor(value, false),
+            Some(Field::Start) | None => {}
+            Some(field) => {
+                let input = &mut self.inputs[field as usize];
+                input.set("");
+                input.insert(value);
+            }
+        }
+    }
+
+    pub fn select(&mut self, by: isize) {
+        self.selected = self.selected.saturating_add_signed(by).min(Field::ALL.len() - 1);
+    }
+
+    pub fn begin_edit(&mut self) {
+        self.editing = match self.field() {
+            Field::Start => None,
+            Field::Prompt => Some(self.prompt_text()),
+            field => self.input(field).map(|input| input.text().to_owned()),
+        };
+        let shown = self.field() == Field::Prompt;
+        show_cursor(&mut self.prompt, shown);
+    }
+
+    /// Leaves the field with what it says, and checks it.
+    pub fn end_edit(&mut self) {
+        self.editing = None;
+        show_cursor(&mut self.prompt, false);
+        let field = self.field();
+        let found = self.order(None).1.into_iter().find(|error| error.0 == field);
+        self.errors[field as usize] = found.map(|error| error.1);
+    }
+
+    /// Leaves the field as it was before.
+    pub fn cancel_edit(&mut self) {
+        if let (Some(before), Some(input)) = (self.editing.take(), self.inputs.get_mut(self.selected)) {
+            input.set(before);
+        }
+        show_cursor(&mut self.prompt, false);
+    }
+
+    pub fn paste(&mut self, text: &str) {
+        if self.editing.is_none() {
+            return;
+        }
+        if self.field() == Field::Prompt {
+            let room = PROMPT_LIMIT.saturating_sub(self.prompt_text().len());
+            let text = clean(&text.replace("\r\n", "\n").replace('\r', "\n"));
+            let end = (0..=room.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+            self.prompt.insert_str(&text[..end]);
+        } else if let Some(input) = self.input_mut() {
+            input.insert(text);
+        }
+    }
+
+    /// The order that the form makes, or errors at their fields, the first of them selected.
+    pub fn submit(&mut self, session_problems: usize) -> Option<GenerateOrder> {
+        self.editing = None;
+        show_cursor(&mut self.prompt, false);
+        let (order, errors) = self.order(Some(session_problems));
+        self.errors = Default::default();
+        if let Some((field, _)) = errors.first() {
+            self.selected = *field as usize;
+        }
+        let right = errors.is_empty();
+        for (field, error) in errors {
+            self.errors[field as usize] = Some(error);
+        }
+        right.then_some(order)
+    }
+
+    /// Reads all fields. `session_problems` is `None` where it does not matter yet whether there are any.
+    fn order(&self, session_problems: Option<usize>) -> (GenerateOrder, Vec<(Field, String)>) {
+        let mut read = Reading { form: self, errors: Vec::new() };
+        let model = read.form.text(Field::Model).to_owned();
+        if model.is_empty() {
+            read.wrong(Field::Model, "a model is needed");
+        }
+        let problems = Some(read.form.text(Field::Problems)).filter(|text| !text.is_empty()).map(PathBuf::from);
+        if problems.is_none() && session_problems == Some(0) {
+            read.wrong(Field::Problems, "the session has none: name a file");
+        }
+        let samples = read.number(Field::Samples, 1, 1_000_000, "1 or more");
+        let turns = read.number(Field::Turns, 1, 6, "1 to 6");
+        let sampling = Sampling {
+            max_tokens: read.number(Field::MaxTokens, 1, 1 << 24, "1 or more"),
+            temperature: read.real(Field::Temperature, |value| (0.0..=10.0).contains(&value), "0 to 10"),
+            top_p: read.real(Field::TopP, |value| value > 0.0 && value <= 1.0, "above 0, to 1"),
+            top_k: read.number(Field::TopK, 0, 1 << 24, "0 or more"),
+            min_p: read.real(Field::MinP, |value| (0.0..1.0).contains(&value), "0 to below 1"),
+            repetition_penalty: read.real(Field::RepetitionPenalty, |value| value > 0.0 && value <= 10.0, "above 0"),
+            stop: Vec::new(),
+        };
+        let limit = read.optional(Field::Limit);
+        let slots = read.optional(Field::Slots);
+        let seed = read.number(Field::Seed, 0, u64::MAX, "0 or more");
+        let policy = Some(read.form.text(Field::Policy).to_owned()).filter(|name| !name.is_empty());
+        if policy.as_ref().is_some_and(|name| !self.policies.is_empty() && !self.policies.contains(name)) {
+            read.wrong(Field::Policy, &format!("there are: {}", self.policies.join(", ")));
+        }
+        let prompt = self.prompt_text();
+        let edited = !prompt.trim().is_empty() && prompt != clean(&self.default_prompt);
+        if edited && !names_the_problem(&prompt) {
+            read.wrong(Field::Prompt, "{{ problem }} is missing");
+        }
+        let prompt = edited.then_some(prompt);
+        let errors = read.errors;
+        (GenerateOrder { model, problems, samples, turns, sampling, limit, seed, prompt, policy, slots }, errors)
+    }
+}
+
+/// Whether a template has `problem` inside an expression.
+fn names_the_problem(prompt: &str) -> bool {
+    prompt.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).any(|inside| inside.contains("problem"))
+}
+
+struct Reading<'a> {
+    form: &'a Form,
+    errors: Vec<(Field, String)>,
+}
+
+impl Reading<'_> {
+    fn wrong(&mut self, field: Field, error: &str) {
+        self.errors.push((field, error.to_owned()));
+    }
+
+    fn number<N: TryFrom<u64> + Default>(&mut self, field: Field, least: u64, most: u64, right: &str) -> N {
+        let value = self.form.text(field).parse::<u64>().ok().filter(|value| (least..=most).contains(value));
+        value.and_then(|value| N::try_from(value).ok()).unwrap_or_else(|| {
+            self.wrong(field, right);
+            N::default()
+        })
+    }
+
+    fn optional(&mut self, field: Field) -> Option<usize> {
+        let empty = self.form.text(field).is_empty();
+        (!empty).then(|| self.number(field, 1, 1 << 40, "1 or more"))
+    }
+
+    fn real(&mut self, field: Field, right: impl Fn(f32) -> bool, words: &str) -> f32 {
+        match self.form.text(field).parse::<f32>() {
+            Ok(value) if right(value) => value,
+            Ok(_) | Err(_) => {
+                self.wrong(field, words);
+                0.0
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled() -> Form {
+        let mut form = Form::default();
+        form.set_default_prompt("Solve: {{ problem }}");
+        form.set_value("model", "micro");
+        form
+    }
+
+    #[test]
+    fn first_values_make_the_default_order() {
+        let order = filled().submit(3).unwrap();
+        assert_eq!((order.model.as_str(), order.samples, order.turns, order.seed), ("micro", 4, 2, 0));
+        assert_eq!(order.sampling, Sampling::default());
+        assert_eq!(
+            (order.problems, order.limit, order.slots, order.policy, order.prompt),
+            (None, None, None, None, None)
+        );
+    }
+
+    #[test]
+    fn wrong_values_are_said_at_their_fields() {
+        let mut form = filled();
+        for (key, value) in [
+            ("model", " "),
+            ("samples", "0"),
+            ("turns", "7"),
+            ("temperature", "warm"),
+            ("top_p", "0"),
+            ("min_p", "1"),
+            ("seed", "-1"),
+            ("limit", "none"),
+            ("prompt", "Solve it: {{ question }}"),
+        ] {
+            form.set_value(key, value);
+        }
+        assert_eq!(form.submit(0), None);
+        let wrong = Field::ALL.into_iter().filter(|&field| form.error(field).is_some()).collect::<Vec<_>>();
+        assert_eq!(
+            wrong,
+            [
+                Field::Model,
+                Field::Problems,
+                Field::Samples,
+                Field::Turns,
+                Field::Temperature,
+                Field::TopP,
+                Field::MinP,
+                Field::Limit,
+                Field::Seed,
+                Field::Prompt
+            ]
+        );
+        assert_eq!(form.field(), Field::Model, "the first wrong field is selected");
+        assert_eq!(form.error(Field::Turns), Some("1 to 6"));
+    }
+
+    #[test]
+    fn the_default_prompt_does_not_replace_what_was_written() {
+        let mut form = filled();
+        form.set_default_prompt("Now: {{ problem }}");
+        assert_eq!(form.prompt_text(), "Now: {{ problem }}");
+        form.set_value("prompt", "Mine: {{problem|trim}}\nin two lines");
+        form.set_default_prompt("Other: {{ problem }}");
+        assert_eq!(form.submit(1).unwrap().prompt.as_deref(), Some("Mine: {{problem|trim}}\nin two lines"));
+        form.reset_prompt();
+        assert_eq!(form.submit(1).unwrap().prompt, None);
+    }
+
+    #[test]
+    fn values_go_out_and_come_back() {
+        let mut form = filled();
+        form.set_value("prompt", "Mine: {{ problem }}");
+        form.set_value("top_k", "40");
+        form.set_value("nonsense", "1");
+        let mut other = Form::default();
+        for (key, value) in form.values() {
+            other.set_value(key, &value);
+        }
+        assert_eq!(other.values(), form.values());
+        assert!(form.values().contains(&("top_k", "40".into())));
+    }
+
+    #[test]
+    fn policies_are_checked_and_gone_through() {
+        let mut form = filled();
+        form.set_value("policy", "odd");
+        assert!(form.submit(1).is_some(), "not known here: the outside checks it");
+        form.set_policies(vec!["blind".into(), "gold".into()]);
+        assert_eq!(form.submit(1), None);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            form.next_policy();
+            seen.push(form.text(Field::Policy).to_owned());
+        }
+        assert_eq!(seen, ["blind", "gold", ""]);
+    }
+}

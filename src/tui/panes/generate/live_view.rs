@@ -1,0 +1,194 @@
+//! Draws the board of a running job, or of the last one.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::layout::Layout;
+use super::state::{GenerateState, Notice};
+use crate::jobs::Steer;
+use crate::records::{LiveBoard, LiveSample, LiveState};
+use crate::tui::theme::Look;
+use crate::tui::view::ViewContext;
+use crate::tui::widgets::meter::meter;
+use crate::tui::widgets::paint::{
+    column, compact, duration, fit, fit_tail, one_line, part, put, put_clean, put_spans, rule, signs, tint,
+};
+use crate::tui::widgets::rate::rate;
+
+/// Milliseconds without news after which a working job is said to be silent.
+const SILENT: i64 = 15_000;
+
+pub fn view(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let layout = Layout::of(area);
+    match &state.live.board {
+        Some(board) => {
+            job(state, board, context, layout.state, buffer);
+            counts(board, context, layout.counts, buffer);
+            speed(board, context, layout.speed, buffer);
+            let totals = &board.totals;
+            meter(totals.existing, totals.finished, totals.samples_wanted, context, layout.meter, buffer);
+        }
+        None => {
+            let text = if state.starting { "Starting..." } else { "No job yet." };
+            put(buffer, layout.state.x, layout.state.y, layout.state.width, text, context.theme.style(Look::Title));
+        }
+    }
+    let border = context.theme.style(if context.focused { Look::BorderFocus } else { Look::Border });
+    column(buffer, layout.column, border, context.ascii);
+    if state.live.outcome.is_empty() {
+        rows(state, context, layout.rows, buffer);
+    } else {
+        state.live.outcome.view(context, layout.rows, buffer);
+    }
+    title(state, context, layout.title, buffer);
+    state.live.stream.view(context, layout.stream, buffer);
+    foot(state, context, layout.notice, buffer);
+}
+
+fn job(state: &GenerateState, board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let (word, look) = match board.state {
+        LiveState::Starting => ("Starting", Look::Info),
+        LiveState::Running => ("Running", Look::Good),
+        LiveState::Paused => ("Paused", Look::Warn),
+        LiveState::Stopping => ("Stopping", Look::Warn),
+        LiveState::Done => ("Done", Look::Good),
+        LiveState::Failed => ("Failed", Look::Bad),
+    };
+    let mut spans = vec![(word.to_owned(), style(look))];
+    match state.asked {
+        Some(Steer::Pause) => spans.push((" (pausing)".into(), style(Look::Warn))),
+        Some(Steer::Resume) => spans.push((" (resuming)".into(), style(Look::Warn))),
+        Some(Steer::Stop) => spans.push((" (stopping)".into(), style(Look::Warn))),
+        None => {}
+    }
+    let silent = context.now.saturating_sub(board.updated_at);
+    if super::live::is_active(board.state) && board.state != LiveState::Paused && silent > SILENT {
+        spans.push((format!(" (no news for {})", duration(silent as f64 / 1e3)), style(Look::Bad)));
+    }
+    if !board.message.is_empty() {
+        spans.push((format!("  {}", board.message), style(Look::Text)));
+    }
+    put_spans(buffer, area, &spans, context.ascii);
+}
+
+fn counts(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let totals = &board.totals;
+    let dot = format!(" {} ", signs(context.ascii).dot);
+    let done = totals.existing + totals.finished;
+    let mut spans = vec![(format!("{}/{} samples", compact(done), compact(totals.samples_wanted)), style(Look::Title))];
+    if totals.existing > 0 {
+        spans.push((format!(" ({} were there)", compact(totals.existing)), style(Look::Dim)));
+    }
+    if totals.finished > 0 {
+        spans.push((format!("{dot}{} right", rate(totals.correct, totals.finished)), style(Look::Text)));
+    }
+    let look = |count: usize, look| style(if count == 0 { Look::Dim } else { look });
+    spans.push((format!("{dot}{} truncated", compact(totals.truncated)), look(totals.truncated, Look::Warn)));
+    spans.push((format!("{dot}{} failed", compact(totals.failed)), look(totals.failed, Look::Bad)));
+    put_spans(buffer, area, &spans, context.ascii);
+}
+
+fn speed(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let totals = &board.totals;
+    let dot = format!(" {} ", signs(context.ascii).dot);
+    let left = totals.eta_seconds.map_or("?".to_owned(), duration);
+    let mut spans = vec![
+        (format!("{:.1} tok/s", totals.tokens_per_second.max(0.0)), style(Look::Text)),
+        (format!("{dot}{} tokens", compact(totals.tokens)), style(Look::Text)),
+        (format!("{dot}{}", duration(totals.elapsed_seconds)), style(Look::Text)),
+    ];
+    if super::live::is_active(board.state) {
+        spans.push((format!("{dot}ETA {left}"), style(Look::Text)));
+    }
+    spans.push((format!("{dot}{} {}", board.model, board.compute), style(Look::Dim)));
+    put_spans(buffer, area, &spans, context.ascii);
+}
+
+fn rows(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let live = &state.live;
+    if live.rows() == 0 {
+        let text = match live.state() {
+            None | Some(LiveState::Starting) => "the model is being loaded",
+            Some(LiveState::Running | LiveState::Paused | LiveState::Stopping) => "no sample is in work",
+            Some(LiveState::Done | LiveState::Failed) => "",
+        };
+        put(buffer, area.x, area.y, area.width, text, context.theme.style(Look::Dim));
+    }
+    for (line, at) in live.window.rows(live.rows()).enumerate().take(usize::from(area.height)) {
+        let Some((sample, finished)) = live.row(at) else { continue };
+        let place = part(area, 0, line as u16, area.width, 1);
+        row(sample, finished, context, part(place, 1, 0, area.width.saturating_sub(1), 1), buffer);
+        if live.focus.as_ref().is_some_and(|focus| focus.sample.key == sample.key) {
+            put_clean(buffer, place.x, place.y, 1, signs(context.ascii).cursor, context.theme.style(Look::Key));
+            tint(buffer, place, context.theme.style(Look::Selection));
+        }
+    }
+}
+
+/// Problem, draw, turn, strategy, tokens, speed, state; the problem's id takes what is left.
+fn row(sample: &LiveSample, finished: bool, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let turns = sample.turns.len();
+    let last = sample.turns.last();
+    let word = match last {
+        _ if finished => "done",
+        None => "waiting",
+        Some(turn) if turn.finished && turns >= sample.turns_wanted => "done",
+        Some(_) => "writing",
+    };
+    let label = one_line(last.map_or("", |turn| turn.label.as_str()));
+    let numbers = format!(
+        "{turns}/{} {:<12} {:>6} tok {:>6.1}/s {word:<7}",
+        sample.turns_wanted.max(turns),
+        fit(&label, 12, context.ascii),
+        compact(sample.tokens),
+        sample.tokens_per_second.max(0.0),
+    );
+    let draw = format!(" #{:<3} ", sample.draw);
+    let id_width = usize::from(area.width).saturating_sub(numbers.chars().count() + draw.len());
+    let id = one_line(&sample.problem_id);
+    let id = fit_tail(&id, id_width.min(24), context.ascii);
+    let mut x = put_clean(buffer, area.x, area.y, area.width, &id, context.theme.style(Look::Text));
+    x = put_clean(buffer, x, area.y, area.right().saturating_sub(x), &draw, context.theme.style(Look::Dim));
+    x = x.max(area.x + id_width.min(24) as u16 + draw.len() as u16);
+    put_clean(buffer, x, area.y, area.right().saturating_sub(x), &numbers, context.theme.style(Look::Text));
+}
+
+fn title(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let border = context.theme.style(if context.focused { Look::BorderFocus } else { Look::Border });
+    let text = state.live.focus.as_ref().map_or(String::new(), |focus| {
+        let mode = match (focus.finished, state.live.roaming) {
+            (true, _) => ", finished",
+            (false, true) => "",
+            (false, false) => ", chosen",
+        };
+        let (_, last, of) = state.live.stream.position();
+        format!("{} #{}{mode}  {last}/{of}", focus.sample.problem_id, focus.sample.draw)
+    });
+    rule(buffer, area, &text, border, context.theme.style(Look::Title), context.ascii);
+}
+
+/// The last line: what was refused, or that there is more below.
+fn foot(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    match &state.notice {
+        Some(Notice::Said(text)) => {
+            put(buffer, area.x, area.y, area.width, text, style(Look::Info));
+        }
+        Some(Notice::Refused(text)) => {
+            put(buffer, area.x, area.y, area.width, text, style(Look::Bad));
+        }
+        None if state.live.stream.unseen() > 0 => {
+            let count = state.live.stream.unseen();
+            let lines = if count == 1 { "line" } else { "lines" };
+            let text = format!("{} {count} new {lines}", signs(context.ascii).down);
+            put(buffer, area.x, area.y, area.width, &text, style(Look::Warn));
+        }
+        None if !state.live.stream.is_following() && state.live.active() => {
+            put(buffer, area.x, area.y, area.width, "not following the end", style(Look::Dim));
+        }
+        None => {}
+    }
+}

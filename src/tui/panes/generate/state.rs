@@ -1,0 +1,90 @@
+//! What the Generate pane knows.
+
+use ratatui::layout::Rect;
+
+use super::form::Form;
+use super::layout::Layout;
+use super::live::Live;
+use crate::jobs::Steer;
+use crate::records::LiveBoard;
+
+/// The line at the foot of the pane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Notice {
+    Said(String),
+    Refused(String),
+}
+
+/// The whole state of the Generate pane.
+#[derive(Debug, Clone, Default)]
+pub struct GenerateState {
+    pub(super) opened: bool,
+    pub(super) read_only: Option<String>,
+    /// Problems in the session.
+    pub(super) problems: usize,
+    pub(super) form: Form,
+    pub(super) live: Live,
+    /// The live view is chosen over the form.
+    pub(super) watching: bool,
+    /// Started here, and no board of it has come yet.
+    pub(super) starting: bool,
+    /// Asked of the job, and its board does not show it yet.
+    pub(super) asked: Option<Steer>,
+    /// The board of the job before the one that was started: it may be told once more, and is not the new one's.
+    pub(super) stale: Option<Box<LiveBoard>>,
+    pub(super) notice: Option<Notice>,
+    width: u16,
+    height: u16,
+}
+
+/// Tells the pane the size that it will be drawn in.
+pub fn resize(state: &mut GenerateState, width: u16, height: u16) {
+    if (state.width, state.height) == (width, height) {
+        return;
+    }
+    (state.width, state.height) = (width, height);
+    let layout = Layout::of(Rect::new(0, 0, width, height));
+    let rows = state.live.rows();
+    state.live.stream.resize(layout.stream.width, layout.stream.height);
+    state.live.outcome.resize(layout.rows.width, layout.rows.height);
+    state.live.window.set_height(usize::from(layout.rows.height), rows);
+}
+
+impl GenerateState {
+    /// Whether a field takes the keys as they are.
+    pub fn capturing(&self) -> bool {
+        self.shows_form() && self.form.editing.is_some()
+    }
+
+    /// The prompt of the default policy, with which the form begins.
+    pub fn set_default_prompt(&mut self, prompt: &str) {
+        self.form.set_default_prompt(prompt);
+    }
+
+    /// Names of the policies that there are; the form checks and offers them.
+    pub fn set_policies(&mut self, names: Vec<String>) {
+        self.form.set_policies(names);
+    }
+
+    /// The form's values by name, for keeping them over a restart.
+    pub fn values(&self) -> Vec<(&'static str, String)> {
+        self.form.values()
+    }
+
+    /// Takes a value that was kept; a name that is not known is passed over.
+    pub fn set_value(&mut self, key: &str, value: &str) {
+        self.form.set_value(key, value);
+    }
+
+    pub(super) fn shows_form(&self) -> bool {
+        !self.watching
+    }
+
+    pub(super) fn say(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice::Said(text.into()));
+    }
+
+    pub(super) fn refuse(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice::Refused(text.into()));
+    }
+}

@@ -1,0 +1,322 @@
+//! What actions, keys and messages do to the pane, and what they ask of the outside.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tui_textarea::Input as EditorInput;
+
+use super::action::GenerateAction;
+use super::form::Field;
+use super::live::Live;
+use super::state::GenerateState;
+use crate::jobs::Steer;
+use crate::records::{LiveBoard, LiveState};
+use crate::tui::effect::{Effect, Message};
+
+/// Does what an action says.
+pub fn update(state: &mut GenerateState, action: GenerateAction) -> Vec<Effect> {
+    state.notice = None;
+    match action {
+        GenerateAction::Next => step(state, 1),
+        GenerateAction::Previous => step(state, -1),
+        GenerateAction::Activate => activate(state),
+        GenerateAction::Start => start(state),
+        GenerateAction::Form => {
+            toggle(state);
+            Vec::new()
+        }
+        GenerateAction::Pause => pause(state),
+        GenerateAction::Stop => stop(state),
+        GenerateAction::ScrollDown => scroll(state, 1),
+        GenerateAction::ScrollUp => scroll(state, -1),
+        GenerateAction::PageDown => scroll(state, state.live.stream.page()),
+        GenerateAction::PageUp => scroll(state, -state.live.stream.page()),
+        GenerateAction::Top => {
+            if state.shows_form() {
+                state.form.selected = 0;
+            } else {
+                state.live.stream.to_top();
+            }
+            Vec::new()
+        }
+        GenerateAction::Follow => {
+            if state.shows_form() {
+                state.form.selected = Field::Start as usize;
+            } else {
+                state.live.follow();
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn step(state: &mut GenerateState, by: isize) -> Vec<Effect> {
+    if state.shows_form() {
+        state.form.select(by);
+    } else {
+        state.live.choose(by);
+    }
+    Vec::new()
+}
+
+fn scroll(state: &mut GenerateState, by: isize) -> Vec<Effect> {
+    if state.shows_form() {
+        state.form.select(by);
+    } else {
+        state.live.stream.scroll(by, true);
+    }
+    Vec::new()
+}
+
+fn activate(state: &mut GenerateState) -> Vec<Effect> {
+    if !state.shows_form() {
+        if !state.live.active() && !state.starting {
+            toggle(state);
+        }
+        return Vec::new();
+    }
+    match state.form.field() {
+        Field::Start => return start(state),
+        Field::Policy if !state.form.policies().is_empty() => state.form.next_policy(),
+        Field::Model
+        | Field::Problems
+        | Field::Samples
+        | Field::Turns
+        | Field::MaxTokens
+        | Field::Temperature
+        | Field::TopP
+        | Field::TopK
+        | Field::MinP
+        | Field::RepetitionPenalty
+        | Field::Limit
+        | Field::Seed
+        | Field::Slots
+        | Field::Policy
+        | Field::Prompt => state.form.begin_edit(),
+    }
+    Vec::new()
+}
+
+fn toggle(state: &mut GenerateState) {
+    if state.watching {
+        state.watching = false;
+    } else if state.live.board.is_some() || state.starting {
+        state.watching = true;
+    } else {
+        state.say("nothing has been generated since this session was opened");
+    }
+}
+
+fn start(state: &mut GenerateState) -> Vec<Effect> {
+    if state.live.active() || state.starting {
+        state.watching = true;
+        state.refuse("a job is at work: stop it or let it finish first");
+        return Vec::new();
+    }
+    if !state.opened {
+        state.refuse("no session is open: open or make one in the Start pane");
+        return Vec::new();
+    }
+    if let Some(reason) = state.read_only.clone() {
+        state.refuse(format!("not started: the session is open for viewing only: {reason}"));
+        return Vec::new();
+    }
+    state.watching = false;
+    let Some(order) = state.form.submit(state.problems) else {
+        let wrong = state.form.errors.iter().flatten().count();
+        state.refuse(format!("not started: {wrong} field{} to put right", if wrong == 1 { "" } else { "s" }));
+        return Vec::new();
+    };
+    state.stale = state.live.board.take();
+    forget_job(state);
+    state.starting = true;
+    state.watching = true;
+    vec![Effect::StartGenerate(Box::new(order))]
+}
+
+/// Forgets the last job but keeps the sizes.
+fn forget_job(state: &mut GenerateState) {
+    let mut fresh = Live::default();
+    std::mem::swap(&mut fresh.stream, &mut state.live.stream);
+    std::mem::swap(&mut fresh.outcome, &mut state.live.outcome);
+    fresh.window.height = state.live.window.height;
+    fresh.stream.clear();
+    fresh.stream.to_end(true);
+    fresh.outcome.clear();
+    state.live = fresh;
+    state.asked = None;
+}
+
+fn pause(state: &mut GenerateState) -> Vec<Effect> {
+    match state.live.state() {
+        Some(LiveState::Starting | LiveState::Running) => {
+            state.asked = Some(Steer::Pause);
+            vec![Effect::PauseJob]
+        }
+        Some(LiveState::Paused) => {
+            state.asked = Some(Steer::Resume);
+            vec![Effect::ResumeJob]
+        }
+        Some(LiveState::Stopping) => {
+            state.say("it is stopping");
+            Vec::new()
+        }
+        Some(LiveState::Done | LiveState::Failed) | None => {
+            state.say("nothing runs");
+            Vec::new()
+        }
+    }
+}
+
+fn stop(state: &mut GenerateState) -> Vec<Effect> {
+    match state.live.state() {
+        Some(LiveState::Starting | LiveState::Running | LiveState::Paused) => {
+            state.asked = Some(Steer::Stop);
+            vec![Effect::StopJob]
+        }
+        Some(LiveState::Stopping) => {
+            state.say("it is stopping: finished samples are kept");
+            Vec::new()
+        }
+        Some(LiveState::Done | LiveState::Failed) | None if state.starting => {
+            state.asked = Some(Steer::Stop);
+            vec![Effect::StopJob]
+        }
+        Some(LiveState::Done | LiveState::Failed) | None => {
+            state.say("nothing runs");
+            Vec::new()
+        }
+    }
+}
+
+/// Takes a key while [`GenerateState::capturing`].
+pub fn key(state: &mut GenerateState, key: KeyEvent) -> Vec<Effect> {
+    if key.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
+    let form = &mut state.form;
+    if form.field() == Field::Prompt {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Esc => form.end_edit(),
+            KeyCode::Tab => {
+                form.end_edit();
+                form.select(1);
+            }
+            KeyCode::BackTab => {
+                form.end_edit();
+                form.select(-1);
+            }
+            KeyCode::Char('r') if control => form.reset_prompt(),
+            _ => {
+                form.prompt.input(EditorInput::from(key));
+            }
+        }
+        return Vec::new();
+    }
+    match key.code {
+        KeyCode::Esc => form.cancel_edit(),
+        KeyCode::Enter => {
+            form.end_edit();
+            form.select(1);
+        }
+        KeyCode::Tab | KeyCode::Down => edit_next(state, 1),
+        KeyCode::BackTab | KeyCode::Up => edit_next(state, -1),
+        _ => {
+            if let Some(input) = form.input_mut() {
+                input.key(key);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Goes to another field and edits on, if it is a line of text.
+fn edit_next(state: &mut GenerateState, by: isize) {
+    let form = &mut state.form;
+    form.end_edit();
+    form.select(by);
+    if form.input(form.field()).is_some() {
+        form.begin_edit();
+    }
+}
+
+/// Takes a paste; it goes nowhere but into a field that is edited.
+pub fn paste(state: &mut GenerateState, text: &str) -> Vec<Effect> {
+    state.form.paste(text);
+    Vec::new()
+}
+
+/// Takes what the outside tells. Messages that are not about the session or a job are of no concern here.
+pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
+    match message {
+        Message::Opened { read_only, problems, .. } => {
+            state.opened = true;
+            state.read_only = read_only.clone();
+            state.problems = *problems;
+            state.watching = false;
+            state.starting = false;
+            state.notice = None;
+            forget_job(state);
+        }
+        Message::Rows { counts, .. } => state.problems = counts.problems,
+        Message::Live(board) => live(state, board),
+        Message::Error(error) if state.starting => {
+            state.starting = false;
+            state.watching = false;
+            state.refuse(format!("not started: {error}"));
+        }
+        // Perhaps what was asked of the job was refused: it is not said to be coming any more.
+        Message::Error(_) => state.asked = None,
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn live(state: &mut GenerateState, board: &LiveBoard) {
+    if state.starting && state.stale.as_deref() == Some(board) {
+        return;
+    }
+    let before = state.live.state();
+    if !state.live.take(board) {
+        return;
+    }
+    if state.live.active() {
+        // A job that begins comes to the front, whoever started it; one that was left for the form stays away.
+        let begins = before.is_none_or(|before| !super::live::is_active(before));
+        if (begins || state.starting) && state.form.editing.is_none() {
+            state.watching = true;
+        }
+        state.starting = false;
+    } else if state.starting {
+        state.starting = false;
+        state.watching = true;
+    }
+    if before != Some(board.state) {
+        state.asked = None;
+    }
+}
+
+/// Names of the actions worth a place in the footer, the most useful first.
+pub fn hints(state: &GenerateState) -> Vec<&'static str> {
+    if state.capturing() {
+        return Vec::new();
+    }
+    if state.shows_form() {
+        let mut hints = vec!["generate.activate", "generate.next", "generate.previous", "generate.start"];
+        if state.live.board.is_some() {
+            hints.push("generate.form");
+        }
+        return hints;
+    }
+    let mut hints = Vec::new();
+    if state.live.active() {
+        hints.extend(["generate.pause", "generate.stop", "generate.next", "generate.previous"]);
+    } else {
+        hints.extend(["generate.form", "generate.start"]);
+    }
+    if !state.live.stream.is_following() || !state.live.roaming {
+        hints.insert(0, "generate.follow");
+    }
+    hints.extend(["generate.page_up", "generate.page_down", "generate.form"]);
+    hints.dedup();
+    hints
+}

@@ -1,0 +1,135 @@
+//! A sample as pieces of a transcript: the dialogue turn by turn, the stitched chain segment by segment, and the panel
+//! with the problem beside it.
+
+use super::filter::is_truncated;
+use crate::records::{FinishReason, Problem, Sample, SegmentKind, TurnKind};
+use crate::session::SampleRow;
+use crate::tui::theme::Look;
+use crate::tui::widgets::{Gutter, Piece};
+
+fn head(text: String, look: Look) -> Piece {
+    Piece { text, look: Some(look), apart: true, heading: true, ..Piece::default() }
+}
+
+fn body(text: &str, look: Look, gutter: Gutter) -> Piece {
+    Piece { text: text.trim_matches('\n').to_owned(), look: Some(look), gutter, ..Piece::default() }
+}
+
+/// How a turn or sample ended, in words; `None` for the ordinary end.
+pub fn ending(finish: FinishReason) -> Option<&'static str> {
+    match finish {
+        FinishReason::Stop => None,
+        FinishReason::StopString => Some("stop string"),
+        FinishReason::Length => Some("TRUNCATED: token limit"),
+        FinishReason::ContextFull => Some("TRUNCATED: context full"),
+    }
+}
+
+/// The dialogue as it was said.
+pub fn dialogue(sample: &Sample) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for turn in &sample.turns {
+        let strategy = turn.strategy.as_deref().unwrap_or("");
+        let user = |title: String| [head(title, Look::Info), body(&turn.text, Look::UserTurn, Gutter::User)];
+        match turn.kind {
+            TurnKind::System => pieces.extend(user("system".into())),
+            TurnKind::Problem => pieces.extend(user("user: problem".into())),
+            TurnKind::Guidance => pieces.extend(user(titled("user: guidance", strategy))),
+            TurnKind::Attempt | TurnKind::Revision => {
+                let name = if turn.kind == TurnKind::Attempt { "attempt" } else { "revision" };
+                let cut = turn.finish.is_some_and(is_truncated);
+                let end = turn.finish.and_then(ending).map(|end| format!(", {end}")).unwrap_or_default();
+                let title = format!("model: {}, {} tokens{end}", titled(name, strategy), turn.tokens);
+                pieces.push(head(title, if cut { Look::Warn } else { Look::TurnHead }));
+                pieces.push(body(&turn.text, Look::Text, Gutter::Plain));
+            }
+        }
+    }
+    pieces
+}
+
+fn titled(name: &str, strategy: &str) -> String {
+    if strategy.is_empty() { name.to_owned() } else { format!("{name} ({strategy})") }
+}
+
+/// The chain that training sees, with its segments marked, after the problem.
+pub fn chain(sample: &Sample, problem: Option<&Problem>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    if let Some(problem) = problem {
+        pieces.push(head("problem".into(), Look::Info));
+        pieces.push(body(&problem.text, Look::UserTurn, Gutter::User));
+    }
+    let text = sample.chain.text.as_str();
+    if sample.chain.segments.is_empty() {
+        pieces.push(head("chain".into(), Look::TurnHead));
+        pieces.push(body(text, Look::Text, Gutter::Plain));
+    }
+    for segment in &sample.chain.segments {
+        let strategy = sample.turns.get(segment.turn).and_then(|turn| turn.strategy.as_deref()).unwrap_or("");
+        // Offsets come from a file: what does not lie on the text is shown as such, not believed.
+        let said = text.get(segment.begin..segment.end).unwrap_or("(segment outside the chain's text)");
+        match segment.kind {
+            SegmentKind::Attempt => {
+                pieces.push(head("chain: attempt".into(), Look::TurnHead));
+                pieces.push(body(said, Look::Text, Gutter::Plain));
+            }
+            SegmentKind::Bridge => {
+                pieces.push(head(titled("chain: bridge", strategy), Look::Bridge));
+                pieces.push(body(said, Look::Bridge, Gutter::Bridge));
+            }
+            SegmentKind::Revision => {
+                pieces.push(head(titled("chain: revision", strategy), Look::TurnHead));
+                pieces.push(body(said, Look::Text, Gutter::Plain));
+            }
+        }
+    }
+    pieces
+}
+
+/// The panel beside the transcript.
+pub fn side(row: &SampleRow, sample: Option<&Sample>, problem: Option<&Problem>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut field = |name: &str, text: &str, look: Look| {
+        if !text.is_empty() {
+            pieces.push(head(name.to_owned(), Look::Dim));
+            pieces.push(body(text, look, Gutter::Plain));
+        }
+    };
+    match problem {
+        Some(problem) => {
+            field("problem", &problem.text, Look::Text);
+            field("gold answer", &problem.answer, Look::Title);
+        }
+        None if sample.is_some() => field("problem", "not in this session", Look::Warn),
+        None => {}
+    }
+    field("answer found", row.answer.as_deref().unwrap_or("none"), answer_look(row.correct));
+    field("source", &source(row), Look::Text);
+    field("tags", &row.tags.join(", "), Look::Warn);
+    field("reason", row.standing.reason.as_deref().unwrap_or(""), Look::Text);
+    field("note", row.standing.note.as_deref().unwrap_or(""), Look::Text);
+    if let Some(solution) = problem.and_then(|problem| problem.solution.as_deref()) {
+        field("worked solution", solution, Look::Dim);
+    }
+    field("settings", &row.settings, Look::Dim);
+    pieces
+}
+
+pub fn answer_look(correct: Option<bool>) -> Look {
+    match correct {
+        Some(true) => Look::Good,
+        Some(false) => Look::Bad,
+        None => Look::Warn,
+    }
+}
+
+fn source(row: &SampleRow) -> String {
+    let mut text = row.source.clone();
+    if let Some(level) = row.level {
+        text.push_str(&format!(", level {level}"));
+    }
+    if let Some(subject) = &row.subject {
+        text.push_str(&format!(", {subject}"));
+    }
+    text
+}

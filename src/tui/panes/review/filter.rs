@@ -1,0 +1,259 @@
+//! Which samples the list shows, and in which order: a small language of words, and a sort.
+
+use crate::records::{DecisionVerb, FinishReason};
+use crate::session::SampleRow;
+
+/// What a word asks of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Test {
+    Decision(Option<DecisionVerb>),
+    Decided,
+    Correct(Option<bool>),
+    Truncated(bool),
+    Flag(bool),
+    Note(bool),
+    Strategy(String),
+    Source(String),
+    Subject(String),
+    Problem(String),
+    Tag(String),
+    Level(i64),
+    MoreTokens(usize),
+    FewerTokens(usize),
+    Text(String),
+}
+
+const KEYS: &str = "decision correct truncated flag note strategy source subject problem tag level tokens";
+
+/// A filter: all its words must hold. A word with `-` before it must not hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    text: String,
+    words: Vec<(bool, Test)>,
+}
+
+impl Filter {
+    /// Reads words such as `decision:none correct:yes strategy:verification -flag:yes gsm8k`.
+    ///
+    /// # Errors
+    /// One line that says which word is wrong and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let words = text
+            .split_whitespace()
+            .map(|word| match word.strip_prefix('-') {
+                Some(rest) if !rest.is_empty() => Ok((false, parse_word(rest)?)),
+                _ => Ok((true, parse_word(word)?)),
+            })
+            .collect::<Result<_, String>>()?;
+        Ok(Self { text: text.split_whitespace().collect::<Vec<_>>().join(" "), words })
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    pub fn admits(&self, row: &SampleRow) -> bool {
+        self.words.iter().all(|(wanted, test)| holds(test, row) == *wanted)
+    }
+}
+
+fn parse_word(word: &str) -> Result<Test, String> {
+    let Some((key, value)) = word.split_once(':') else { return Ok(Test::Text(word.to_ascii_lowercase())) };
+    let name = value.to_ascii_lowercase();
+    match key {
+        "decision" => match name.as_str() {
+            "none" | "undecided" => Ok(Test::Decision(None)),
+            "any" | "decided" => Ok(Test::Decided),
+            "accept" | "accepted" => Ok(Test::Decision(Some(DecisionVerb::Accept))),
+            "reject" | "rejected" => Ok(Test::Decision(Some(DecisionVerb::Reject))),
+            "skip" | "skipped" => Ok(Test::Decision(Some(DecisionVerb::Skip))),
+            _ => Err(wrong(word, "decision:none, any, accepted, rejected or skipped")),
+        },
+        "correct" => match name.as_str() {
+            "unknown" => Ok(Test::Correct(None)),
+            _ => yes(&name).map(|yes| Test::Correct(Some(yes))).ok_or(wrong(word, "correct:yes, no or unknown")),
+        },
+        "truncated" => yes(&name).map(Test::Truncated).ok_or(wrong(word, "truncated:yes or no")),
+        "flag" => yes(&name).map(Test::Flag).ok_or(wrong(word, "flag:yes or no")),
+        "note" => yes(&name).map(Test::Note).ok_or(wrong(word, "note:yes or no")),
+        "level" => name.parse().map(Test::Level).map_err(|_| wrong(word, "level:3")),
+        "tokens" => parse_tokens(&name).ok_or(wrong(word, "tokens:>500 or tokens:<500")),
+        "strategy" | "source" | "subject" | "problem" | "tag" if name.is_empty() => {
+            Err(format!("{word}: a value is missing after the colon"))
+        }
+        "strategy" => Ok(Test::Strategy(name)),
+        "source" => Ok(Test::Source(name)),
+        "subject" => Ok(Test::Subject(name)),
+        "problem" => Ok(Test::Problem(name)),
+        "tag" => Ok(Test::Tag(name)),
+        _ => Err(format!("{word}: no such key; there are: {KEYS}")),
+    }
+}
+
+fn parse_tokens(value: &str) -> Option<Test> {
+    match value.strip_prefix('>') {
+        Some(number) => number.parse().ok().map(Test::MoreTokens),
+        None => value.strip_prefix('<').and_then(|number| number.parse().ok()).map(Test::FewerTokens),
+    }
+}
+
+fn yes(value: &str) -> Option<bool> {
+    match value {
+        "yes" | "y" | "true" => Some(true),
+        "no" | "n" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn wrong(word: &str, right: &str) -> String {
+    format!("{word}: write {right}")
+}
+
+fn holds(test: &Test, row: &SampleRow) -> bool {
+    match test {
+        Test::Decision(verb) => row.standing.verb == *verb,
+        Test::Decided => row.standing.verb.is_some(),
+        Test::Correct(correct) => row.correct == *correct,
+        Test::Truncated(truncated) => is_truncated(row.finish) == *truncated,
+        Test::Flag(flag) => row.standing.flagged == *flag,
+        Test::Note(note) => row.standing.note.is_some() == *note,
+        Test::Strategy(text) => row.strategies.iter().any(|strategy| contains(strategy, text)),
+        Test::Source(text) => contains(&row.source, text),
+        Test::Subject(text) => row.subject.as_deref().is_some_and(|subject| contains(subject, text)),
+        Test::Problem(text) => contains(&row.problem_id, text),
+        Test::Tag(text) => row.tags.iter().any(|tag| contains(tag, text)),
+        Test::Level(level) => row.level == Some(*level),
+        Test::MoreTokens(tokens) => row.tokens > *tokens,
+        Test::FewerTokens(tokens) => row.tokens < *tokens,
+        Test::Text(text) => {
+            let fields = [Some(&row.problem_id), Some(&row.source), row.subject.as_ref(), row.answer.as_ref()];
+            let standing = [row.standing.note.as_ref(), row.standing.reason.as_ref()];
+            fields.into_iter().chain(standing).flatten().any(|field| contains(field, text))
+        }
+    }
+}
+
+pub fn is_truncated(finish: FinishReason) -> bool {
+    matches!(finish, FinishReason::Length | FinishReason::ContextFull)
+}
+
+/// Whether `text`, in lower case, is in `field`; case of ASCII letters aside.
+fn contains(field: &str, text: &str) -> bool {
+    let (field, text) = (field.as_bytes(), text.as_bytes());
+    text.is_empty() || field.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text))
+}
+
+/// The order of the list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sort {
+    #[default]
+    Added,
+    Problem,
+    Longest,
+    UndecidedFirst,
+}
+
+impl Sort {
+    pub fn next(self) -> Self {
+        match self {
+            Sort::Added => Sort::Problem,
+            Sort::Problem => Sort::Longest,
+            Sort::Longest => Sort::UndecidedFirst,
+            Sort::UndecidedFirst => Sort::Added,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Sort::Added => "as added",
+            Sort::Problem => "by problem",
+            Sort::Longest => "longest first",
+            Sort::UndecidedFirst => "undecided first",
+        }
+    }
+}
+
+/// The positions in `rows` of what the filter admits, in order.
+pub fn arrange(rows: &[SampleRow], filter: &Filter, sort: Sort) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..rows.len()).filter(|&at| filter.admits(&rows[at])).collect();
+    match sort {
+        Sort::Added => {}
+        Sort::Problem => {
+            shown.sort_by(|&a, &b| (&rows[a].problem_id, rows[a].draw, a).cmp(&(&rows[b].problem_id, rows[b].draw, b)));
+        }
+        Sort::Longest => shown.sort_by_key(|&at| (std::cmp::Reverse(rows[at].tokens), at)),
+        Sort::UndecidedFirst => shown.sort_by_key(|&at| (rows[at].standing.verb.is_some(), at)),
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::row;
+    use super::*;
+
+    fn admitted(text: &str, rows: &[SampleRow]) -> Vec<i64> {
+        let filter = Filter::parse(text).unwrap();
+        arrange(rows, &filter, Sort::Added).into_iter().map(|at| rows[at].id).collect()
+    }
+
+    fn rows() -> Vec<SampleRow> {
+        let mut rows: Vec<_> = (1..=4).map(row).collect();
+        rows[0].standing.verb = Some(DecisionVerb::Accept);
+        rows[0].source = "GSM8K".into();
+        rows[1].correct = Some(false);
+        rows[1].standing.flagged = true;
+        rows[1].strategies = vec!["backtracking".into()];
+        rows[2].correct = None;
+        rows[2].finish = FinishReason::Length;
+        rows[2].tokens = 9_000;
+        rows[3].standing.note = Some("see Page 3".into());
+        rows[3].level = Some(5);
+        rows
+    }
+
+    #[test]
+    fn words_choose_rows() {
+        let rows = rows();
+        assert_eq!(admitted("", &rows), [1, 2, 3, 4]);
+        assert_eq!(admitted("decision:none", &rows), [2, 3, 4]);
+        assert_eq!(admitted("decision:accepted", &rows), [1]);
+        assert_eq!(admitted("-decision:accepted flag:no", &rows), [3, 4]);
+        assert_eq!(admitted("correct:no", &rows), [2]);
+        assert_eq!(admitted("correct:unknown truncated:yes", &rows), [3]);
+        assert_eq!(admitted("strategy:back", &rows), [1, 2, 3], "backtracking and backward reasoning");
+        assert_eq!(admitted("strategy:Backtracking flag:yes", &rows), [2]);
+        assert_eq!(admitted("source:GSM8K -source:gsm8k", &rows), Vec::<i64>::new());
+        assert_eq!(admitted("tokens:>8999", &rows), [3]);
+        assert_eq!(admitted("page", &rows), [4]);
+        assert_eq!(admitted("level:5 note:yes", &rows), [4]);
+        assert_eq!(admitted("漢", &rows), Vec::<i64>::new());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert!(Filter::parse("colour:red").unwrap_err().contains("colour:red: no such key"));
+        assert!(Filter::parse("decision:maybe").unwrap_err().contains("accepted"));
+        assert!(Filter::parse("tokens:many").unwrap_err().contains("tokens:>500"));
+        assert!(Filter::parse("strategy:").unwrap_err().contains("missing"));
+    }
+
+    #[test]
+    fn orders() {
+        let mut rows = rows();
+        rows[0].problem_id = "z".into();
+        let order = |sort| arrange(&rows, &Filter::default(), sort).iter().map(|&at| rows[at].id).collect::<Vec<_>>();
+        assert_eq!(order(Sort::Problem), [2, 3, 4, 1]);
+        assert_eq!(order(Sort::Longest)[0], 3);
+        assert_eq!(order(Sort::UndecidedFirst), [2, 3, 4, 1]);
+        let mut sort = Sort::Added;
+        for _ in 0..4 {
+            sort = sort.next();
+        }
+        assert_eq!(sort, Sort::Added);
+    }
+}

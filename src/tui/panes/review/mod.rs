@@ -1,0 +1,22 @@
+//! The Review pane: a list of samples with filter and sort, the transcript of the one selected, and the decisions on it.
+//!
+//! It decides nothing by itself and stores nothing: it asks for effects, and shows a decision only when the store says
+//! that it stands. How it is bound to keys belongs to the keymap.
+
+mod action;
+mod content;
+mod filter;
+mod layout;
+mod mode;
+mod state;
+mod update;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use action::{ACTIONS, ReviewAction};
+pub use mode::{key, paste};
+pub use state::{ReviewState, resize};
+pub use update::{hints, receive, update};
+pub use view::view;

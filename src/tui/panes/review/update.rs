@@ -1,0 +1,253 @@
+//! What actions and messages do to the pane, and what they ask of the outside.
+
+use tui_textarea::{TextArea, WrapMode};
+
+use super::action::ReviewAction;
+use super::filter::Filter;
+use super::state::{Mode, ReviewState};
+use crate::records::DecisionVerb;
+use crate::tui::effect::{Effect, Message};
+use crate::tui::text::clean;
+use crate::tui::widgets::{Input, ListWindow};
+
+/// Does what an action says.
+pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
+    state.notice = None;
+    let len = state.listed.len();
+    match action {
+        ReviewAction::Next => step(state, 1),
+        ReviewAction::Previous => step(state, -1),
+        ReviewAction::ListPageDown => step(state, state.window.page()),
+        ReviewAction::ListPageUp => step(state, -state.window.page()),
+        ReviewAction::First => state.go(0),
+        ReviewAction::Last => state.go(len.saturating_sub(1)),
+        ReviewAction::NextUndecided => next_undecided(state),
+        ReviewAction::Accept => decide_selected(state, DecisionVerb::Accept),
+        ReviewAction::Reject => with_selected(state, |_, sample| Mode::Reasons { sample, chosen: None }),
+        ReviewAction::Skip => decide_selected(state, DecisionVerb::Skip),
+        ReviewAction::Flag => flag(state),
+        ReviewAction::Note => with_selected(state, note_editor),
+        ReviewAction::Undo => {
+            if refused(state) {
+                Vec::new()
+            } else {
+                vec![Effect::Undo]
+            }
+        }
+        ReviewAction::Advance => {
+            state.stay = !state.stay;
+            state.say(if state.stay { "stays on the sample after a decision" } else { "moves on after a decision" });
+            Vec::new()
+        }
+        ReviewAction::ScrollDown => scroll(state, 1),
+        ReviewAction::ScrollUp => scroll(state, -1),
+        ReviewAction::PageDown => scroll(state, state.transcript.page()),
+        ReviewAction::PageUp => scroll(state, -state.transcript.page()),
+        ReviewAction::Top => {
+            state.transcript.to_top();
+            Vec::new()
+        }
+        ReviewAction::Bottom => {
+            state.transcript.to_end(false);
+            Vec::new()
+        }
+        ReviewAction::Chain => {
+            state.chain = !state.chain;
+            state.fill();
+            Vec::new()
+        }
+        ReviewAction::Search => {
+            state.mode = Mode::Search(Input::default());
+            Vec::new()
+        }
+        ReviewAction::NextHit => next_hit(state, 1),
+        ReviewAction::PreviousHit => next_hit(state, -1),
+        ReviewAction::Filter => {
+            state.mode = Mode::Filter { input: Input::new(state.filter.text()), error: None };
+            Vec::new()
+        }
+        ReviewAction::ClearFilter => {
+            state.filter = Filter::default();
+            state.rearrange()
+        }
+        ReviewAction::Sort => {
+            state.sort = state.sort.next();
+            state.say(format!("sorted {}", state.sort.name()));
+            state.rearrange()
+        }
+        ReviewAction::Copy => copy(state),
+    }
+}
+
+fn step(state: &mut ReviewState, by: isize) -> Vec<Effect> {
+    let place = state.window.selected.saturating_add_signed(by);
+    state.go(place)
+}
+
+fn scroll(state: &mut ReviewState, by: isize) -> Vec<Effect> {
+    state.transcript.scroll(by, false);
+    Vec::new()
+}
+
+fn next_hit(state: &mut ReviewState, by: isize) -> Vec<Effect> {
+    match state.transcript.hit() {
+        (_, 0) if state.transcript.query().is_empty() => state.say("nothing is searched for"),
+        (_, 0) => state.say(format!("not in this text: {}", state.transcript.query())),
+        _ => state.transcript.next_hit(by),
+    }
+    Vec::new()
+}
+
+fn next_undecided(state: &mut ReviewState) -> Vec<Effect> {
+    match state.next_undecided() {
+        Some(place) => state.go(place),
+        None => {
+            let where_ = if state.filter.is_empty() { "" } else { " in this filter" };
+            state.say(format!("no other undecided sample{where_}"));
+            Vec::new()
+        }
+    }
+}
+
+/// Whether decisions are refused; says why where it can be read.
+fn refused(state: &mut ReviewState) -> bool {
+    if let Some(reason) = state.read_only.clone() {
+        state.refuse(format!("not stored: the session is open for viewing only: {reason}"));
+        return true;
+    }
+    false
+}
+
+fn with_selected(state: &mut ReviewState, mode: impl Fn(&ReviewState, i64) -> Mode) -> Vec<Effect> {
+    if !refused(state)
+        && let Some(sample) = state.selected
+    {
+        state.mode = mode(state, sample);
+    }
+    Vec::new()
+}
+
+fn decide_selected(state: &mut ReviewState, verb: DecisionVerb) -> Vec<Effect> {
+    let Some(sample) = state.selected else { return Vec::new() };
+    if refused(state) { Vec::new() } else { decide(state, sample, verb, None) }
+}
+
+/// Asks the store to keep a verdict, and moves on at once; the mark in the list comes with the store's answer.
+pub(super) fn decide(state: &mut ReviewState, sample: i64, verb: DecisionVerb, reason: Option<String>) -> Vec<Effect> {
+    let mut effects = vec![Effect::Decide { sample, verb, reason, note: None }];
+    state.asked.insert(sample);
+    if !state.stay && state.selected == Some(sample) {
+        effects.extend(next_undecided(state));
+    }
+    effects
+}
+
+fn flag(state: &mut ReviewState) -> Vec<Effect> {
+    let Some((sample, flagged)) = state.selected_row().map(|row| (row.id, row.standing.flagged)) else {
+        return Vec::new();
+    };
+    if refused(state) {
+        return Vec::new();
+    }
+    let verb = if flagged { DecisionVerb::Unflag } else { DecisionVerb::Flag };
+    vec![Effect::Decide { sample, verb, reason: None, note: None }]
+}
+
+fn note_editor(state: &ReviewState, sample: i64) -> Mode {
+    let note = state.row(sample).and_then(|row| row.standing.note.as_deref()).unwrap_or("");
+    let lines = clean(note).split('\n').map(str::to_owned).collect();
+    let mut editor = TextArea::new(lines);
+    editor.set_cursor_line_style(Default::default());
+    editor.set_wrap_mode(WrapMode::WordOrGlyph);
+    editor.move_cursor(tui_textarea::CursorMove::Bottom);
+    editor.move_cursor(tui_textarea::CursorMove::End);
+    Mode::Note { sample, editor: Box::new(editor) }
+}
+
+fn copy(state: &mut ReviewState) -> Vec<Effect> {
+    match &state.open {
+        Some(open) => vec![Effect::Copy(open.sample.chain.text.clone())],
+        None => {
+            state.say("the text is not here yet");
+            Vec::new()
+        }
+    }
+}
+
+/// Takes what the outside tells. Messages that are not about samples are of no concern here.
+pub fn receive(state: &mut ReviewState, message: &Message) -> Vec<Effect> {
+    match message {
+        Message::Opened { read_only, counts, rows, .. } => {
+            state.forget_rows();
+            state.opened = true;
+            state.read_only = read_only.clone();
+            state.counts = *counts;
+            state.mode = Mode::Browse;
+            state.window = ListWindow { height: state.window.height, ..Default::default() };
+            state.take_rows(rows.clone())
+        }
+        Message::Rows { counts, rows } => {
+            state.counts = *counts;
+            state.take_rows(rows.clone())
+        }
+        Message::Stands { sample, standing, counts } => {
+            state.counts = *counts;
+            state.take_standing(*sample, standing.clone())
+        }
+        Message::Undone { sample, what } => undone(state, *sample, what),
+        Message::Sample { id, sample, problem } => {
+            state.take_sample(*id, sample, problem.as_deref());
+            Vec::new()
+        }
+        Message::Error(_) => {
+            // Perhaps a decision was not kept: whatever was passed over counts as undecided again.
+            state.asked.clear();
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn undone(state: &mut ReviewState, sample: i64, what: &str) -> Vec<Effect> {
+    state.asked.remove(&sample);
+    let mut effects = Vec::new();
+    if state.row(sample).is_some() && state.place_of(sample).is_none() {
+        state.filter = Filter::default();
+        effects = state.rearrange();
+        state.say(format!("undone: {what} (the filter hid this sample and was cleared)"));
+    } else {
+        state.say(format!("undone: {what}"));
+    }
+    if let Some(place) = state.place_of(sample) {
+        effects.extend(state.go(place));
+    }
+    // Only the sample that is shown in the end has to be read.
+    effects.drain(..effects.len().saturating_sub(1));
+    effects
+}
+
+/// Names of the actions worth a place in the footer, the most useful first.
+pub fn hints(state: &ReviewState) -> Vec<&'static str> {
+    if state.capturing() || state.rows.is_empty() {
+        return Vec::new();
+    }
+    let mut hints = Vec::new();
+    if state.listed.is_empty() {
+        return vec!["review.clear_filter", "review.filter", "review.undo"];
+    }
+    if state.transcript.hit().1 > 0 {
+        hints.extend(["review.next_hit", "review.previous_hit"]);
+    }
+    if state.read_only.is_none() {
+        hints.extend(["review.accept", "review.reject", "review.skip", "review.undo"]);
+    }
+    hints.extend(["review.next", "review.next_undecided", "review.page_down", "review.chain"]);
+    if state.read_only.is_none() {
+        hints.extend(["review.flag", "review.note"]);
+    }
+    if !state.filter.is_empty() {
+        hints.push("review.clear_filter");
+    }
+    hints.extend(["review.filter", "review.sort", "review.search", "review.copy"]);
+    hints
+}

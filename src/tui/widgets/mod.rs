@@ -1,0 +1,16 @@
+//! Pieces of screen that panes share: transcript, list window, meter, text fields, and careful painting.
+//!
+//! Rendering is pure: it reads plain values and writes into a buffer. The values themselves hold no ratatui type. What a
+//! piece means and which key moves it belong to the panes; what a look is belongs to `theme`.
+
+pub mod input;
+pub mod list;
+pub mod meter;
+pub mod paint;
+pub mod rate;
+pub mod transcript;
+pub mod wrap;
+
+pub use input::Input;
+pub use list::ListWindow;
+pub use transcript::{Gutter, Piece, Transcript};

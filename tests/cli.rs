@@ -1,0 +1,289 @@
+//! The command line end to end, on a tiny random model: what a script sees of each subcommand.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-chat");
+
+/// A data directory of its own, removed at the end.
+struct Home {
+    dir: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cribble"));
+        command
+            .args(arguments)
+            .env("CRIBBLE_DATA_DIR", self.path("data"))
+            .env("CRIBBLE_CONFIG_DIR", self.path("config"))
+            .env("CRIBBLE_STATE_DIR", self.path("state"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs a command that must succeed and print one JSON object.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Runs a command that must fail with this code and one line that says all of this.
+    fn fails(&self, code: i32, arguments: &[&str], says: &[&str]) {
+        let output = self.run(arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "{arguments:?}: one line, not\n{error}");
+        for word in says {
+            assert!(error.contains(word), "{arguments:?}: `{word}` is not in: {error}");
+        }
+    }
+
+    fn problems(&self, count: usize) -> PathBuf {
+        let path = self.path("problems.jsonl");
+        let lines: Vec<String> =
+            (0..count).map(|i| format!("{{\"problem\":\"What is {i} plus {i}?\",\"answer\":\"{}\"}}", 2 * i)).collect();
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        path
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn generate_continues_without_duplicates_and_exports() {
+    let home = Home::new();
+    let problems = home.problems(3);
+    let arguments = |samples: &'static str| {
+        vec![
+            "generate",
+            "-s",
+            "demo",
+            "-m",
+            MODEL,
+            "-p",
+            text(&problems),
+            "--samples",
+            samples,
+            "--max-tokens",
+            "12",
+            "--json",
+        ]
+    };
+    let first = home.json(&arguments("2"));
+    assert_eq!(first["problems"], 3);
+    assert_eq!(first["samples"], 6);
+    assert_eq!(first["existing"], 0);
+    assert_eq!(first["compute"], "f32");
+    assert!(first["tokens"].as_u64().unwrap() > 0);
+
+    let again = home.json(&arguments("2"));
+    assert_eq!((&again["samples"], &again["existing"]), (&Value::from(0), &Value::from(6)));
+    let more = home.json(&arguments("3"));
+    assert_eq!((&more["samples"], &more["existing"]), (&Value::from(3), &Value::from(6)));
+
+    let out = home.path("train.jsonl");
+    let written = home.json(&["export", "-s", "demo", "-o", text(&out), "--which", "all", "--json"]);
+    assert_eq!(written["samples"], 9);
+    for line in std::fs::read_to_string(&out).unwrap().lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(row["messages"][0]["role"], "user");
+        assert_eq!(row["messages"].as_array().unwrap().last().unwrap()["role"], "assistant");
+    }
+    let listed = home.json(&["sessions", "--json"]);
+    assert_eq!((&listed["name"], &listed["samples"]), (&Value::from("demo"), &Value::from(9)));
+}
+
+#[test]
+fn the_same_seed_writes_the_same_chains_whatever_the_slots() {
+    let home = Home::new();
+    let problems = home.problems(4);
+    let mut files = Vec::new();
+    for (name, slots) in [("one", "1"), ("seven", "7")] {
+        home.json(&[
+            "generate",
+            "-s",
+            name,
+            "-m",
+            MODEL,
+            "-p",
+            text(&problems),
+            "--samples",
+            "3",
+            "--max-tokens",
+            "16",
+            "--seed",
+            "5",
+            "--slots",
+            slots,
+            "--json",
+        ]);
+        let out = home.path(&format!("{name}.jsonl"));
+        home.json(&["export", "-s", name, "-o", text(&out), "--which", "all", "--json"]);
+        let mut chains: Vec<String> = std::fs::read_to_string(&out)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["messages"].to_string())
+            .collect();
+        chains.sort();
+        files.push(chains);
+    }
+    assert_eq!(files[0].len(), 12);
+    assert_eq!(files[0], files[1]);
+}
+
+#[test]
+fn bad_input_is_one_line_and_changes_nothing() {
+    let home = Home::new();
+    let problems = home.problems(2);
+    let generate = |model: &str, file: &Path| {
+        let (model, file) = (model.to_string(), text(file).to_string());
+        ["generate", "-s", "bad", "-m", &model, "-p", &file].map(String::from)
+    };
+    let fails = |model: &str, file: &Path, says: &[&str]| {
+        let arguments = generate(model, file);
+        home.fails(2, &arguments.each_ref().map(String::as_str), says);
+    };
+
+    fails("nowhere.gguf", &problems, &["nowhere.gguf"]);
+    let junk = home.path("junk.gguf");
+    std::fs::write(&junk, b"GGUF\x03\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f").unwrap();
+    fails(text(&junk), &problems, &["junk.gguf"]);
+    let pickle = home.path("model.bin");
+    std::fs::write(&pickle, b"\x80\x02}q\x00.").unwrap();
+    fails(text(&pickle), &problems, &["model.bin"]);
+
+    let lines = home.path("lines.jsonl");
+    std::fs::write(&lines, "{\"problem\":\"a\",\"answer\":\"1\"}\n{\"problem\": oops\n").unwrap();
+    fails(MODEL, &lines, &["lines.jsonl:2"]);
+    std::fs::write(&lines, "").unwrap();
+    fails(MODEL, &lines, &["lines.jsonl"]);
+    fails(MODEL, &home.path("none.jsonl"), &["none.jsonl"]);
+
+    home.fails(2, &["import", "-s", "bad2", "-i", text(&lines)], &["lines.jsonl"]);
+    assert!(!home.path("data").join("sessions").join("bad2").exists(), "a failed import leaves no session");
+    home.fails(2, &["export", "-s", "missing"], &["missing", "cribble new"]);
+    home.fails(2, &["steer", "-s", "missing", "pause"], &["missing"]);
+}
+
+#[test]
+fn a_model_cut_off_anywhere_is_one_line() {
+    let home = Home::new();
+    let problems = home.problems(1);
+    let copy = home.path("model");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(MODEL).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    let weights = copy.join("model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    for length in [0, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&weights, &whole[..length]).unwrap();
+        let arguments = ["generate", "-s", "cut", "-m", text(&copy), "-p", text(&problems)];
+        home.fails(2, &arguments, &["model.safetensors"]);
+    }
+}
+
+#[test]
+fn a_template_that_loops_or_raises_is_one_line() {
+    let home = Home::new();
+    let problems = home.problems(1);
+    let copy = home.path("model");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(MODEL).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    for (template, says) in [
+        ("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", "template"),
+        ("{{ raise_exception('no system prompt here') }}", "no system prompt here"),
+    ] {
+        std::fs::write(copy.join("chat_template.jinja"), template).unwrap();
+        let arguments = ["generate", "-s", "loop", "-m", text(&copy), "-p", text(&problems)];
+        home.fails(2, &arguments, &[says]);
+    }
+}
+
+#[test]
+fn the_workbench_needs_a_terminal() {
+    let home = Home::new();
+    home.fails(2, &[], &["terminal", "generate"]);
+}
+
+#[test]
+fn another_process_steers_a_running_generation() {
+    let home = Home::new();
+    let problems = home.problems(500);
+    let mut running = home
+        .command(&["generate", "-s", "long", "-m", MODEL, "-p", text(&problems), "--samples", "64", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    loop {
+        if home.run(&["steer", "-s", "long", "pause", "--json"]).status.success() {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the job never took the lock");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let twice = ["generate", "-s", "long", "-m", MODEL, "-p", text(&problems)];
+    home.fails(1, &twice, &["pid"]);
+    assert_eq!(home.json(&["steer", "-s", "long", "resume", "--json"])["verb"], "resume");
+    assert_eq!(home.json(&["steer", "-s", "long", "stop", "--json"])["verb"], "stop");
+    let status = running.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
+fn killed_at_any_moment_every_problem_ends_with_its_samples() {
+    let home = Home::new();
+    let problems = home.problems(6);
+    let arguments = [
+        "generate",
+        "-s",
+        "killed",
+        "-m",
+        MODEL,
+        "-p",
+        text(&problems),
+        "--samples",
+        "8",
+        "--max-tokens",
+        "24",
+        "--json",
+    ];
+    for delay in [5, 30, 60, 90, 140] {
+        let mut child = home.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let last = home.json(&arguments);
+    assert_eq!(last["samples"].as_u64().unwrap() + last["existing"].as_u64().unwrap(), 48);
+    let again = home.json(&arguments);
+    assert_eq!(again["existing"], 48);
+    let check = home.run(&["doctor", "-s", "killed", "--json"]);
+    let found = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(found.contains("integrity check passed"), "{found}");
+}
