@@ -53,6 +53,11 @@ impl Isa {
     }
 }
 
+/// The name of the instruction set that the kernels run on here: `avx512`, `avx2` or `portable`.
+pub fn instruction_set() -> &'static str {
+    Isa::detect().name()
+}
+
 /// Defines `$name(isa, ...)` that runs the generic kernel `$kernel::<S>(...)` compiled for `isa`.
 macro_rules! dispatch {
     ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident = $kernel:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)?) => {
