@@ -6,9 +6,9 @@ use std::time::Instant;
 use color_eyre::eyre::{Context, bail, ensure};
 use serde::Serialize;
 
-use super::local::{ChatText, LocalBackend, LocalOptions, TokenText};
+use super::local::{ChatText, LocalBackend, LocalOptions, TokenText, load_decoder};
 use super::{Backend, Event, Request, StreamKey};
-use crate::model::{Decoder, Segment, Wanted, Workspace, ops};
+use crate::model::{ComputeChoice, Decoder, ModelFiles, Segment, Wanted, Workspace, ops};
 use crate::records::{Message, Role, Sampling};
 
 /// Rows of one forward pass where every row's logits are wanted.
@@ -33,8 +33,8 @@ pub struct DecodeReport {
     pub decode_seconds: f64,
     pub prefill_seconds: f64,
     pub load_seconds: f64,
-    /// Most memory that the process ever held, loading included; `None` where the system does not tell.
-    pub peak_rss_mib: Option<u64>,
+    /// Most memory that the process ever held, loading included; 0 where the system does not tell.
+    pub peak_rss_mib: u64,
 }
 
 /// What a model says of given tokens.
@@ -85,6 +85,34 @@ impl TokenText for Silent {
     }
 }
 
+/// [`decode_with`] on a model that is loaded first.
+///
+/// # Errors
+/// If the model cannot be loaded, or as [`decode_with`].
+pub fn decode(
+    spec: &str,
+    batch: usize,
+    prompt_tokens: usize,
+    new_tokens: usize,
+    compute: ComputeChoice,
+) -> color_eyre::Result<DecodeReport> {
+    let started = Instant::now();
+    let files = ModelFiles::open(spec)?;
+    let decoder = Arc::new(load_decoder(&files, compute, &LocalOptions::default())?);
+    let load_seconds = started.elapsed().as_secs_f64();
+    let report = decode_with(decoder, &files.name, batch, prompt_tokens, new_tokens)?;
+    Ok(DecodeReport { load_seconds, ..report })
+}
+
+/// [`reference_with`] on a model that is loaded first, in f32.
+///
+/// # Errors
+/// If the model cannot be loaded, or as [`reference_with`].
+pub fn reference(spec: &str, ids: &[u32], new_tokens: usize) -> color_eyre::Result<ReferenceReport> {
+    let files = ModelFiles::open(spec)?;
+    reference_with(&load_decoder(&files, ComputeChoice::F32, &LocalOptions::default())?, ids, new_tokens)
+}
+
 /// Decodes `new_tokens` on `batch` sequences that share a prompt of `prompt_tokens`, with the default sampling values.
 ///
 /// # Errors
@@ -108,7 +136,7 @@ pub fn decode_with(
     let vocab = decoder.architecture().vocab_size;
     let prompt: Vec<u32> = (0..prompt_tokens).map(|index| (index * 7919 % vocab) as u32).collect();
     let prefill_seconds = time_prefill(&decoder, &prompt)?;
-    let options = LocalOptions { slots: batch, ..LocalOptions::default() };
+    let options = LocalOptions { slots: Some(batch), ..LocalOptions::default() };
     let names = (model.to_owned(), String::new(), String::new());
     let mut backend = LocalBackend::new(decoder.clone(), Box::new(FixedPrompt(prompt)), names, &options);
     for id in 0..batch as u64 {
@@ -225,12 +253,12 @@ fn best(logits: &[f32], count: usize) -> Vec<u32> {
     tokens
 }
 
-/// The most memory that this process ever held, in MiB.
-pub fn peak_rss_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024)
+/// The most memory that this process ever held, in MiB; 0 where the system does not tell.
+pub fn peak_rss_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! computed starts from its cache: the samples of a problem share one prefill, and the turns of a dialogue go on from what
 //! they have. None of this changes a token: the decoder's numbers do not depend on the batch.
 
+mod load;
 mod slot;
 mod stop;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::time::Instant;
 use color_eyre::eyre::{Context, ensure};
 use rayon::prelude::*;
 
+pub use self::load::load_decoder;
 use self::slot::{Progress, Slot};
 use super::sampling::{SamplingError, TokenSampler};
 use super::{Backend, Event, Request, RequestId};
@@ -62,12 +64,15 @@ pub trait TokenText: Send {
     fn finish(&mut self) -> Option<String>;
 }
 
+/// Requests worked on at once where nothing else was said: enough rows for the kernels to run at full speed.
+pub const SLOTS: usize = 32;
+
 /// How a local backend runs.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
     pub compute: ComputeChoice,
-    /// Requests worked on at once.
-    pub slots: usize,
+    /// Requests worked on at once; `None` is [`SLOTS`].
+    pub slots: Option<usize>,
     /// Most tokens of prompt and completion together; the model's own limit holds too.
     pub context_limit: Option<usize>,
     /// `None` takes the fastest that this build and machine have.
@@ -76,7 +81,7 @@ pub struct LocalOptions {
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        Self { compute: ComputeChoice::Auto, slots: 32, context_limit: None, device: None }
+        Self { compute: ComputeChoice::Auto, slots: None, context_limit: None, device: None }
     }
 }
 
@@ -138,7 +143,7 @@ impl LocalBackend {
             decoder,
             text,
             identity,
-            slot_count: options.slots.max(1),
+            slot_count: options.slots.unwrap_or(SLOTS).max(1),
             queue: VecDeque::new(),
             slots: Vec::new(),
             dialogues: VecDeque::new(),

@@ -57,7 +57,7 @@ impl TokenText for Letters {
 }
 
 fn backend_of(family: Family, slots: usize, context_limit: Option<usize>) -> LocalBackend {
-    let options = LocalOptions { slots, context_limit, ..LocalOptions::default() };
+    let options = LocalOptions { slots: Some(slots), context_limit, ..LocalOptions::default() };
     let names = ("tiny".to_owned(), "content".to_owned(), "plain".to_owned());
     LocalBackend::new(Arc::new(tiny_decoder(family, 97)), Box::new(Bytes), names, &options)
 }

@@ -27,7 +27,11 @@ impl Isa {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if std::arch::is_x86_feature_detected!("avx512f") {
+            if std::arch::is_x86_feature_detected!("avx512f")
+                && std::arch::is_x86_feature_detected!("avx512vl")
+                && std::arch::is_x86_feature_detected!("avx512dq")
+                && std::arch::is_x86_feature_detected!("avx512bw")
+            {
                 all.push(Self::Avx512);
             }
             if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
@@ -49,13 +53,18 @@ impl Isa {
     }
 }
 
+/// The name of the instruction set that the kernels run on here: `avx512`, `avx2` or `portable`.
+pub fn instruction_set() -> &'static str {
+    Isa::detect().name()
+}
+
 /// Defines `$name(isa, ...)` that runs the generic kernel `$kernel::<S>(...)` compiled for `isa`.
 macro_rules! dispatch {
     ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident = $kernel:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)?) => {
         $(#[$meta])*
         $vis unsafe fn $name(isa: $crate::model::ops::isa::Isa, $($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw")]
             unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: called only where the feature was detected; the rest is the caller's promise.
                 unsafe { $kernel::<$crate::model::ops::simd::Avx512>($($arg),*) }

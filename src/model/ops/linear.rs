@@ -13,7 +13,7 @@ use super::slices::SharedMut;
 /// Rows of `W` that a tile takes at once.
 const ROWS: usize = 4;
 /// Bytes of `W` that stay in cache while `X` passes: well inside the second level.
-const BLOCK_BYTES: usize = 256 << 10;
+const BLOCK_BYTES: usize = 64 << 10;
 
 /// One matrix of a product: `weight` is `[outputs, inputs]` row-major, `out` is `[rows, outputs]`.
 pub struct Product<'a> {
@@ -116,6 +116,7 @@ pub(crate) unsafe fn columns_kernel<S: Simd>(
     end: usize,
 ) {
     let block = (BLOCK_BYTES / (inputs * size_of::<f32>())).max(ROWS) / ROWS * ROWS;
+    let line = 64 / size_of::<f32>();
     // As few passes over X as the widest tile allows, and of even width.
     let passes = rows.div_ceil(S::TILE);
     let mut from = begin;
@@ -124,17 +125,20 @@ pub(crate) unsafe fn columns_kernel<S: Simd>(
         let mut row = 0;
         for pass in 0..passes {
             let width = (rows - row).div_ceil(passes - pass);
+            // Each pass asks for its share of the next block, so that memory works while this one is multiplied.
+            let share = inputs.div_ceil(passes).next_multiple_of(line);
+            let ahead = Ahead { offset: block * inputs + pass * share, count: share.min(inputs) };
             // SAFETY: `row + width <= rows` and `to <= outputs`, as the caller promised.
             unsafe {
                 let x = x.add(row * inputs);
                 let y = y.add(row * outputs);
                 match width {
-                    1 => strip::<S, 1>(x, w, bias, y, inputs, outputs, from, to),
-                    2 => strip::<S, 2>(x, w, bias, y, inputs, outputs, from, to),
-                    3 => strip::<S, 3>(x, w, bias, y, inputs, outputs, from, to),
-                    4 => strip::<S, 4>(x, w, bias, y, inputs, outputs, from, to),
-                    5 => strip::<S, 5>(x, w, bias, y, inputs, outputs, from, to),
-                    _ => strip::<S, 6>(x, w, bias, y, inputs, outputs, from, to),
+                    1 => strip::<S, 1>(x, w, bias, y, inputs, outputs, from, to, ahead),
+                    2 => strip::<S, 2>(x, w, bias, y, inputs, outputs, from, to, ahead),
+                    3 => strip::<S, 3>(x, w, bias, y, inputs, outputs, from, to, ahead),
+                    4 => strip::<S, 4>(x, w, bias, y, inputs, outputs, from, to, ahead),
+                    5 => strip::<S, 5>(x, w, bias, y, inputs, outputs, from, to, ahead),
+                    _ => strip::<S, 6>(x, w, bias, y, inputs, outputs, from, to, ahead),
                 }
             }
             row += width;
@@ -155,19 +159,20 @@ unsafe fn strip<S: Simd, const C: usize>(
     outputs: usize,
     from: usize,
     to: usize,
+    ahead: Ahead,
 ) {
     // SAFETY: all rows and columns named here are inside what the caller promised.
     unsafe {
         let bias_at = |index: usize| if bias.is_null() { 0.0 } else { *bias.add(index) };
         let mut n = from;
         while n + ROWS <= to {
-            let sums = tile::<S, ROWS, C>(x, w.add(n * inputs), inputs);
+            let sums = tile::<S, ROWS, C>(x, w.add(n * inputs), inputs, ahead);
             let bias = std::array::from_fn(|row| bias_at(n + row));
             S::store_sums(&sums, bias, y.add(n), outputs);
             n += ROWS;
         }
         while n < to {
-            let sums = tile::<S, 1, C>(x, w.add(n * inputs), inputs);
+            let sums = tile::<S, 1, C>(x, w.add(n * inputs), inputs, ahead);
             for (column, sum) in sums.iter().enumerate() {
                 *y.add(column * outputs + n) = S::sum(sum[0]) + bias_at(n);
             }
@@ -176,24 +181,38 @@ unsafe fn strip<S: Simd, const C: usize>(
     }
 }
 
+/// The part of each row of `w` that a tile asks for on behalf of a later one.
+#[derive(Clone, Copy)]
+struct Ahead {
+    /// Floats from a row's beginning; may lie behind the end of `w`.
+    offset: usize,
+    count: usize,
+}
+
 /// Lane sums of `C` rows of `x` times `R` rows of `w`.
 #[inline(always)]
-unsafe fn tile<S: Simd, const R: usize, const C: usize>(x: *const f32, w: *const f32, inputs: usize) -> [[S::V; R]; C] {
-    // SAFETY: the caller gives `C` rows of `x` and `R` rows of `w`, each of `inputs` floats.
+unsafe fn tile<S: Simd, const R: usize, const C: usize>(
+    x: *const f32,
+    w: *const f32,
+    inputs: usize,
+    ahead: Ahead,
+) -> [[S::V; R]; C] {
+    // SAFETY: the caller gives `C` rows of `x` and `R` rows of `w`, each of `inputs` floats. What is asked for ahead is
+    // not read, and its address is made without the promise of lying inside an object.
     unsafe {
         let mut sums = [[S::splat(0.0); R]; C];
+        let whole = inputs / S::LANES * S::LANES;
+        let asking = ahead.count.min(whole) / S::LANES * S::LANES;
         let mut k = 0;
-        while k + S::LANES <= inputs {
-            let mut weights = [S::splat(0.0); R];
-            for (row, weight) in weights.iter_mut().enumerate() {
-                *weight = S::load(w.add(row * inputs + k));
+        while k < asking {
+            for row in 0..R {
+                S::prefetch(w.wrapping_add(row * inputs + ahead.offset + k));
             }
-            for (column, sums) in sums.iter_mut().enumerate() {
-                let value = S::load(x.add(column * inputs + k));
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = S::fma(value, weight, *sum);
-                }
-            }
+            step::<S, R, C>(&mut sums, x, w, inputs, k);
+            k += S::LANES;
+        }
+        while k < whole {
+            step::<S, R, C>(&mut sums, x, w, inputs, k);
             k += S::LANES;
         }
         if k < inputs {
@@ -210,5 +229,29 @@ unsafe fn tile<S: Simd, const R: usize, const C: usize>(x: *const f32, w: *const
             }
         }
         sums
+    }
+}
+
+/// One vector further along the inner dimension.
+#[inline(always)]
+unsafe fn step<S: Simd, const R: usize, const C: usize>(
+    sums: &mut [[S::V; R]; C],
+    x: *const f32,
+    w: *const f32,
+    inputs: usize,
+    k: usize,
+) {
+    // SAFETY: as `tile`, with a whole vector at `k`.
+    unsafe {
+        let mut weights = [S::splat(0.0); R];
+        for (row, weight) in weights.iter_mut().enumerate() {
+            *weight = S::load(w.add(row * inputs + k));
+        }
+        for (column, sums) in sums.iter_mut().enumerate() {
+            let value = S::load(x.add(column * inputs + k));
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum = S::fma(value, weight, *sum);
+            }
+        }
     }
 }

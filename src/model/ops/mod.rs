@@ -14,7 +14,7 @@ mod simd;
 mod slices;
 
 pub use buffer::Buffer;
-pub use isa::Isa;
+pub use isa::{Isa, instruction_set};
 pub use pool::{pool, run};
 
 #[cfg(test)]

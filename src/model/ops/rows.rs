@@ -73,19 +73,25 @@ unsafe fn rms_norm_kernel<S: Simd>(
     // SAFETY: every access is inside the `width` floats that the caller promised.
     unsafe {
         let mut squares = S::splat(0.0);
-        each::<S>(width, |at, count| {
+        let mut at = 0;
+        while at < width {
+            let count = S::LANES.min(width - at);
             let mut value = load::<S>(x.add(at), count);
             if !add.is_null() {
                 value = S::add(value, load::<S>(add.add(at), count));
                 store::<S>(x.add(at), value, count);
             }
             squares = S::fma(value, value, squares);
-        });
+            at += count;
+        }
         let scale = S::splat(1.0 / (S::sum(squares) / width as f32 + eps).sqrt());
-        each::<S>(width, |at, count| {
+        at = 0;
+        while at < width {
+            let count = S::LANES.min(width - at);
             let value = S::mul(load::<S>(x.add(at), count), scale);
             store::<S>(out.add(at), S::mul(value, load::<S>(weight.add(at), count)), count);
-        });
+            at += count;
+        }
     }
 }
 
@@ -115,11 +121,14 @@ dispatch! {
 unsafe fn swiglu_kernel<S: Simd>(gate: *mut f32, up: *const f32, width: usize) {
     // SAFETY: every access is inside the `width` floats that the caller promised.
     unsafe {
-        each::<S>(width, |at, count| {
+        let mut at = 0;
+        while at < width {
+            let count = S::LANES.min(width - at);
             let value = load::<S>(gate.add(at), count);
             let below = S::add(S::splat(1.0), S::exp(S::sub(S::splat(0.0), value)));
             store::<S>(gate.add(at), S::mul(S::div(value, below), load::<S>(up.add(at), count)), count);
-        });
+            at += count;
+        }
     }
 }
 
@@ -165,19 +174,13 @@ dispatch! {
 #[inline(always)]
 unsafe fn exp_kernel<S: Simd>(x: *mut f32, width: usize) {
     // SAFETY: every access is inside the `width` floats that the caller promised.
-    unsafe { each::<S>(width, |at, count| store::<S>(x.add(at), S::exp(load::<S>(x.add(at), count)), count)) }
-}
-
-/// Calls `work(offset, lanes)` over `width` floats: whole vectors, then a shorter rest.
-#[inline(always)]
-pub(crate) unsafe fn each<S: Simd>(width: usize, mut work: impl FnMut(usize, usize)) {
-    let mut at = 0;
-    while at + S::LANES <= width {
-        work(at, S::LANES);
-        at += S::LANES;
-    }
-    if at < width {
-        work(at, width - at);
+    unsafe {
+        let mut at = 0;
+        while at < width {
+            let count = S::LANES.min(width - at);
+            store::<S>(x.add(at), S::exp(load::<S>(x.add(at), count)), count);
+            at += count;
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Nearest whole number.
     unsafe fn round(a: Self::V) -> Self::V;
+    /// Asks for the cache line at an address that will be read soon; it need not be readable.
+    unsafe fn prefetch(at: *const f32);
     /// `2^n` for whole `n` in -126..=127.
     unsafe fn power_of_two(n: Self::V) -> Self::V;
     /// Sum of the lanes, as a tree of halves.
@@ -139,6 +141,8 @@ impl Simd for Portable {
         a.map(|value| (value + 12_582_912.0) - 12_582_912.0)
     }
     #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
+    #[inline(always)]
     unsafe fn power_of_two(n: Self::V) -> Self::V {
         n.map(|n| f32::from_bits((((n as i32) + 127) as u32) << 23))
     }
@@ -170,7 +174,7 @@ mod x86 {
 
     use super::Simd;
 
-    /// AVX-512 F.
+    /// AVX-512 with the VL, DQ and BW parts: every processor since Skylake-X and Zen 4.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx512;
 
@@ -253,6 +257,10 @@ mod x86 {
         #[inline(always)]
         unsafe fn round(a: Self::V) -> Self::V {
             unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
         }
         #[inline(always)]
         unsafe fn power_of_two(n: Self::V) -> Self::V {
@@ -370,6 +378,10 @@ mod x86 {
             unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
         }
         #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+        }
+        #[inline(always)]
         unsafe fn power_of_two(n: Self::V) -> Self::V {
             unsafe {
                 let biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
@@ -389,7 +401,11 @@ mod x86 {
             unsafe {
                 let bias = _mm_loadu_ps(bias.as_ptr());
                 for (column, four) in sums.iter().enumerate() {
-                    let half = four.map(|v| _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v)));
+                    // No closure: it would not be compiled with the features of its caller.
+                    let mut half = [_mm_setzero_ps(); 4];
+                    for (half, v) in half.iter_mut().zip(four) {
+                        *half = _mm_add_ps(_mm256_castps256_ps128(*v), _mm256_extractf128_ps::<1>(*v));
+                    }
                     let ab = _mm_add_ps(_mm_unpacklo_ps(half[0], half[1]), _mm_unpackhi_ps(half[0], half[1]));
                     let cd = _mm_add_ps(_mm_unpacklo_ps(half[2], half[3]), _mm_unpackhi_ps(half[2], half[3]));
                     let sums = _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
