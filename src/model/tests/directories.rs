@@ -104,6 +104,23 @@ fn shards_are_one_model() {
         let text = message(at);
         assert!(text.contains("shard name") || text.contains("there is no none.safetensors"), "{text}");
     }
+    // The Hub's cache: snapshots of links into the same model's blobs.
+    #[cfg(unix)]
+    {
+        let cache = tempfile::tempdir().unwrap();
+        let (blobs, snapshot) = (cache.path().join("blobs"), cache.path().join("snapshots/abc"));
+        std::fs::create_dir_all(&blobs).unwrap();
+        std::fs::create_dir_all(&snapshot).unwrap();
+        tiny::directory(&snapshot);
+        tiny::write(&blobs, "1f", &std::fs::read(snapshot.join("model.safetensors")).unwrap());
+        std::fs::remove_file(snapshot.join("model.safetensors")).unwrap();
+        std::os::unix::fs::symlink("../../blobs/1f", snapshot.join("a.safetensors")).unwrap();
+        let map: serde_json::Map<_, _> =
+            tensors.iter().map(|(tensor, _)| ((*tensor).to_owned(), json!("a.safetensors"))).collect();
+        let index = json!({"weight_map": map}).to_string();
+        tiny::write(&snapshot, "model.safetensors.index.json", index.as_bytes());
+        assert_eq!(open(&snapshot).unwrap().weights.names(), whole.weights.names());
+    }
     map.insert("lm_head.weight".to_owned(), json!("model-1-of-3.safetensors"));
     index(&map);
     assert!(message(at).contains("tensor `lm_head.weight` is missing"));

@@ -103,7 +103,7 @@ pub const VOCAB: usize = 264;
 /// All bytes in GPT-2's spelling, two merges, and three control tokens.
 pub fn vocabulary() -> (Vec<String>, Vec<i32>, Vec<String>) {
     let mut tokens: Vec<String> =
-        tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet().into_iter().map(String::from).collect();
+        ::tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet().into_iter().map(String::from).collect();
     tokens.sort();
     let merges = vec!["h e".to_owned(), "he l".to_owned()];
     tokens.extend(["he", "hel"].map(str::to_owned));
