@@ -65,6 +65,8 @@ fn ids_are_those_of_llama_cpp() {
             assert_eq!(files.template.render(messages).unwrap(), *prompt, "{name}");
             assert_eq!(files.tokenizer.encode_chat(&files.template, messages).unwrap(), *ids, "{name}");
         }
+        let end = files.tokenizer.turn_end(&files.template).unwrap();
+        assert_eq!(end, files.tokenizer.token_to_id("<|im_end|>"));
         println!("{name}: {} texts, {} chats", tokens.plain.len(), tokens.chats.len());
     }
 }
