@@ -227,6 +227,7 @@ fn configs_of_all_kinds() {
         (json!({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}), "`yarn` is not supported"),
         (json!({"rope_scaling": {"rope_type": "llama3", "factor": 4.0}}), "has no `low_freq_factor`"),
         (json!({"use_sliding_window": true}), "`use_sliding_window`"),
+        (json!({"layer_types": ["full_attention", "sliding_attention"]}), "\"sliding_attention\" is not supported"),
         (json!({"attention_bias": true}), "`attention_bias`"),
         (json!({"hidden_act": "gelu"}), "only silu"),
         (json!({"quantization_config": {"quant_method": "awq"}}), "(awq)"),
@@ -275,6 +276,7 @@ fn gguf_metadata_that_does_not_fit_is_refused() {
     assert!(says(tiny::GgufWriter::default()).contains("none named"));
     assert!(says(other("qwen3")).contains("`qwen3.embedding_length` is missing"));
     assert!(says(tiny::gguf().u32("llama.expert_count", 8)).contains("mixture"));
+    assert!(says(tiny::gguf().u32("split.count", 3)).contains("merge the parts"));
     assert!(says(tiny::gguf().u32("llama.rope.dimension_count", 2)).contains("heads have 4"));
     assert!(says(tiny::gguf().text("llama.rope.scaling.type", "yarn")).contains("`yarn`"));
     assert!(says(tiny::gguf().tensor("rope_freqs.weight", &[2], &[1.0, 7.0])).contains("not Llama 3's"));
