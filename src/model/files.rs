@@ -65,6 +65,9 @@ impl ModelFiles {
 
 fn open_gguf(spec: &str, path: &Path) -> Result<ModelFiles, ModelError> {
     let file = Gguf::open(path)?;
+    if file.unsigned("split.count").is_some_and(|count| count > 1) {
+        return Err(ModelError::format(path, "one part of a split GGUF file; merge the parts first"));
+    }
     let architecture = Architecture::from_gguf(&file)?;
     let tokenizer = Tokenizer::from_gguf(&file)?;
     let (bos, eos) = tokenizer.end_texts();

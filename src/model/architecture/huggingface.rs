@@ -54,6 +54,10 @@ fn refuse_unsupported(config: &Map<String, Value>, family: Family) -> Result<(),
     if on("use_sliding_window") {
         return Err("`use_sliding_window` is not supported; set it to false where texts are short".to_owned());
     }
+    let kinds = config.get("layer_types").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if let Some(kind) = kinds.iter().find(|kind| kind.as_str() != Some("full_attention")) {
+        return Err(format!("a layer of type {kind} is not supported; only full attention is"));
+    }
     if on("mlp_bias") {
         return Err("`mlp_bias` is not supported".to_owned());
     }

@@ -18,8 +18,9 @@ use super::tokenizer::token_text;
 use super::{Gguf, ModelError};
 use crate::records::{Message, Role};
 
-/// What is used where a model has no template.
-const PLAIN: &str = "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}\n\n{% endfor %}\
+/// What is used where a model has no template. The assistant's turns end with the model's end of text.
+const PLAIN: &str = "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}\
+                     {% if message.role == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n\n' }}{% endfor %}\
                      {% if add_generation_prompt %}Assistant:{% endif %}";
 const PLAIN_NAME: &str = "plain";
 

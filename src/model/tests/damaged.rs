@@ -41,6 +41,19 @@ fn a_truncated_gguf_is_an_error_wherever_it_ends() {
 }
 
 #[test]
+fn versions_2_and_3_are_read_and_others_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut bytes = tiny::gguf().build();
+    bytes[4] = 2;
+    gguf_opens(directory.path(), &bytes).unwrap();
+    for (version, says) in [([1, 0, 0, 0], "version 1"), ([0, 0, 0, 3], "big-endian"), ([4, 0, 0, 0], "version 4;")] {
+        bytes[4..8].copy_from_slice(&version);
+        let error = gguf_opens(directory.path(), &bytes).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
 fn a_truncated_safetensors_is_an_error_wherever_it_ends() {
     let directory = tempfile::tempdir().unwrap();
     let bytes = tiny::all_safetensors();

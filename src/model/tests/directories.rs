@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::tiny;
-use crate::model::{ModelError, ModelFiles, RopeScaling};
+use crate::model::{ModelError, ModelFiles, RopeScaling, Weights};
 use crate::records::{Message, Role};
 
 fn open(path: &Path) -> Result<ModelFiles, ModelError> {
@@ -71,6 +71,71 @@ fn both_forms_of_a_model_are_the_same_model() {
 }
 
 #[test]
+fn qwen_files_keep_their_rows_and_have_more_tensors() {
+    let directory = tempfile::tempdir().unwrap();
+    for (architecture, has) in [("qwen2", "q_proj.bias"), ("qwen3", "k_norm.weight"), ("llama", "q_proj.weight")] {
+        let path = tiny::write(directory.path(), "x.gguf", &tiny::gguf_of(architecture).build());
+        let files = open(&path).unwrap();
+        assert!(files.weights.contains(&format!("model.layers.0.self_attn.{has}")), "{architecture}");
+        assert_eq!(files.architecture.attention_bias, architecture == "qwen2");
+        assert_eq!(files.architecture.qk_norm, architecture == "qwen3");
+        for (name, shape) in files.architecture.tensors() {
+            let values = files.weights.tensor(&name, &shape).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let kept = values == tiny::values(&shape);
+            assert_eq!(
+                kept,
+                architecture != "llama" || !(name.contains("q_proj") || name.contains("k_proj")),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn half_precision_widens_to_f32() {
+    let directory = tempfile::tempdir().unwrap();
+    let numbers = [0.5f32, -2.0, 65280.0, 1.0 / 1024.0];
+    let halves: Vec<u8> = numbers.iter().flat_map(|n| half::f16::from_f32(*n).to_le_bytes()).collect();
+    let brains: Vec<u8> = numbers.iter().flat_map(|n| half::bf16::from_f32(*n).to_le_bytes()).collect();
+    let header = r#"{"h":{"dtype":"F16","shape":[2,2],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[4],"data_offsets":[8,16]}}"#;
+    tiny::write(directory.path(), "model.safetensors", &tiny::with_header(header, &[halves, brains].concat()));
+    let weights = Weights::open_directory(directory.path()).unwrap();
+    for (name, shape) in [("h", &[2, 2][..]), ("b", &[4])] {
+        let tensor = weights.tensor(name, shape).unwrap();
+        assert_eq!(tensor.dims(), shape);
+        assert_eq!(tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap(), numbers);
+    }
+    assert!(
+        weights.tensor("h", &[4]).unwrap_err().to_string().contains("has shape [2, 2], the architecture wants [4]")
+    );
+    assert!(weights.tensor("x", &[4]).unwrap_err().to_string().contains("`x` is missing"));
+}
+
+#[test]
+fn the_post_processor_says_whether_texts_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    tiny::directory(directory.path());
+    assert!(!open(directory.path()).unwrap().tokenizer.adds_bos());
+    let mut json = tiny::tokenizer_json();
+    json["post_processor"] = json!({
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"<|im_start|>": {"id": "<|im_start|>", "ids": [259], "tokens": ["<|im_start|>"]}},
+    });
+    tiny::write(directory.path(), "tokenizer.json", json.to_string().as_bytes());
+    let files = open(directory.path()).unwrap();
+    assert_eq!((files.tokenizer.bos_id(), files.tokenizer.adds_bos()), (Some(259), true));
+    assert_eq!(files.tokenizer.encode("hel").unwrap(), [257], "never for plain text");
+    assert_eq!(files.tokenizer.turn_end(&files.template).unwrap(), Some(260));
+    let config = json!({"chat_template": tiny::CHATML, "add_bos_token": false});
+    tiny::write(directory.path(), "tokenizer_config.json", config.to_string().as_bytes());
+    assert!(!open(directory.path()).unwrap().tokenizer.adds_bos());
+    tiny::write(directory.path(), "tokenizer.json", b"{");
+    assert!(message(directory.path()).contains("tokenizer.json: tokenizer: "));
+}
+
+#[test]
 fn shards_are_one_model() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
@@ -103,6 +168,23 @@ fn shards_are_one_model() {
         index(&map);
         let text = message(at);
         assert!(text.contains("shard name") || text.contains("there is no none.safetensors"), "{text}");
+    }
+    // The Hub's cache: snapshots of links into the same model's blobs.
+    #[cfg(unix)]
+    {
+        let cache = tempfile::tempdir().unwrap();
+        let (blobs, snapshot) = (cache.path().join("blobs"), cache.path().join("snapshots/abc"));
+        std::fs::create_dir_all(&blobs).unwrap();
+        std::fs::create_dir_all(&snapshot).unwrap();
+        tiny::directory(&snapshot);
+        tiny::write(&blobs, "1f", &std::fs::read(snapshot.join("model.safetensors")).unwrap());
+        std::fs::remove_file(snapshot.join("model.safetensors")).unwrap();
+        std::os::unix::fs::symlink("../../blobs/1f", snapshot.join("a.safetensors")).unwrap();
+        let map: serde_json::Map<_, _> =
+            tensors.iter().map(|(tensor, _)| ((*tensor).to_owned(), json!("a.safetensors"))).collect();
+        let index = json!({"weight_map": map}).to_string();
+        tiny::write(&snapshot, "model.safetensors.index.json", index.as_bytes());
+        assert_eq!(open(&snapshot).unwrap().weights.names(), whole.weights.names());
     }
     map.insert("lm_head.weight".to_owned(), json!("model-1-of-3.safetensors"));
     index(&map);
@@ -145,6 +227,7 @@ fn configs_of_all_kinds() {
         (json!({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}), "`yarn` is not supported"),
         (json!({"rope_scaling": {"rope_type": "llama3", "factor": 4.0}}), "has no `low_freq_factor`"),
         (json!({"use_sliding_window": true}), "`use_sliding_window`"),
+        (json!({"layer_types": ["full_attention", "sliding_attention"]}), "\"sliding_attention\" is not supported"),
         (json!({"attention_bias": true}), "`attention_bias`"),
         (json!({"hidden_act": "gelu"}), "only silu"),
         (json!({"quantization_config": {"quant_method": "awq"}}), "(awq)"),
@@ -193,6 +276,7 @@ fn gguf_metadata_that_does_not_fit_is_refused() {
     assert!(says(tiny::GgufWriter::default()).contains("none named"));
     assert!(says(other("qwen3")).contains("`qwen3.embedding_length` is missing"));
     assert!(says(tiny::gguf().u32("llama.expert_count", 8)).contains("mixture"));
+    assert!(says(tiny::gguf().u32("split.count", 3)).contains("merge the parts"));
     assert!(says(tiny::gguf().u32("llama.rope.dimension_count", 2)).contains("heads have 4"));
     assert!(says(tiny::gguf().text("llama.rope.scaling.type", "yarn")).contains("`yarn`"));
     assert!(says(tiny::gguf().tensor("rope_freqs.weight", &[2], &[1.0, 7.0])).contains("not Llama 3's"));

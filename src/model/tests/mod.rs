@@ -5,3 +5,4 @@ mod directories;
 mod real_models;
 mod templates;
 mod tiny;
+mod tokenizers;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::model::ModelFiles;
+use crate::model::{Gguf, ModelFiles, Tokenizer};
 use crate::records::{Message, Role};
 
 pub const SMOLLM2: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -65,6 +65,8 @@ fn ids_are_those_of_llama_cpp() {
             assert_eq!(files.template.render(messages).unwrap(), *prompt, "{name}");
             assert_eq!(files.tokenizer.encode_chat(&files.template, messages).unwrap(), *ids, "{name}");
         }
+        let end = files.tokenizer.turn_end(&files.template).unwrap();
+        assert_eq!(end, files.tokenizer.token_to_id("<|im_end|>"));
         println!("{name}: {} texts, {} chats", tokens.plain.len(), tokens.chats.len());
     }
 }
@@ -136,5 +138,46 @@ fn a_stream_writes_what_decode_does() {
         let cut = files.tokenizer.encode("\u{10FFFD}").unwrap();
         assert_eq!(files.tokenizer.decode(&cut), "\u{10FFFD}");
         assert_eq!(files.tokenizer.decode(&cut[..1]), "\u{FFFD}", "{name}");
+    }
+}
+
+/// llama.cpp keeps vocabularies without weights, with texts and their ids (`models/ggml-vocab-*.gguf` and `.inp`, `.out`).
+/// `$CRIBBLE_TEST_VOCABULARIES` names that folder.
+#[test]
+fn vocabularies_of_llama_cpp_give_its_ids() {
+    let Some(directory) = std::env::var_os("CRIBBLE_TEST_VOCABULARIES").map(PathBuf::from) else {
+        eprintln!("skipped: $CRIBBLE_TEST_VOCABULARIES is not set");
+        return;
+    };
+    for name in [
+        "gpt-2",
+        "starcoder",
+        "refact",
+        "command-r",
+        "llama-bpe",
+        "qwen2",
+        "qwen35",
+        "falcon",
+        "mpt",
+        "deepseek-coder",
+        "llama-spm",
+        "phi-3",
+    ] {
+        let path = directory.join(format!("ggml-vocab-{name}.gguf"));
+        let read = |extension: &str| std::fs::read_to_string(path.with_extension(extension)).unwrap();
+        let tokenizer = Tokenizer::from_gguf(&Gguf::open(&path).unwrap()).unwrap();
+        let (texts, ids) = (read("gguf.inp"), read("gguf.out"));
+        let mut texts: Vec<&str> = texts.split("\n__ggml_vocab_test__\n").collect();
+        texts.truncate(ids.lines().count());
+        let mut differ = Vec::new();
+        for (text, ids) in texts.iter().zip(ids.lines()) {
+            let ids: Vec<u32> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
+            let ours = tokenizer.encode(text).unwrap();
+            if ours != ids {
+                differ.push((text, ids, ours));
+            }
+        }
+        println!("{name}: {} texts, {} differ", texts.len(), differ.len());
+        assert!(differ.is_empty(), "{name}: {differ:?}");
     }
 }

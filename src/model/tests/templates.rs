@@ -81,6 +81,13 @@ fn the_plain_template_says_what_it_is() {
     assert_eq!((template.name(), template.hash().as_str()), ("plain", "plain"));
     let chat = [Message::new(Role::System, "Be brief."), Message::new(Role::User, "Hello")];
     assert_eq!(template.render(&chat).unwrap(), "System: Be brief.\n\nUser: Hello\n\nAssistant:");
+    let chat = [Message::new(Role::User, "Hello"), Message::new(Role::Assistant, "Good day")];
+    let text = |template: &ChatTemplate| template.render_with(&chat, false).unwrap();
+    assert_eq!(text(&template), "User: Hello\n\nAssistant: Good day\n\n");
+    assert_eq!(
+        text(&template.with_tokens(None, Some("</s>".to_owned()))),
+        "User: Hello\n\nAssistant: Good day</s>\n\n"
+    );
     let other = ChatTemplate::new("gguf", "{{ messages[0].content }}").unwrap();
     assert_eq!(other.hash().len(), 16);
     assert!(!other.is_plain());

@@ -103,7 +103,7 @@ pub const VOCAB: usize = 264;
 /// All bytes in GPT-2's spelling, two merges, and three control tokens.
 pub fn vocabulary() -> (Vec<String>, Vec<i32>, Vec<String>) {
     let mut tokens: Vec<String> =
-        tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet().into_iter().map(String::from).collect();
+        ::tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet().into_iter().map(String::from).collect();
     tokens.sort();
     let merges = vec!["h e".to_owned(), "he l".to_owned()];
     tokens.extend(["he", "hel"].map(str::to_owned));
@@ -144,18 +144,24 @@ pub fn values(shape: &[usize]) -> Vec<f32> {
 }
 
 pub fn gguf() -> GgufWriter {
+    gguf_of("llama")
+}
+
+/// A file of this architecture, with the tensors that its family has besides.
+pub fn gguf_of(architecture: &str) -> GgufWriter {
     let (tokens, kinds, merges) = vocabulary();
+    let key = |name: &str| format!("{architecture}.{name}");
     let mut writer = GgufWriter::default()
-        .text("general.architecture", "llama")
-        .u32("llama.block_count", 1)
-        .u32("llama.context_length", 64)
-        .u32("llama.embedding_length", 4)
-        .u32("llama.feed_forward_length", 6)
-        .u32("llama.attention.head_count", 2)
-        .u32("llama.attention.head_count_kv", 1)
-        .u32("llama.attention.key_length", 4)
-        .f32("llama.attention.layer_norm_rms_epsilon", 1e-5)
-        .f32("llama.rope.freq_base", 10000.0)
+        .text("general.architecture", architecture)
+        .u32(&key("block_count"), 1)
+        .u32(&key("context_length"), 64)
+        .u32(&key("embedding_length"), 4)
+        .u32(&key("feed_forward_length"), 6)
+        .u32(&key("attention.head_count"), 2)
+        .u32(&key("attention.head_count_kv"), 1)
+        .u32(&key("attention.key_length"), 4)
+        .f32(&key("attention.layer_norm_rms_epsilon"), 1e-5)
+        .f32(&key("rope.freq_base"), 10000.0)
         .text("tokenizer.ggml.model", "gpt2")
         .text("tokenizer.ggml.pre", "smollm")
         .texts("tokenizer.ggml.tokens", &tokens)
@@ -167,6 +173,14 @@ pub fn gguf() -> GgufWriter {
         .text("tokenizer.chat_template", CHATML);
     for (name, _, shape) in tensors() {
         writer = writer.tensor(name, &shape, &values(&shape));
+    }
+    let besides: &[(&str, usize)] = match architecture {
+        "qwen2" => &[("attn_q.bias", 8), ("attn_k.bias", 4), ("attn_v.bias", 4)],
+        "qwen3" => &[("attn_q_norm.weight", 4), ("attn_k_norm.weight", 4)],
+        _ => &[],
+    };
+    for (name, length) in besides {
+        writer = writer.tensor(&format!("blk.0.{name}"), &[*length], &values(&[*length]));
     }
     writer
 }

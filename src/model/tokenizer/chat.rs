@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Tokenizer, encode_with};
 use crate::model::error::one_line;
 use crate::model::{ChatTemplate, ModelError};
-use crate::records::Message;
+use crate::records::{Message, Role};
 
 /// Where stand-in characters are looked for: a private-use plane.
 const STAND_INS: std::ops::RangeInclusive<u32> = 0xF_0000..=0xF_FFFD;
@@ -20,12 +20,31 @@ impl Tokenizer {
     /// # Errors
     /// The template raised, looped or wrote too much.
     pub fn encode_chat(&self, template: &ChatTemplate, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
+        self.encode_chat_with(template, messages, true)
+    }
+
+    /// As [`Tokenizer::encode_chat`], with or without the opening of an assistant's turn at the end.
+    pub fn encode_chat_with(
+        &self,
+        template: &ChatTemplate,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> Result<Vec<u32>, ModelError> {
         let ids = if messages.iter().any(|message| self.touches_structure(&message.content)) {
-            self.encode_masked(template, messages)?
+            self.encode_masked(template, messages, add_generation_prompt)?
         } else {
-            encode_with(&self.inner.structured, &template.render(messages)?)?
+            encode_with(&self.inner.structured, &template.render_with(messages, add_generation_prompt)?)?
         };
         Ok(self.with_bos(ids))
+    }
+
+    /// The token that this template writes when an assistant's turn ends; the model's end of text where it writes none.
+    pub fn turn_end(&self, template: &ChatTemplate) -> Result<Option<u32>, ModelError> {
+        let chat = [Message::new(Role::User, "a"), Message::new(Role::Assistant, "b")];
+        let ids = self.encode_chat_with(template, &chat, false)?;
+        let after = ids.iter().rposition(|id| !self.is_special(*id) && self.id_to_text(*id).contains('b'));
+        let written = after.and_then(|at| ids[at..].iter().find(|id| self.stop_ids().contains(id)));
+        Ok(written.copied().or(self.eos_id()))
     }
 
     /// Whether a special token could come about with the help of this text: inside it, or across its edge.
@@ -37,13 +56,18 @@ impl Tokenizer {
         })
     }
 
-    fn encode_masked(&self, template: &ChatTemplate, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
-        let mut mask = Mask::new(messages)?;
+    fn encode_masked(
+        &self,
+        template: &ChatTemplate,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> Result<Vec<u32>, ModelError> {
+        let mut mask = Mask::new(messages);
         let masked: Vec<Message> = messages
             .iter()
             .map(|message| Ok(Message::new(message.role, mask.cover(&message.content, &self.inner.special_texts)?)))
             .collect::<Result<_, ModelError>>()?;
-        let rendered = template.render(&masked)?;
+        let rendered = template.render_with(&masked, add_generation_prompt)?;
         let encoding = self
             .inner
             .structured
@@ -87,14 +111,14 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(messages: &[Message]) -> Result<Self, ModelError> {
+    fn new(messages: &[Message]) -> Self {
         let used: std::collections::HashSet<char> = messages
             .iter()
             .flat_map(|message| message.content.chars())
             .filter(|c| STAND_INS.contains(&u32::from(*c)))
             .collect();
         let free = STAND_INS.filter_map(char::from_u32).filter(move |c| !used.contains(c));
-        Ok(Self { free: Box::new(free), stand_in: HashMap::new() })
+        Self { free: Box::new(free), stand_in: HashMap::new() }
     }
 
     /// Replaces the first character of every special token's text in `content`, and characters at its edges that could be

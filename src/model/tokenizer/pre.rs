@@ -46,7 +46,7 @@ pub(super) fn by_name(name: &str) -> Option<PreTokenizer> {
             PreTokenizer { expressions: &[QWEN2], composes: true, ..PLAIN }
         }
         "stablelm2" | "hunyuan" | "solar-open" => PreTokenizer { expressions: &[QWEN2], ..PLAIN },
-        "qwen35" => PreTokenizer { expressions: &[QWEN35], composes: true, ..PLAIN },
+        "qwen35" => PreTokenizer { expressions: &[QWEN35], ..PLAIN },
         "seed-coder" => PreTokenizer { expressions: &[SEED], ..PLAIN },
         "tekken" => PreTokenizer { expressions: &[TEKKEN], ignore_merges: true, add_bos: true, ..PLAIN },
         "falcon" => PreTokenizer { expressions: &[r"[\p{P}\$\+<=>\^~\|`]+", GPT2, "[0-9][0-9][0-9]"], ..PLAIN },

@@ -39,6 +39,24 @@ impl Mapping {
     pub fn bytes(&self) -> &[u8] {
         self.map.as_deref().unwrap_or(&[])
     }
+
+    /// Says that a part of [`Mapping::bytes`] is not needed for now: it stops counting as memory of this process, and comes
+    /// back from the file when it is looked at again. Without this a model once read would count twice.
+    pub fn release(&self, part: &[u8]) {
+        #[cfg(unix)]
+        if let Some(map) = &self.map
+            && let Some(offset) = (part.as_ptr() as usize).checked_sub(map.as_ptr() as usize)
+            && offset + part.len() <= map.len()
+        {
+            // SAFETY: the mapping is of a file, read-only and never written, so dropping its pages loses nothing: reading
+            // them again, here or in another thread, reads the file.
+            let advised = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, part.len()) };
+            // Only advice: where it is not taken, memory is freed later.
+            let _ = advised;
+        }
+        #[cfg(not(unix))]
+        let _ = part;
+    }
 }
 
 /// One name for the content of some files, whatever they are called: the SHA-256 of the SHA-256 of every 4 MiB block, in
@@ -48,7 +66,12 @@ pub(in crate::model) fn content_hash(files: &[&Mapping]) -> String {
     let mut whole = Sha256::new();
     for file in files {
         whole.update((file.bytes().len() as u64).to_le_bytes());
-        let digests: Vec<_> = file.bytes().par_chunks(BLOCK).map(Sha256::digest).collect();
+        let hash_block = |block: &[u8]| {
+            let digest = Sha256::digest(block);
+            file.release(block);
+            digest
+        };
+        let digests: Vec<_> = file.bytes().par_chunks(BLOCK).map(hash_block).collect();
         for digest in digests {
             whole.update(digest);
         }
@@ -66,7 +89,12 @@ mod tests {
         let path = directory.path().join("x");
         for content in [&b""[..], b"a", &vec![7u8; 70_000]] {
             std::fs::write(&path, content).unwrap();
-            assert_eq!(Mapping::open(&path).unwrap().bytes(), content);
+            let mapping = Mapping::open(&path).unwrap();
+            assert_eq!(mapping.bytes(), content);
+            let half = &mapping.bytes()[content.len() / 2..];
+            mapping.release(half);
+            mapping.release(&[1, 2, 3]);
+            assert_eq!(mapping.bytes(), content, "released pages come back");
         }
         assert!(Mapping::open(directory.path()).is_err(), "a directory is refused");
         assert!(Mapping::open(&directory.path().join("none")).is_err());

@@ -133,11 +133,14 @@ impl Weights {
                     found: tensor.dtype.clone(),
                     supported: "F32, F16, BF16".to_owned(),
                 })?;
+                file.mapping.release(file.data(tensor));
                 Tensor::from_vec(values, shape, &Device::Cpu)
             }
             Source::Gguf { file, order } => {
                 let tensor = names::gguf_name(name).and_then(|name| file.tensors().get(&name)).ok_or_else(missing)?;
-                dequantize(file, tensor, name, *order)
+                let values = dequantize(file, tensor, name, *order);
+                file.mapping().release(file.data(tensor));
+                values
             }
         };
         values.map_err(|error| ModelError::Tensor { name: name.to_owned(), reason: one_line(&error.to_string()) })
@@ -264,7 +267,7 @@ fn dequantize(file: &Gguf, tensor: &GgufTensor, name: &str, order: RowOrder) -> 
     }
     let row: usize = tensor.shape[1..].iter().product();
     let rows = tensor.shape[0];
-    if order.head_dim == 0 || rows % order.head_dim != 0 {
+    if order.head_dim == 0 || !rows.is_multiple_of(order.head_dim) {
         candle_core::bail!("{rows} rows are no multiple of the head size {}", order.head_dim);
     }
     let values = values.flatten_all()?.to_vec1::<f32>()?;
