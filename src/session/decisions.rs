@@ -80,6 +80,24 @@ impl Session {
         self.query_decisions(&format!("SELECT {COLUMNS} FROM decisions ORDER BY seq"), [])
     }
 
+    /// The samples decided on after this place in the log, each once, and the place of the last one; 0 is the beginning.
+    pub fn decided_after(&self, place: i64) -> Result<(i64, Vec<i64>)> {
+        let mut statement = self.read(self.connection.prepare_cached(
+            "SELECT d.seq, m.id FROM decisions d LEFT JOIN samples m \
+             ON m.problem_id = d.problem_id AND m.draw = d.draw AND m.settings = d.settings WHERE d.seq > ?1 ORDER BY d.seq",
+        ))?;
+        let mut rows = self.read(statement.query([place]))?;
+        let (mut last, mut samples) = (place, Vec::new());
+        while let Some(row) = self.read(rows.next())? {
+            last = self.read(row.get(0))?;
+            samples.extend(self.read(row.get::<_, Option<i64>>(1))?);
+        }
+        samples.sort_unstable();
+        samples.dedup();
+        Ok((last, samples))
+    }
+
+    /// Where a sample stands after all its decisions.
     pub fn standing(&self, sample: i64) -> Result<Standing> {
         Ok(self.sample_row(sample)?.map(|row| row.standing).unwrap_or_default())
     }

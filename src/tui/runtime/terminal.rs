@@ -1,0 +1,122 @@
+//! The terminal: taken over, drawn on, given back whatever happens.
+
+use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ThreadId;
+
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
+use ratatui::backend::CrosstermBackend;
+
+/// Why the workbench cannot be shown here.
+#[derive(Debug, thiserror::Error)]
+pub enum NotATerminal {
+    #[error("the workbench needs a terminal on standard input and output; `cribble generate` and the other subcommands work without one")]
+    Pipe,
+    #[error("TERM is `{0}`: the workbench needs a terminal that can place text; set TERM, or use `cribble generate` and the other subcommands")]
+    Dumb(String),
+}
+
+/// Whether the terminal is ours; shared by the guard and the panic hook, so that it is given back once.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+/// The thread that draws: only its panic ends the screen.
+static SCREEN: OnceLock<ThreadId> = OnceLock::new();
+
+/// Fails with one line where there is nothing to draw on.
+pub fn check() -> Result<(), NotATerminal> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Err(NotATerminal::Pipe);
+    }
+    match std::env::var("TERM") {
+        Ok(term) if !term.is_empty() && term != "dumb" => Ok(()),
+        term => Err(NotATerminal::Dumb(crate::tui::text::clean(&term.unwrap_or_default()))),
+    }
+}
+
+/// Collects what is drawn and writes it at once at the end of a frame, between the marks of a synchronised update, so that
+/// no half frame is seen and a frame is one write.
+#[derive(Debug, Default)]
+pub struct FrameWriter {
+    frame: Vec<u8>,
+}
+
+const BEGIN: &[u8] = b"\x1b[?2026h";
+const END: &[u8] = b"\x1b[?2026l";
+
+impl Write for FrameWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.frame.is_empty() {
+            self.frame.extend_from_slice(BEGIN);
+        }
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        self.frame.extend_from_slice(END);
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(&self.frame).and_then(|()| out.flush());
+        self.frame.clear();
+        written
+    }
+}
+
+pub type Screen = ratatui::Terminal<CrosstermBackend<FrameWriter>>;
+
+/// The terminal in our hands; given back when dropped.
+pub struct Guard;
+
+impl Guard {
+    pub fn take() -> std::io::Result<Self> {
+        let _ = SCREEN.set(std::thread::current().id());
+        // crossterm's own NO_COLOR writes empty parameters, which wipe bold and reverse; the theme does it instead.
+        crossterm::style::force_color_output(true);
+        TAKEN.store(true, Ordering::SeqCst);
+        let guard = Self;
+        enable_raw_mode()?;
+        execute!(std::io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide)?;
+        Ok(guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back. May be called more than once and from the panic hook; goes on past what fails.
+pub fn restore() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut out = std::io::stdout();
+    let _ = out.write_all(END);
+    let _ = execute!(out, DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+}
+
+/// Forgets the terminal without a word to it: it is gone.
+pub fn abandon() {
+    TAKEN.store(false, Ordering::SeqCst);
+}
+
+/// A panic of the drawing thread gives the terminal back before it is reported. One of another thread is the business of
+/// who started it, and must not write over the screen.
+pub fn install_panic_hook() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let on_screen = SCREEN.get() == Some(&std::thread::current().id());
+        if on_screen {
+            restore();
+        }
+        if on_screen || !TAKEN.load(Ordering::SeqCst) {
+            before(info);
+        }
+    }));
+}

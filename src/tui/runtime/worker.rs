@@ -1,0 +1,294 @@
+//! The thread that does what the screen asks for, and follows the open session: its rows, its decisions, and the job of
+//! another process.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use color_eyre::Result;
+use tokio::sync::{mpsc, watch};
+
+use super::super::effect::{Effect, Message};
+use super::run::Launcher;
+use crate::config::Directories;
+use crate::jobs::{GenerateJob, Steer};
+use crate::records::{DecisionVerb, LiveBoard, LiveState};
+use crate::session::{Session, SessionError};
+
+/// Between looks at an open session, and at the board of another process.
+const LOOK: Duration = Duration::from_millis(250);
+const LOOK_LIVE: Duration = Duration::from_millis(100);
+const TOUCH: Duration = Duration::from_secs(1);
+/// How long a job has to end when the screen is left.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// What the worker tells the loop.
+pub enum Told {
+    Message(Message),
+    /// A job of this process began; its board is to be followed.
+    Job(watch::Receiver<Arc<LiveBoard>>),
+    /// The effect was the last one, and the job has ended or is to be left alone.
+    Quit,
+}
+
+/// A handle on the worker. Dropping it ends the thread once it has done what was asked.
+pub struct Worker {
+    effects: Sender<Effect>,
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub fn start(
+        launcher: Launcher,
+        directories: Directories,
+    ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Told>)> {
+        let (effects, asked) = channel();
+        let (told, messages) = mpsc::unbounded_channel();
+        let work = Work { launcher, directories, told, session: None, job: None, other: None };
+        std::thread::Builder::new().name("worker".into()).spawn(move || work.run(&asked))?;
+        Ok((Self { effects }, messages))
+    }
+
+    pub fn ask(&self, effect: Effect) {
+        // The worker ends only with the loop, or by a crash that the panic hook reports.
+        let _ = self.effects.send(effect);
+    }
+}
+
+/// The open session and what of it was told already.
+struct Following {
+    session: Session,
+    version: i64,
+    last_row: i64,
+    last_decision: i64,
+}
+
+/// A job of another process.
+struct Other {
+    job: String,
+    pid: u32,
+    touched: Option<Instant>,
+    version: u64,
+}
+
+struct Work {
+    launcher: Launcher,
+    directories: Directories,
+    told: mpsc::UnboundedSender<Told>,
+    session: Option<Following>,
+    job: Option<GenerateJob>,
+    other: Option<Other>,
+}
+
+impl Work {
+    fn run(mut self, asked: &Receiver<Effect>) {
+        loop {
+            // With nothing open there is nothing to look at.
+            let next = if self.session.is_none() && self.job.is_none() {
+                asked.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                asked.recv_timeout(if self.other.is_some() { LOOK_LIVE } else { LOOK })
+            };
+            match next {
+                Ok(Effect::Quit) => return self.quit(),
+                Ok(effect) => {
+                    if let Err(error) = self.act(effect) {
+                        self.say(Message::Error(format!("{error:#}")));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if let Err(error) = self.follow() {
+                self.say(Message::Error(error.to_string()));
+            }
+        }
+    }
+
+    fn say(&self, message: Message) {
+        let _ = self.told.send(Told::Message(message));
+    }
+
+    fn act(&mut self, effect: Effect) -> Result<()> {
+        match effect {
+            Effect::ListSessions => {
+                let sessions = self.directories.sessions()?;
+                self.say(Message::Sessions(sessions));
+            }
+            Effect::OpenSession(path) => self.open(&path)?,
+            Effect::NewSession(name) => {
+                let path = self.directories.session_path(&name)?;
+                drop(Session::create(&path)?);
+                self.open(&path)?;
+            }
+            Effect::LoadSample(id) => self.load(id)?,
+            Effect::Decide { sample, verb, reason, note } => {
+                self.open_session()?.session.decide(sample, verb, reason.as_deref(), note.as_deref())?;
+            }
+            Effect::Undo => self.undo()?,
+            Effect::StartGenerate(order) => {
+                let dir = self.open_session()?.session.dir().to_path_buf();
+                if self.job.as_ref().is_some_and(|job| !job.finished()) {
+                    color_eyre::eyre::bail!("a generation runs here already; stop it first");
+                }
+                let job = (self.launcher.start_generate)(dir, *order)?;
+                let _ = self.told.send(Told::Job(job.watch()));
+                self.job = Some(job);
+            }
+            Effect::PauseJob => self.steer(Steer::Pause)?,
+            Effect::ResumeJob => self.steer(Steer::Resume)?,
+            Effect::StopJob => self.steer(Steer::Stop)?,
+            // These belong to the loop, which keeps them to itself.
+            Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+        }
+        Ok(())
+    }
+
+    fn open_session(&self) -> Result<&Following> {
+        self.session.as_ref().ok_or_else(|| color_eyre::eyre::eyre!("no session is open"))
+    }
+
+    fn open(&mut self, path: &Path) -> Result<()> {
+        if self.job.as_ref().is_some_and(|job| !job.finished()) {
+            color_eyre::eyre::bail!("a generation runs in the open session; stop it before you open another");
+        }
+        let path: PathBuf = std::path::absolute(path)?;
+        let session = Session::open(&path)?;
+        let version = session.data_version()?;
+        let last_decision = session.decided_after(0)?.0;
+        let rows = session.sample_rows()?;
+        let last_row = rows.last().map_or(0, |row| row.id);
+        self.say(Message::Opened {
+            dir: path.clone(),
+            read_only: session.read_only().map(str::to_owned),
+            counts: session.counts()?,
+            problems: session.counts()?.problems,
+            rows,
+        });
+        (self.job, self.other) = (None, None);
+        self.session = Some(Following { session, version, last_row, last_decision });
+        // That it cannot be remembered matters less than that it is open.
+        let _ = self.directories.remember_session(&path);
+        Ok(())
+    }
+
+    fn load(&self, id: i64) -> Result<()> {
+        let session = &self.open_session()?.session;
+        if let Some(sample) = session.sample(id)? {
+            let problem = session.problem(&sample.problem_id)?.map(Box::new);
+            self.say(Message::Sample { id, sample: Box::new(sample), problem });
+        }
+        Ok(())
+    }
+
+    fn undo(&self) -> Result<()> {
+        match self.open_session()?.session.undo()? {
+            Some((decision, sample)) => {
+                let what = match decision.verb {
+                    DecisionVerb::Accept => "accept",
+                    DecisionVerb::Reject => "reject",
+                    DecisionVerb::Skip => "skip",
+                    DecisionVerb::Flag => "flag",
+                    DecisionVerb::Unflag => "unflag",
+                    DecisionVerb::Note => "note",
+                    DecisionVerb::Undo => "undo",
+                };
+                let what = format!("{what} of {} #{}", decision.problem_id, decision.draw);
+                self.say(Message::Undone { sample, what });
+            }
+            None => self.say(Message::Note("nothing to undo".into())),
+        }
+        Ok(())
+    }
+
+    fn steer(&self, steer: Steer) -> Result<()> {
+        if let Some(job) = self.job.as_ref().filter(|job| !job.finished()) {
+            job.control().steer(steer);
+            return Ok(());
+        }
+        let Some(other) = &self.other else { color_eyre::eyre::bail!("no job runs") };
+        let verb = match steer {
+            Steer::Pause => "pause",
+            Steer::Resume => "resume",
+            Steer::Stop => "stop",
+        };
+        self.open_session()?.session.send_command(&other.job, verb, &serde_json::Value::Null)?;
+        Ok(())
+    }
+
+    /// Tells what changed in the session since the last look. Silent when nothing did.
+    fn follow(&mut self) -> std::result::Result<(), SessionError> {
+        let Some(following) = &mut self.session else { return Ok(()) };
+        let session = &following.session;
+        let version = session.data_version()?;
+        if version != following.version {
+            following.version = version;
+            let counts = session.counts()?;
+            let rows = session.sample_rows_after(following.last_row)?;
+            let (last, decided) = session.decided_after(following.last_decision)?;
+            following.last_decision = last;
+            following.last_row = rows.last().map_or(following.last_row, |row| row.id);
+            let mut messages = vec![Message::Rows { counts, rows }];
+            for sample in decided {
+                messages.push(Message::Stands { sample, standing: session.standing(sample)?, counts });
+            }
+            for message in messages {
+                let _ = self.told.send(Told::Message(message));
+            }
+        }
+        self.follow_other()
+    }
+
+    /// Follows the board of a job that another process runs in this session.
+    fn follow_other(&mut self) -> std::result::Result<(), SessionError> {
+        let Some(Following { session, .. }) = &self.session else { return Ok(()) };
+        let own = std::process::id();
+        match session.holder()?.filter(|holder| holder.pid != own) {
+            Some(holder) => {
+                let fresh = self.other.as_ref().is_none_or(|other| other.pid != holder.pid);
+                if fresh {
+                    self.other = Some(Other { job: holder.job, pid: holder.pid, touched: None, version: 0 });
+                }
+            }
+            None => {
+                if let Some(mut other) = self.other.take() {
+                    mirror(session, &mut other, &self.told);
+                }
+                return Ok(());
+            }
+        }
+        if let Some(other) = &mut self.other {
+            if session.read_only().is_none() && other.touched.is_none_or(|at| at.elapsed() >= TOUCH) {
+                session.touch_watch()?;
+                other.touched = Some(Instant::now());
+            }
+            mirror(session, other, &self.told);
+        }
+        Ok(())
+    }
+
+    fn quit(self) {
+        if let Some(job) = self.job {
+            job.control().steer(Steer::Stop);
+            let begun = Instant::now();
+            while !job.finished() && begun.elapsed() < LAST_WAIT {
+                job.wait(Duration::from_millis(50));
+            }
+        }
+        let _ = self.told.send(Told::Quit);
+    }
+}
+
+/// Tells the mirrored board if it is a new one.
+fn mirror(session: &Session, other: &mut Other, told: &mpsc::UnboundedSender<Told>) {
+    let Ok(Some(mut board)) = session.read_live(&other.job) else { return };
+    if board.version == other.version {
+        return;
+    }
+    other.version = board.version;
+    if board.message.is_empty() && board.state == LiveState::Running {
+        board.message = format!("watching {} of process {}", other.job, other.pid);
+    }
+    let _ = told.send(Told::Message(Message::Live(Box::new(board))));
+}
