@@ -122,7 +122,7 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let order = arguments.order()?;
-    let mut job = jobs::start_generate(arguments.session.path()?, order);
+    let job = jobs::start_generate(arguments.session.path()?, order)?;
     let asked = signals::listen(job.control().clone())?;
     let mut progress = ProgressLine::new();
     while !job.finished() {

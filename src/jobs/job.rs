@@ -139,7 +139,7 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 /// On Linux a niceness belongs to a thread; elsewhere to the whole process, which is left alone.
-fn yield_to_the_screen() {
+pub fn yield_to_the_screen() {
     #[cfg(target_os = "linux")]
     {
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);

@@ -10,7 +10,7 @@ mod job;
 
 pub use control::{Control, Steer};
 pub use generate::start_generate;
-pub use job::{Job, JobContext};
+pub use job::{Job, JobContext, yield_to_the_screen};
 
 /// A running or finished generation.
 pub type GenerateJob = Job<crate::pipeline::GenerateOutcome>;

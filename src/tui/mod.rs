@@ -16,9 +16,15 @@
 //! | `runtime` | terminal, event loop, frame cap, signals, effects, replay |
 
 pub mod action;
+pub mod app;
+pub mod bench;
 pub mod effect;
+pub mod keymap;
 pub mod panes;
+pub mod runtime;
 pub mod text;
 pub mod theme;
 pub mod view;
 pub mod widgets;
+
+pub use runtime::{Launcher, NotATerminal, Options, run};

@@ -17,8 +17,8 @@ use crate::session::Session;
 const FAILURES_IN_A_ROW: usize = 10;
 
 /// A dialogue in work. Its number names both its requests and its cache in the backend.
-struct Open {
-    dialogue: Dialogue,
+struct Open<'a> {
+    dialogue: Dialogue<'a>,
     problem: usize,
     draw: u32,
     began: Instant,
@@ -33,7 +33,7 @@ pub(super) struct Run<'a> {
     order: &'a GenerateOrder,
     settings: String,
     missing: VecDeque<(usize, u32)>,
-    open: HashMap<u64, Open>,
+    open: HashMap<u64, Open<'a>>,
     next: u64,
     totals: LiveTotals,
     rate: Rate,

@@ -122,10 +122,7 @@ impl App {
     /// Whether a job is at work as far as the screen knows.
     pub fn job_runs(&self) -> bool {
         self.live.as_ref().is_some_and(|board| {
-            matches!(
-                board.state,
-                LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Stopping
-            )
+            matches!(board.state, LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Stopping)
         })
     }
 

@@ -58,8 +58,7 @@ impl App {
     fn note(&mut self, message: &Message, now: UnixMillis) {
         match message {
             Message::Opened { dir, read_only, counts, .. } => {
-                self.session =
-                    Some(OpenSession { dir: dir.clone(), read_only: read_only.clone(), counts: *counts });
+                self.session = Some(OpenSession { dir: dir.clone(), read_only: read_only.clone(), counts: *counts });
                 self.live = None;
                 self.overlay = Overlay::None;
                 self.pane = if counts.samples > 0 { Pane::Review } else { Pane::Generate };

@@ -7,7 +7,9 @@ use super::super::keymap::{print_keys, spec_of};
 use super::super::panes::{generate, review, start};
 use super::super::theme::Look;
 use super::super::view::ViewContext;
-use super::super::widgets::paint::{blank, cells, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule, signs, tint};
+use super::super::widgets::paint::{
+    blank, cells, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule, signs,
+};
 use super::help::Line;
 use super::{App, Overlay, Pane, SMALLEST};
 use crate::records::{LiveState, UnixMillis};
@@ -28,12 +30,8 @@ pub(super) fn help_height(height: u16) -> u16 {
 /// Draws the screen.
 pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
     blank(buffer, area);
-    let context = ViewContext {
-        theme: &app.theme,
-        focused: matches!(app.overlay, Overlay::None),
-        now,
-        ascii: app.ascii,
-    };
+    let context =
+        ViewContext { theme: &app.theme, focused: matches!(app.overlay, Overlay::None), now, ascii: app.ascii };
     if app.too_small() {
         return too_small(app, &context, area, buffer);
     }
@@ -55,7 +53,12 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
         }
         Overlay::Notices => notices_box(app, &context, area, buffer),
         Overlay::ConfirmQuit => {
-            let said = ["A generation runs in this process.", "Leave? It stops; finished samples are kept.", "", "y leave   any other key stay"];
+            let said = [
+                "A generation runs in this process.",
+                "Leave? It stops; finished samples are kept.",
+                "",
+                "y leave   any other key stay",
+            ];
             let inside = frame(50, said.len() as u16, "leave", &context, area, buffer);
             for (row, line) in said.iter().enumerate() {
                 put(buffer, inside.x, inside.y + row as u16, inside.width, line, context.theme.style(Look::Text));
@@ -179,7 +182,8 @@ fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
 
 fn help_box(lines: &[Line], help: &super::help::Help, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
-    let inside = frame(area.width.saturating_sub(4).min(90), help_height(area.height) + 1, "keys", context, area, buffer);
+    let inside =
+        frame(area.width.saturating_sub(4).min(90), help_height(area.height) + 1, "keys", context, area, buffer);
     let at = put(buffer, inside.x, inside.y, inside.width, "filter ", style(Look::Dim));
     let field = part(inside, at - inside.x, 0, inside.width.saturating_sub(at - inside.x + 24), 1);
     help.filter.view(true, context, field, buffer);

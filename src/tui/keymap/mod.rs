@@ -3,7 +3,7 @@
 mod file;
 mod notation;
 
-pub use notation::{Key, parse_keys, print_keys};
+pub use notation::{Key, parse_key, parse_keys, print_keys};
 
 use super::action::{Action, ActionSpec, Scope, actions};
 
@@ -59,7 +59,8 @@ impl Keymap {
     /// What these keys do in a pane: its own keys go before those of everywhere.
     pub fn lookup(&self, scope: Scope, keys: &[Key]) -> Lookup {
         for scope in [scope, Scope::Global] {
-            let mut begins = self.bindings.iter().filter(|binding| binding.scope == scope && binding.keys.starts_with(keys));
+            let mut begins =
+                self.bindings.iter().filter(|binding| binding.scope == scope && binding.keys.starts_with(keys));
             if let Some(first) = begins.next() {
                 return if first.keys.len() == keys.len() { Lookup::Run(first.action) } else { Lookup::More };
             }
@@ -105,7 +106,10 @@ mod tests {
         let keymap = Keymap::load(Some(("k.toml", own))).unwrap();
         let z = parse_keys("Z").unwrap();
         assert_eq!(keymap.lookup(Scope::Review, &z), Lookup::More);
-        assert_eq!(keymap.lookup(Scope::Review, &parse_keys("Z Z").unwrap()), Lookup::Run(Action::App(AppAction::Quit)));
+        assert_eq!(
+            keymap.lookup(Scope::Review, &parse_keys("Z Z").unwrap()),
+            Lookup::Run(Action::App(AppAction::Quit))
+        );
         assert_eq!(keymap.lookup(Scope::Review, &parse_keys("q").unwrap()), Lookup::Nothing);
         assert_eq!(keymap.lookup(Scope::Review, &parse_keys("<space>").unwrap()), Lookup::Nothing);
     }

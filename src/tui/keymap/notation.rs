@@ -60,9 +60,7 @@ pub fn parse_key(word: &str) -> Result<Key, String> {
     let unknown = || format!("no key `{}`", word.escape_debug());
     let mut rest = word.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or_else(unknown)?;
     let mut modifiers = KeyModifiers::NONE;
-    for (prefix, modifier) in
-        [("c-", KeyModifiers::CONTROL), ("a-", KeyModifiers::ALT), ("s-", KeyModifiers::SHIFT)]
-    {
+    for (prefix, modifier) in [("c-", KeyModifiers::CONTROL), ("a-", KeyModifiers::ALT), ("s-", KeyModifiers::SHIFT)] {
         if let Some(after) = rest.strip_prefix(prefix) {
             modifiers |= modifier;
             rest = after;
@@ -105,9 +103,14 @@ mod tests {
 
     #[test]
     fn keys_are_read_and_written() {
-        for (written, shown) in
-            [("g g", "g g"), ("<c-x>", "ctrl-x"), ("<s-tab>", "shift-tab"), ("<pgdn>", "pgdn"), ("<f3>", "f3"), ("?", "?")]
-        {
+        for (written, shown) in [
+            ("g g", "g g"),
+            ("<c-x>", "ctrl-x"),
+            ("<s-tab>", "shift-tab"),
+            ("<pgdn>", "pgdn"),
+            ("<f3>", "f3"),
+            ("?", "?"),
+        ] {
             assert_eq!(print_keys(&parse_keys(written).unwrap()), shown);
         }
         assert!(parse_keys("").is_err());

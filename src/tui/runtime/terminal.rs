@@ -8,14 +8,18 @@ use std::thread::ThreadId;
 use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, execute};
-use ratatui::backend::CrosstermBackend;
+
 
 /// Why the workbench cannot be shown here.
 #[derive(Debug, thiserror::Error)]
 pub enum NotATerminal {
-    #[error("the workbench needs a terminal on standard input and output; `cribble generate` and the other subcommands work without one")]
+    #[error(
+        "the workbench needs a terminal on standard input and output; `cribble generate` and the other subcommands work without one"
+    )]
     Pipe,
-    #[error("TERM is `{0}`: the workbench needs a terminal that can place text; set TERM, or use `cribble generate` and the other subcommands")]
+    #[error(
+        "TERM is `{0}`: the workbench needs a terminal that can place text; set TERM, or use `cribble generate` and the other subcommands"
+    )]
     Dumb(String),
 }
 
@@ -66,7 +70,6 @@ impl Write for FrameWriter {
     }
 }
 
-pub type Screen = ratatui::Terminal<CrosstermBackend<FrameWriter>>;
 
 /// The terminal in our hands; given back when dropped.
 pub struct Guard;

@@ -35,15 +35,48 @@ pub enum Look {
 #[derive(Debug, Clone)]
 pub struct Theme {
     pub name: String,
+    colours: bool,
 }
+
+/// A theme that there is none of.
+#[derive(Debug, thiserror::Error)]
+#[error("no theme `{0}`; there are terminal and mono")]
+pub struct NoTheme(String);
 
 impl Theme {
     /// The default: the terminal's own 16 colours.
     pub fn terminal() -> Self {
-        Self { name: "terminal".into() }
+        Self { name: "terminal".into(), colours: true }
+    }
+
+    /// By name.
+    pub fn named(name: &str) -> Result<Self, NoTheme> {
+        match name {
+            "terminal" => Ok(Self::terminal()),
+            "mono" => Ok(Self { name: "mono".into(), colours: false }),
+            _ => Err(NoTheme(name.escape_debug().to_string())),
+        }
+    }
+
+    /// The same with modifiers only, as NO_COLOR asks.
+    pub fn without_colours(self) -> Self {
+        Self { colours: false, ..self }
     }
 
     pub fn style(&self, look: Look) -> Style {
+        let style = Self::in_colour(look);
+        if self.colours {
+            return style;
+        }
+        let emphasis = match look {
+            Look::Bad | Look::Warn | Look::Key | Look::BorderFocus => Modifier::BOLD,
+            Look::Bridge => Modifier::ITALIC,
+            _ => Modifier::empty(),
+        };
+        Style { fg: None, bg: None, ..style }.add_modifier(emphasis)
+    }
+
+    fn in_colour(look: Look) -> Style {
         let plain = Style::new();
         match look {
             Look::Text | Look::UserTurn | Look::Border => plain,
@@ -57,5 +90,23 @@ impl Theme {
             Look::Marker => plain.fg(Color::Magenta).add_modifier(Modifier::REVERSED),
             Look::Match => plain.add_modifier(Modifier::REVERSED | Modifier::BOLD),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_colours_there_is_no_colour_and_what_matters_still_stands_out() {
+        let mono = Theme::terminal().without_colours();
+        for look in [Look::Good, Look::Bad, Look::Warn, Look::Marker, Look::Selection, Look::Key, Look::Match] {
+            let style = mono.style(look);
+            assert_eq!((style.fg, style.bg), (None, None));
+        }
+        for look in [Look::Bad, Look::Selection, Look::Key, Look::Match, Look::Marker] {
+            assert_ne!(mono.style(look), mono.style(Look::Text), "{look:?}");
+        }
+        assert!(Theme::named("neon").is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ratatui::style::{Modifier, Style};
 use tui_textarea::{TextArea, WrapMode};
 
+use crate::model::ComputeChoice;
 use crate::pipeline::GenerateOrder;
 use crate::records::Sampling;
 use crate::tui::text::clean;
@@ -313,7 +314,10 @@ impl Form {
         }
         let prompt = edited.then_some(prompt);
         let errors = read.errors;
-        (GenerateOrder { model, problems, samples, turns, sampling, limit, seed, prompt, policy, slots }, errors)
+        let compute = ComputeChoice::Auto;
+        let order =
+            GenerateOrder { model, problems, samples, turns, sampling, limit, seed, prompt, policy, slots, compute };
+        (order, errors)
     }
 }
 

@@ -44,7 +44,8 @@ pub fn view(state: &StartState, context: &ViewContext, area: Rect, buffer: &mut 
         put(buffer, area.x + 1, head, area.width - 1, said, style(Look::Text));
         return;
     }
-    let columns = format!("{:<32}{:>9}{:>9}{:>10}{:>10}  changed", "session", "problems", "samples", "accepted", "rejected");
+    let columns =
+        format!("{:<32}{:>9}{:>9}{:>10}{:>10}  changed", "session", "problems", "samples", "accepted", "rejected");
     let columns = fit(&columns, usize::from(area.width.saturating_sub(2)), context.ascii);
     put(buffer, area.x + 1, head, area.width - 1, &columns, style(Look::Dim));
     for (line, row) in state.window.rows(state.sessions.len()).enumerate() {

@@ -1,0 +1,456 @@
+//! The event loop: one place that waits, drains what has come, then draws if anything changed.
+//!
+//! A key's frame is drawn at once; frames caused by a running job are capped. With nothing to do it sleeps without a
+//! clock and writes nothing.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use color_eyre::Result;
+use color_eyre::eyre::WrapErr;
+use crossterm::event::Event;
+use ratatui::Terminal;
+use ratatui::backend::{CrosstermBackend, TestBackend};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::super::app::{App, view};
+use super::super::effect::{Effect, Message};
+use super::super::keymap::Keymap;
+use super::super::theme::Theme;
+use super::events::{Came, Events};
+use super::hangup;
+use super::script::{Script, Seen};
+use super::terminal::{self, FrameWriter, Guard};
+use super::worker::{Told, Worker};
+use crate::config::Directories;
+use crate::dialogue::Library;
+use crate::jobs::GenerateJob;
+use crate::pipeline::GenerateOrder;
+use crate::records::{LiveBoard, LiveState, now_millis};
+
+/// Frames a second that a job may cause, here and over SSH.
+const FPS: f32 = 30.0;
+const FPS_SSH: f32 = 10.0;
+
+/// What the screen is started with.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Session to open; none shows the start screen.
+    pub session: Option<PathBuf>,
+    /// Replay these keys on a screen in memory.
+    pub keys: Option<String>,
+    /// Columns and rows of that screen.
+    pub size: Option<(u16, u16)>,
+    pub fps: Option<f32>,
+    pub ascii: bool,
+    pub theme: Option<String>,
+}
+
+/// Starts a generation in the session of this directory.
+pub type StartGenerate = Box<dyn Fn(PathBuf, GenerateOrder) -> Result<GenerateJob> + Send>;
+
+/// What the screen needs from below and does not know itself.
+pub struct Launcher {
+    pub start_generate: StartGenerate,
+}
+
+/// Shows the workbench until it is left. A replay returns its last frame as text.
+pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
+    let script = options.keys.as_deref().map(Script::parse).transpose()?;
+    if script.is_none() {
+        terminal::check()?;
+    }
+    let directories = Directories::from_environment()?;
+    let app = app(&options, &directories)?;
+    let fps = options.fps.unwrap_or_else(|| if over_ssh() { FPS_SSH } else { FPS });
+    let (worker, told) = Worker::start(launcher, directories.clone()).wrap_err("cannot start a thread")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start")?;
+    let first = match options.session {
+        Some(path) => Effect::OpenSession(path),
+        None => Effect::ListSessions,
+    };
+    match script {
+        Some(script) => {
+            let (columns, rows) = options.size.unwrap_or((80, 24));
+            let canvas = Canvas::Memory(Terminal::new(TestBackend::new(columns, rows))?);
+            let mut screen = Screen::new(app, canvas, worker, told, fps, directories);
+            runtime.block_on(screen.serve(Events::Script(script), first))?;
+            let frame = screen.seen.borrow().frame.clone();
+            Ok(Some(frame))
+        }
+        None => {
+            terminal::install_panic_hook();
+            let guard = Guard::take().wrap_err("cannot take over the terminal")?;
+            let canvas = Canvas::Terminal(Terminal::new(CrosstermBackend::new(FrameWriter::default()))?);
+            let mut screen = Screen::new(app, canvas, worker, told, fps, directories);
+            let end = runtime.block_on(async { screen.serve(Events::terminal(), first).await });
+            let lost = screen.lost;
+            drop(guard);
+            // crossterm's reader may still hold the closed terminal: nothing waits for it.
+            runtime.shutdown_background();
+            end?;
+            if lost { std::process::exit(129) } else { Ok(None) }
+        }
+    }
+}
+
+fn app(options: &Options, directories: &Directories) -> Result<App> {
+    let path = directories.config().join("keymap.toml");
+    let own = match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).wrap_err_with(|| path.display().to_string()),
+    };
+    let name = path.display().to_string();
+    let keymap = Keymap::load(own.as_deref().map(|text| (name.as_str(), text)))?;
+    let mut theme = match &options.theme {
+        Some(theme) => Theme::named(theme)?,
+        None => Theme::terminal(),
+    };
+    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        theme = theme.without_colours();
+    }
+    let mut app = App::new(keymap, theme, options.ascii);
+    let library = Library::load(Some(directories.config()))?;
+    app.set_dialogue_defaults(&library.policy(None)?.prompt, library.names());
+    Ok(app)
+}
+
+fn over_ssh() -> bool {
+    ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+enum Canvas {
+    Terminal(Terminal<CrosstermBackend<FrameWriter>>),
+    Memory(Terminal<TestBackend>),
+}
+
+impl Canvas {
+    fn draw(&mut self, app: &App) -> std::io::Result<()> {
+        let now = now_millis();
+        match self {
+            Canvas::Terminal(terminal) => {
+                terminal.draw(|frame| view(app, now, frame.area(), frame.buffer_mut()))?;
+            }
+            Canvas::Memory(terminal) => {
+                let drawn = terminal.draw(|frame| view(app, now, frame.area(), frame.buffer_mut()));
+                drawn.unwrap_or_else(|never| match never {});
+            }
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> std::io::Result<(u16, u16)> {
+        let size = match self {
+            Canvas::Terminal(terminal) => terminal.size()?,
+            Canvas::Memory(terminal) => terminal.size().unwrap_or_else(|never| match never {}),
+        };
+        Ok((size.width, size.height))
+    }
+
+    fn clear(&mut self) -> std::io::Result<()> {
+        match self {
+            Canvas::Terminal(terminal) => terminal.clear(),
+            Canvas::Memory(_) => Ok(()),
+        }
+    }
+}
+
+/// The signals that end the screen; they come beside the input and not through it.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    /// Whether the terminal went away (else the process is asked to end).
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.hangup.recv() => true,
+            _ = self.terminate.recv() => false,
+            _ = self.quit.recv() => false,
+        }
+    }
+}
+
+struct Screen {
+    app: App,
+    canvas: Canvas,
+    worker: Worker,
+    told: mpsc::UnboundedReceiver<Told>,
+    board: Option<watch::Receiver<Arc<LiveBoard>>>,
+    directories: Directories,
+    /// Between two frames that a job causes.
+    job_frame: Duration,
+    last_frame: Instant,
+    /// Something changed that is to be seen at once, or when the cap allows.
+    dirty: bool,
+    dirty_by_job: bool,
+    /// What a script may look at; kept only for one.
+    seen: Rc<RefCell<Seen>>,
+    leaving: bool,
+    done: bool,
+    /// The terminal is gone.
+    lost: bool,
+}
+
+impl Screen {
+    fn new(
+        app: App,
+        canvas: Canvas,
+        worker: Worker,
+        told: mpsc::UnboundedReceiver<Told>,
+        fps: f32,
+        directories: Directories,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            app,
+            canvas,
+            worker,
+            told,
+            board: None,
+            directories,
+            job_frame: Duration::from_secs_f32(1.0 / fps),
+            last_frame: now,
+            dirty: true,
+            dirty_by_job: false,
+            seen: Rc::new(RefCell::new(Seen { frame: String::new(), changed: now, job_runs: false })),
+            leaving: false,
+            done: false,
+            lost: false,
+        }
+    }
+
+    async fn serve(&mut self, mut events: Events, first: Effect) -> Result<()> {
+        let mut signals = Signals::listen().wrap_err("signal handling")?;
+        let (width, height) = self.canvas.size()?;
+        self.app.resize(width, height);
+        self.worker.ask(first);
+        while !self.done {
+            if self.due() && self.draw().is_err() {
+                return self.without_terminal().await;
+            }
+            let wake = self.wake();
+            let shown = self.seen.clone();
+            let seen = || shown.borrow().clone();
+            tokio::select! {
+                came = events.next(seen) => match came? {
+                    Came::Event(event) => self.event(&event, &mut events)?,
+                    Came::End if matches!(events, Events::Script(_)) => {
+                        self.drain();
+                        self.draw()?;
+                        return Ok(());
+                    }
+                    Came::End => return self.without_terminal().await,
+                },
+                Some(told) = self.told.recv() => self.take(told),
+                true = changed(&mut self.board) => self.dirty_by_job = true,
+                gone = signals.next() => {
+                    if gone {
+                        return self.without_terminal().await;
+                    }
+                    self.leave();
+                }
+                () = tokio::time::sleep_until(wake.into()) => {
+                    self.dirty |= self.app.tick(now_millis());
+                }
+            }
+            self.drain();
+        }
+        Ok(())
+    }
+
+    /// Takes everything that has come already, so that one frame shows it all.
+    fn drain(&mut self) {
+        while let Ok(told) = self.told.try_recv() {
+            self.take(told);
+        }
+        if self.board.as_mut().is_some_and(|board| board.has_changed().unwrap_or(false)) {
+            self.dirty_by_job = true;
+        }
+    }
+
+    fn event(&mut self, event: &Event, events: &mut Events) -> Result<()> {
+        if matches!(event, Event::FocusGained | Event::FocusLost | Event::Mouse(_)) {
+            return Ok(());
+        }
+        let effects = self.app.event(event, now_millis());
+        self.dirty = true;
+        for effect in effects {
+            match effect {
+                Effect::Suspend => self.suspend(events)?,
+                Effect::Redraw => self.canvas.clear()?,
+                Effect::Copy(text) => self.copy(&text),
+                Effect::Quit => self.leave(),
+                effect => self.worker.ask(effect),
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if self.leaving {
+            // Asked twice: not even the job is waited for.
+            self.done = true;
+        }
+        self.leaving = true;
+        self.worker.ask(Effect::Quit);
+    }
+
+    fn take(&mut self, told: Told) {
+        match told {
+            Told::Message(message) => self.message(&message),
+            Told::Job(board) => {
+                self.app.set_own_job(true);
+                self.board = Some(board);
+                self.dirty_by_job = true;
+            }
+            Told::Quit => self.done = true,
+        }
+    }
+
+    fn message(&mut self, message: &Message) {
+        if matches!(message, Message::Live(_)) {
+            self.dirty_by_job = true;
+        } else {
+            self.dirty = true;
+        }
+        for effect in self.app.message(message, now_millis()) {
+            self.worker.ask(effect);
+        }
+    }
+
+    /// Brings the newest board onto the screen's state.
+    fn take_board(&mut self) {
+        let Some(receiver) = &mut self.board else { return };
+        let board = receiver.borrow_and_update().clone();
+        let over = matches!(board.state, LiveState::Done | LiveState::Failed);
+        if over {
+            self.board = None;
+            self.app.set_own_job(false);
+        }
+        self.message(&Message::Live(Box::new(LiveBoard::clone(&board))));
+    }
+
+    fn due(&self) -> bool {
+        self.dirty || (self.dirty_by_job && self.last_frame.elapsed() >= self.job_frame)
+    }
+
+    fn draw(&mut self) -> std::io::Result<()> {
+        if self.dirty_by_job {
+            self.take_board();
+        }
+        (self.dirty, self.dirty_by_job) = (false, false);
+        self.last_frame = Instant::now();
+        self.canvas.draw(&self.app)?;
+        if let Canvas::Memory(terminal) = &self.canvas {
+            let job_runs = self.app.job_runs() || self.board.is_some();
+            *self.seen.borrow_mut() =
+                Seen { frame: text(terminal.backend().buffer()), changed: self.last_frame, job_runs };
+        }
+        Ok(())
+    }
+
+    /// When to look up without being woken: for the next frame of a job, or the end of a notice.
+    fn wake(&self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let frame = if self.dirty_by_job { self.last_frame + self.job_frame } else { far };
+        let notice = self
+            .app
+            .next_change()
+            .map_or(far, |at| Instant::now() + Duration::from_millis((at - now_millis()).max(0) as u64 + 5));
+        frame.min(notice)
+    }
+
+    /// Ctrl-Z: the terminal is given back, the process stopped; on return all is taken and drawn anew.
+    fn suspend(&mut self, events: &mut Events) -> Result<()> {
+        if matches!(self.canvas, Canvas::Memory(_)) {
+            return Ok(());
+        }
+        events.release();
+        terminal::restore();
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        let guard = Guard::take()?;
+        // The first guard gives back what this one takes.
+        std::mem::forget(guard);
+        events.resume();
+        self.canvas.clear()?;
+        let (width, height) = self.canvas.size()?;
+        self.app.resize(width, height);
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn copy(&mut self, text: &str) {
+        let said = match &self.canvas {
+            Canvas::Memory(_) => Ok(()),
+            Canvas::Terminal(_) => {
+                let clean = crate::tui::text::clean(text);
+                crossterm::execute!(std::io::stdout(), crossterm::clipboard::CopyToClipboard::to_clipboard_from(clean))
+            }
+        };
+        let note = match said {
+            Ok(()) => Message::Note("copied through the terminal (OSC 52)".into()),
+            Err(error) => Message::Error(format!("not copied: {error}")),
+        };
+        self.message(&note);
+    }
+
+    /// The terminal is gone. With a job at work the process goes on for it alone; a viewer just ends.
+    async fn without_terminal(&mut self) -> Result<()> {
+        self.lost = true;
+        terminal::abandon();
+        let kept = hangup::drop_terminal(self.directories.state());
+        if let Some(mut board) = self.board.take() {
+            while !matches!(board.borrow_and_update().state, LiveState::Done | LiveState::Failed) {
+                if board.changed().await.is_err() {
+                    break;
+                }
+            }
+        }
+        drop(kept);
+        Ok(())
+    }
+}
+
+/// Whether the board changed; never, when there is none or its job is gone.
+async fn changed(board: &mut Option<watch::Receiver<Arc<LiveBoard>>>) -> bool {
+    match board {
+        Some(board) => board.changed().await.is_ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// A buffer as lines of text, without blanks at their ends.
+fn text(buffer: &ratatui::buffer::Buffer) -> String {
+    let area = buffer.area;
+    let mut lines = Vec::new();
+    for y in area.top()..area.bottom() {
+        let mut line = String::new();
+        let mut skip = 0;
+        for x in area.left()..area.right() {
+            let symbol = buffer[(x, y)].symbol();
+            if skip == 0 {
+                line.push_str(symbol);
+            }
+            // What a wide character covers has no symbol of its own to show.
+            skip = skip.max(unicode_width::UnicodeWidthStr::width(symbol)).saturating_sub(1);
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
+}
