@@ -58,7 +58,7 @@ impl<'a> Dialogue<'a> {
     }
 
     /// What to ask next. To be followed by [`Dialogue::answer`] before it is called again.
-    pub fn next(&mut self) -> Result<Step, DialogueError> {
+    pub fn next_step(&mut self) -> Result<Step, DialogueError> {
         let answered = self.answered();
         let ended = self.turns.last().is_some_and(|turn| turn.finish == Some(FinishReason::ContextFull));
         if ended || answered == self.turns_wanted {

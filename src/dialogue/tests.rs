@@ -17,7 +17,7 @@ fn problem() -> Problem {
 }
 
 fn ask(dialogue: &mut Dialogue<'_>) -> (Vec<crate::records::Message>, String, u32) {
-    match dialogue.next().unwrap() {
+    match dialogue.next_step().unwrap() {
         Step::Ask { messages, label, turn, .. } => (messages, label, turn),
         Step::Done => panic!("done too early"),
     }
@@ -39,7 +39,7 @@ fn two_turns_become_one_chain_with_one_box() {
     assert_eq!((messages.len(), messages[2].role, turn), (3, Role::User, 1));
     assert!(!messages[2].content.contains("41"), "the guidance never shows the gold answer");
     answer(&mut dialogue, "5*8=40, \\boxed{40} no: 41. So \\boxed{41}.");
-    assert_eq!(dialogue.next().unwrap(), Step::Done);
+    assert_eq!(dialogue.next_step().unwrap(), Step::Done);
     let sample = dialogue.finish("s", 1.5);
     assert_eq!(sample.strategies().collect::<Vec<_>>(), [label.as_str()]);
     assert_eq!((sample.answer.as_deref(), sample.correct, sample.tokens), (Some("41"), Some(true), 4));
@@ -57,7 +57,7 @@ fn one_turn_is_the_attempt_as_it_is() {
     let mut dialogue = Dialogue::new(&problem, &policy, 1, 0, 0).unwrap();
     ask(&mut dialogue);
     answer(&mut dialogue, " \\boxed{1} \\boxed{41}\n\n");
-    assert_eq!(dialogue.next().unwrap(), Step::Done);
+    assert_eq!(dialogue.next_step().unwrap(), Step::Done);
     assert_eq!(dialogue.finish("s", 0.0).chain.text, " \\boxed{1} \\boxed{41}\n\n");
 }
 
@@ -69,7 +69,7 @@ fn a_full_context_ends_the_dialogue_and_is_told() {
     answer(&mut dialogue, "So \\boxed{41}.");
     ask(&mut dialogue);
     dialogue.answer(String::new(), Vec::new(), 0, FinishReason::ContextFull);
-    assert_eq!(dialogue.next().unwrap(), Step::Done);
+    assert_eq!(dialogue.next_step().unwrap(), Step::Done);
     let sample = dialogue.finish("s", 0.0);
     assert_eq!(sample.finish, FinishReason::ContextFull);
     assert_eq!(sample.turns.len(), 4, "the guidance and the empty revision are kept");
@@ -127,7 +127,7 @@ fn templates_that_loop_or_name_nothing_are_one_line() {
     ] {
         let policy = policy("default").with_prompt(prompt.into()).unwrap();
         let mut dialogue = Dialogue::new(&problem, &policy, 1, 0, 0).unwrap();
-        let error = dialogue.next().unwrap_err().to_string();
+        let error = dialogue.next_step().unwrap_err().to_string();
         assert!(error.contains(says) && error.contains("policy default, prompt") && !error.contains('\n'), "{error}");
     }
     assert!(policy("default").with_prompt("{% if %}".into()).is_err());

@@ -212,7 +212,7 @@ fn problem(mut row: Map<String, Value>, file: &str) -> Result<(Problem, Format),
     } else if solution.is_some() && (level.is_some() || subject.is_some()) {
         format = Format::Math;
         if answer.is_none() {
-            answer = solution.as_deref().and_then(|text| crate::math::extract(text)).map(|found| found.text);
+            answer = solution.as_deref().and_then(crate::math::extract).map(|found| found.text);
         }
     }
     let answer = answer.filter(|answer| !answer.trim().is_empty()).ok_or("no `answer`: every row needs one")?;

@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
     /// Asks for the next turn of a dialogue, or stores what it came to.
     fn advance(&mut self, id: u64) -> Result<()> {
         let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
-        match open.dialogue.next()? {
+        match open.dialogue.next_step()? {
             Step::Ask { messages, label, prompt, turn } => {
                 open.shown.ask(&label, &prompt);
                 let stream = StreamKey {

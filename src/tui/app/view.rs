@@ -70,13 +70,9 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
 fn too_small(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let (columns, rows) = SMALLEST;
     let said = format!("{}x{} is too small: cribble needs {columns}x{rows}", app.width, app.height);
-    let mut y = area.y;
-    for line in [said.as_str(), "make the window larger, or q to leave"] {
-        if y < area.bottom() {
-            let line = fit(line, usize::from(area.width), context.ascii);
-            put(buffer, area.x, y, area.width, &line, context.theme.style(Look::Warn));
-        }
-        y += 1;
+    for (y, line) in (area.top()..area.bottom()).zip([said.as_str(), "make the window larger, or q to leave"]) {
+        let line = fit(line, usize::from(area.width), context.ascii);
+        put(buffer, area.x, y, area.width, &line, context.theme.style(Look::Warn));
     }
 }
 

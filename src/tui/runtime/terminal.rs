@@ -9,7 +9,6 @@ use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBrackete
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, execute};
 
-
 /// Why the workbench cannot be shown here.
 #[derive(Debug, thiserror::Error)]
 pub enum NotATerminal {
@@ -69,7 +68,6 @@ impl Write for FrameWriter {
         written
     }
 }
-
 
 /// The terminal in our hands; given back when dropped.
 pub struct Guard;
