@@ -124,15 +124,17 @@ impl Directories {
     }
 }
 
+/// When the directory's store was last written, for a session in which nothing has happened.
+fn made(path: &Path) -> Option<UnixMillis> {
+    let time = std::fs::metadata(path.join("session.db")).ok()?.modified().ok()?;
+    Some(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis() as UnixMillis)
+}
+
 fn info(path: &Path) -> Option<SessionInfo> {
     let session = Session::open(path).ok()?;
     let counts = session.counts().ok()?;
-    let modified = ["session.db", "session.db-wal"]
-        .iter()
-        .filter_map(|file| std::fs::metadata(path.join(file)).ok()?.modified().ok())
-        .filter_map(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-        .map(|since| since.as_millis() as UnixMillis)
-        .max()?;
+    // Not the file's own time: opening a store may write to it.
+    let modified = session.last_change().ok()?.or_else(|| made(path))?;
     Some(SessionInfo {
         name: path.file_name()?.to_str()?.to_owned(),
         path: path.to_path_buf(),

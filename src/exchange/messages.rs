@@ -53,6 +53,13 @@ pub fn export(session: &Session, output: Option<&Path>, which: Which, dialogue: 
         return Ok(written);
     };
     let io = |source| ExportError::Io { path: path.to_path_buf(), source };
+    // A pipe or a device is written to, not replaced.
+    if std::fs::metadata(path).is_ok_and(|data| !data.is_file()) {
+        let mut out = BufWriter::new(std::fs::OpenOptions::new().write(true).open(path).map_err(io)?);
+        let written = write(session, &mut out, which, dialogue, &io)?;
+        out.flush().map_err(io)?;
+        return Ok(written);
+    }
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(format!(".{}", std::process::id()));
     let fresh = PathBuf::from(fresh);

@@ -26,8 +26,9 @@ pub struct Problem {
     /// The source's worked solution, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solution: Option<String>,
-    /// Columns of the source that have no field here; kept so that an export loses nothing.
-    #[serde(flatten)]
+    /// Columns of the source that have no field here; kept so that an export loses nothing. Apart from the fields, since a
+    /// file may have a column named like one but of another kind (MATH has "Level ?").
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 

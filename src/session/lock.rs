@@ -1,7 +1,11 @@
-//! The job lock: one heavy job a session at a time, over all processes.
+//! Locks. The job lock: one heavy job a session at a time, over all processes. The process lock: one process a session,
+//! on network file systems only.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -11,6 +15,7 @@ use super::{Result, Session, SessionError};
 use crate::records::{UnixMillis, now_millis};
 
 const LOCK: &str = "job.lock";
+const PROCESS: &str = "process.lock";
 
 /// Who holds the job lock.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -41,7 +46,7 @@ impl Session {
             tries += 1;
             match error {
                 Errno::WOULDBLOCK if tries < 10 => std::thread::sleep(Duration::from_millis(15)),
-                Errno::WOULDBLOCK => return Ok(Err(self.named(&mut file))),
+                Errno::WOULDBLOCK => return Ok(Err(named(&mut file))),
                 error => return Err(SessionError::other(&self.dir, format!("cannot lock {LOCK}: {error}"))),
             }
         }
@@ -62,21 +67,58 @@ impl Session {
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             // Nobody holds it. The lock just taken goes when the file is closed, at the end of this function.
             Ok(()) => Ok(None),
-            Err(Errno::WOULDBLOCK) => Ok(Some(self.named(&mut file))),
+            Err(Errno::WOULDBLOCK) => Ok(Some(named(&mut file))),
             Err(error) => Err(SessionError::other(&self.dir, format!("cannot look at {LOCK}: {error}"))),
         }
     }
+}
 
-    fn named(&self, file: &mut File) -> Holder {
-        let mut text = String::new();
-        let read = file.rewind().and_then(|()| file.take(4096).read_to_string(&mut text));
-        read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_else(|| Holder {
-            pid: 0,
-            host: "unknown".into(),
-            job: "job".into(),
-            since: 0,
-        })
+fn named(file: &mut File) -> Holder {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.take(4096).read_to_string(&mut text));
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_else(|| Holder {
+        pid: 0,
+        host: "unknown".into(),
+        job: "job".into(),
+        since: 0,
+    })
+}
+
+/// Held by every handle of this process on one session; the last one lets go.
+pub(super) type ProcessLock = Arc<File>;
+
+static HELD: LazyLock<Mutex<HashMap<PathBuf, Weak<File>>>> = LazyLock::new(Mutex::default);
+
+/// Keeps other processes, on this and on other hosts, out of a session on a network file system, or says who has it.
+pub(super) fn whole_session(dir: &Path, file_system: &str) -> Result<ProcessLock> {
+    let path = dir.join(PROCESS);
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(lock) = held.get(&path).and_then(Weak::upgrade) {
+        return Ok(lock);
     }
+    let failed = |error: &dyn std::fmt::Display| SessionError::other(dir, format!("cannot lock {PROCESS}: {error}"));
+    let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+    let mut file = opened.map_err(|error| failed(&error))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => {
+            let holder = named(&mut file);
+            return Err(SessionError::other(
+                dir,
+                format!(
+                    "open on {} (pid {}); on {file_system} one process at a time can use a session, see `cribble doctor`",
+                    holder.host, holder.pid
+                ),
+            ));
+        }
+        Err(error) => return Err(failed(&error)),
+    }
+    let holder = Holder { pid: std::process::id(), host: host(), job: "open".into(), since: now_millis() };
+    let json = serde_json::to_string(&holder).map_err(|error| failed(&error))?;
+    file.set_len(0).and_then(|()| file.write_all(json.as_bytes())).map_err(|error| failed(&error))?;
+    let lock = Arc::new(file);
+    held.insert(path, Arc::downgrade(&lock));
+    Ok(lock)
 }
 
 fn host() -> String {

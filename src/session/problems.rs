@@ -8,8 +8,7 @@ use crate::records::Problem;
 impl Session {
     /// Adds problems in one transaction. A known id with another text or answer is an error that names it.
     pub fn add_problems(&self, problems: &[Problem]) -> Result<Added> {
-        let connection = self.writable()?;
-        let transaction = self.read(connection.unchecked_transaction())?;
+        let transaction = self.begin()?;
         let mut added = Added::default();
         for problem in problems {
             match self.problem(&problem.id)? {

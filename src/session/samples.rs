@@ -40,10 +40,11 @@ impl Session {
         let tags = self.json(&sample.tags)?;
         let finish = self.json(&sample.finish)?;
         let chain = self.json(&sample.chain)?;
-        let transaction = self.read(self.writable()?.unchecked_transaction())?;
+        let transaction = self.begin()?;
         let added = self.read(transaction.execute(
-            "INSERT OR IGNORE INTO samples (problem_id, draw, settings, strategies, tags, answer, correct, finish, \
-             tokens, seconds, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO samples (problem_id, draw, settings, strategies, tags, answer, correct, finish, tokens, seconds, \
+             created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT (problem_id, draw, settings) DO NOTHING",
             params![
                 sample.problem_id,
                 sample.draw,

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+use super::lock::{self, ProcessLock};
 use super::schema::{self, Fit};
 use super::{Counts, Result, SessionError};
+use crate::records::UnixMillis;
 
 const STORE: &str = "session.db";
 const BUSY: Duration = Duration::from_secs(5);
@@ -17,11 +19,13 @@ pub struct Session {
     pub(super) dir: PathBuf,
     pub(super) connection: Connection,
     read_only: Option<String>,
+    /// On a network file system: what keeps other processes out.
+    _process: Option<ProcessLock>,
 }
 
 /// How the file system under a session behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FileSystem {
+pub(super) enum FileSystem {
     Local,
     /// Shared memory and locks of several hosts do not meet: no write-ahead log.
     Network(&'static str),
@@ -72,6 +76,16 @@ impl Session {
         Ok(others.wrapping_shl(32).wrapping_add(self.connection.total_changes() as i64))
     }
 
+    /// When the newest sample, setting or decision was made, in milliseconds since 1970; `None` in an empty session.
+    pub fn last_change(&self) -> Result<Option<UnixMillis>> {
+        self.read(self.connection.query_row(
+            "SELECT max(at) FROM (SELECT max(created_at) AS at FROM samples UNION ALL SELECT max(at) FROM settings \
+             UNION ALL SELECT max(at) FROM decisions)",
+            [],
+            |row| row.get(0),
+        ))
+    }
+
     /// SQLite's own integrity check.
     pub fn check(&self) -> Result<()> {
         let said: String = self.read(self.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)))?;
@@ -100,10 +114,18 @@ impl Session {
     }
 
     fn open_for_writing(dir: &Path) -> Result<Session> {
+        Self::open_on(dir, file_system(dir))
+    }
+
+    pub(super) fn open_on(dir: &Path, file_system: FileSystem) -> Result<Session> {
+        let process = match file_system {
+            FileSystem::Local => None,
+            FileSystem::Network(name) => Some(lock::whole_session(dir, name)?),
+        };
         let path = dir.join(STORE);
         let connection = Connection::open(&path).map_err(|error| SessionError::of_sqlite(dir, &error))?;
-        let mut session = Session { dir: dir.to_path_buf(), connection, read_only: None };
-        session.prepare(file_system(dir)).map_err(|error| SessionError::of_sqlite(dir, &error))?;
+        let mut session = Session { dir: dir.to_path_buf(), connection, read_only: None, _process: process };
+        session.prepare(file_system).map_err(|error| SessionError::of_sqlite(dir, &error))?;
         match schema::fit(&session.connection).map_err(|error| SessionError::of_sqlite(dir, &error))? {
             Fit::Current => {}
             Fit::Older => {
@@ -120,10 +142,8 @@ impl Session {
         self.connection.pragma_update(None, "foreign_keys", true)?;
         let journal = match file_system {
             FileSystem::Local => "WAL",
-            FileSystem::Network(_) => {
-                self.connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-                "DELETE"
-            }
+            // Not SQLite's exclusive locking: it would shut out the other threads of this very process.
+            FileSystem::Network(_) => "DELETE",
         };
         self.connection.pragma_update_and_check(None, "journal_mode", journal, |_| Ok(()))?;
         self.connection.pragma_update(None, "synchronous", "NORMAL")
@@ -140,7 +160,7 @@ impl Session {
             Connection::open_with_flags(uri, flags).map_err(|error| SessionError::of_sqlite(dir, &error))?;
         connection.busy_timeout(BUSY).map_err(|error| SessionError::of_sqlite(dir, &error))?;
         match schema::fit(&connection).map_err(|error| SessionError::of_sqlite(dir, &error))? {
-            Fit::Current => Ok(Session { dir: dir.to_path_buf(), connection, read_only: Some(reason) }),
+            Fit::Current => Ok(Session { dir: dir.to_path_buf(), connection, read_only: Some(reason), _process: None }),
             Fit::Older => Err(SessionError::other(dir, "an older store in a place that cannot be written; copy it")),
             Fit::Newer(version) => Err(newer(dir, version)),
         }
@@ -151,6 +171,11 @@ impl Session {
             None => Ok(&self.connection),
             Some(reason) => Err(SessionError::ReadOnly { path: self.dir.clone(), reason: reason.clone() }),
         }
+    }
+
+    /// A transaction that takes its turn to write at once: one that began by reading could not wait for another writer.
+    pub(super) fn begin(&self) -> Result<Transaction<'_>> {
+        self.read(Transaction::new_unchecked(self.writable()?, TransactionBehavior::Immediate))
     }
 
     pub(super) fn read<T>(&self, result: rusqlite::Result<T>) -> Result<T> {

@@ -13,7 +13,7 @@ use crate::records::{
 
 fn problem(id: &str) -> Problem {
     serde_json::from_value(
-        json!({"id": id, "problem": format!("What is {id}?"), "answer": "4", "level": 2, "url": "u"}),
+        json!({"id": id, "problem": format!("What is {id}?"), "answer": "4", "level": 2, "extra": {"url": "u"}}),
     )
     .unwrap()
 }
@@ -298,4 +298,78 @@ proptest! {
             prop_assert_eq!(session.undo().unwrap().is_some(), !past.is_empty());
         }
     }
+}
+
+#[test]
+fn columns_named_like_fields_but_of_another_kind_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::create(dir.path()).unwrap();
+    let mut odd = problem("odd");
+    for (key, value) in
+        [("level", json!("Level ?")), ("split", json!(null)), ("id", json!(7)), ("solution", json!([1]))]
+    {
+        odd.extra.insert(key.into(), value);
+    }
+    session.add_problems(std::slice::from_ref(&odd)).unwrap();
+    assert_eq!(session.problems().unwrap(), [odd]);
+}
+
+#[test]
+fn a_sample_that_cannot_be_stored_is_an_error_and_not_a_duplicate() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = filled(dir.path(), 1);
+    let mut timeless = sample("p", 5);
+    timeless.seconds = f64::NAN;
+    assert!(session.add_sample(&timeless).is_err());
+    assert_eq!(session.counts().unwrap().samples, 1);
+}
+
+#[test]
+fn writers_wait_for_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path(), 1));
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let dir = dir.path().to_path_buf();
+            std::thread::spawn(move || {
+                let session = Session::open(&dir).unwrap();
+                for turn in 0..25 {
+                    session.add_problems(&[problem("p"), problem(&format!("{writer}-{turn}"))]).unwrap();
+                }
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    assert_eq!(Session::open(dir.path()).unwrap().counts().unwrap().problems, 101);
+}
+
+#[test]
+fn on_a_network_file_system_threads_share_a_session_and_the_lock_is_let_go() {
+    use super::store::FileSystem::Network;
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path(), 1));
+    let one = Session::open_on(dir.path(), Network("NFS")).unwrap();
+    let other = Session::open_on(dir.path(), Network("NFS")).unwrap();
+    one.add_sample(&sample("p", 1)).unwrap();
+    other.add_sample(&sample("p", 2)).unwrap();
+    assert_eq!(one.counts().unwrap().samples, 3);
+    // Another process is played by another open file: the kernel keeps `flock` per open file.
+    let stranger = std::fs::OpenOptions::new().read(true).write(true).open(dir.path().join("process.lock")).unwrap();
+    let lock = || rustix::fs::flock(&stranger, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+    assert!(lock().is_err());
+    drop((one, other));
+    lock().unwrap();
+    let error = Session::open_on(dir.path(), Network("NFS")).unwrap_err().to_string();
+    assert!(error.contains("one process at a time") && error.contains(&std::process::id().to_string()), "{error}");
+}
+
+#[test]
+fn looking_at_a_session_does_not_make_it_new() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path(), 1));
+    let session = Session::open(dir.path()).unwrap();
+    let before = session.last_change().unwrap();
+    drop(session);
+    assert!(before.is_some());
+    assert_eq!(Session::open(dir.path()).unwrap().last_change().unwrap(), before);
 }
