@@ -124,6 +124,19 @@ impl Directories {
     }
 }
 
+/// A path as typed into a field: `~/` stands for the home directory, as in a shell.
+pub fn expand_home(typed: &str) -> String {
+    let home = || ::directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_path_buf());
+    let rest = match typed {
+        "~" => "",
+        _ => match typed.strip_prefix("~/") {
+            Some(rest) => rest,
+            None => return typed.to_owned(),
+        },
+    };
+    home().map_or_else(|| typed.to_owned(), |home| home.join(rest).to_string_lossy().into_owned())
+}
+
 /// When the directory's store was last written, for a session in which nothing has happened.
 fn made(path: &Path) -> Option<UnixMillis> {
     let time = std::fs::metadata(path.join("session.db")).ok()?.modified().ok()?;
@@ -162,6 +175,14 @@ mod tests {
         assert!(directories.session_path("./here").unwrap().is_absolute());
         for bad in ["", "a b", "a\u{1b}[31m", "a\n"] {
             assert!(directories.session_path(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_leading_tilde_is_the_home_directory() {
+        assert!(expand_home("~/m.gguf").ends_with("/m.gguf") && !expand_home("~/m.gguf").starts_with('~'));
+        for same in ["", "m~", "a/~/b", "~other/m", "/m"] {
+            assert_eq!(expand_home(same), same);
         }
     }
 

@@ -2,4 +2,4 @@
 
 mod directories;
 
-pub use directories::{ConfigError, Directories, SessionInfo};
+pub use directories::{ConfigError, Directories, SessionInfo, expand_home};

@@ -34,6 +34,7 @@ pub enum Event {
     /// Decoding began; the prompt has this many tokens.
     Started { id: RequestId, prompt_tokens: usize },
     /// More text was written. The deltas of a request, joined, are its text; cuts fall on character boundaries.
+    /// `tokens`: written of this turn so far, all deltas together.
     Text { id: RequestId, delta: String, tokens: usize },
     /// The turn is done. `text` has no stop string and no end-of-turn token; `token_ids` are as sampled, the ending
     /// token included where there was one, and empty where a server does not tell them.

@@ -56,24 +56,28 @@ impl Shown {
         self.sample.turns.push(LiveTurn { label: label.to_owned(), prompt: prompt.to_owned(), ..LiveTurn::default() });
     }
 
-    pub fn text(&mut self, delta: &str, tokens: usize, now: Instant) {
-        if let Some(turn) = self.sample.turns.last_mut() {
-            turn.text.push_str(delta);
-            turn.tokens += tokens;
-        }
-        self.sample.tokens += tokens;
+    /// More text of the turn, which has so many tokens by now. Returns how many of them are new.
+    pub fn text(&mut self, delta: &str, tokens: usize, now: Instant) -> usize {
+        let Some(turn) = self.sample.turns.last_mut() else { return 0 };
+        turn.text.push_str(delta);
+        let new = tokens.saturating_sub(turn.tokens);
+        turn.tokens += new;
+        self.sample.tokens += new;
         let seconds = (now - self.began).as_secs_f64();
         self.sample.tokens_per_second = if seconds > 0.0 { self.sample.tokens as f64 / seconds } else { 0.0 };
+        new
     }
 
     /// The turn's end brings its whole text, which is shorter than what was streamed where a stop string was cut.
-    pub fn finish_turn(&mut self, text: &str, tokens: usize) {
-        if let Some(turn) = self.sample.turns.last_mut() {
-            text.clone_into(&mut turn.text);
-            self.sample.tokens += tokens.saturating_sub(turn.tokens);
-            turn.tokens = tokens;
-            turn.finished = true;
-        }
+    /// Returns how many of its tokens are new.
+    pub fn finish_turn(&mut self, text: &str, tokens: usize) -> usize {
+        let Some(turn) = self.sample.turns.last_mut() else { return 0 };
+        text.clone_into(&mut turn.text);
+        let new = tokens.saturating_sub(turn.tokens);
+        turn.tokens += new;
+        turn.finished = true;
+        self.sample.tokens += new;
+        new
     }
 }
 

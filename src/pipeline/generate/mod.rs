@@ -5,6 +5,8 @@
 
 mod board;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 

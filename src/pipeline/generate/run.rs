@@ -153,15 +153,14 @@ impl<'a> Run<'a> {
         match event {
             Event::Started { .. } => Ok(()),
             Event::Text { id, delta, tokens } => {
-                self.rate.add(now, tokens);
                 if let Some(open) = self.open.get_mut(&id) {
-                    open.shown.text(&delta, tokens, now);
+                    self.rate.add(now, open.shown.text(&delta, tokens, now));
                 }
                 Ok(())
             }
             Event::Finished { id, text, token_ids, tokens, reason } => {
                 let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
-                open.shown.finish_turn(&text, tokens);
+                self.rate.add(now, open.shown.finish_turn(&text, tokens));
                 open.dialogue.answer(text, token_ids, tokens, reason);
                 self.failures_in_a_row = 0;
                 self.advance(id)

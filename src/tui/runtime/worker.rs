@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::effect::{Effect, Message};
 use super::run::Launcher;
-use crate::config::Directories;
+use crate::config::{Directories, expand_home};
 use crate::jobs::{GenerateJob, Steer};
 use crate::records::{DecisionVerb, LiveBoard, LiveState};
 use crate::session::{Session, SessionError};
@@ -118,7 +118,7 @@ impl Work {
             }
             Effect::OpenSession(path) => self.open(&path)?,
             Effect::NewSession(name) => {
-                let path = self.directories.session_path(&name)?;
+                let path = self.directories.session_path(&expand_home(&name))?;
                 drop(Session::create(&path)?);
                 self.open(&path)?;
             }
@@ -127,7 +127,9 @@ impl Work {
                 self.open_session()?.session.decide(sample, verb, reason.as_deref(), note.as_deref())?;
             }
             Effect::Undo => self.undo()?,
-            Effect::StartGenerate(order) => {
+            Effect::StartGenerate(mut order) => {
+                order.model = expand_home(&order.model);
+                order.problems = order.problems.map(|path| PathBuf::from(expand_home(&path.to_string_lossy())));
                 let dir = self.open_session()?.session.dir().to_path_buf();
                 if self.job.as_ref().is_some_and(|job| !job.finished()) {
                     color_eyre::eyre::bail!("a generation runs here already; stop it first");
@@ -153,7 +155,7 @@ impl Work {
         if self.job.as_ref().is_some_and(|job| !job.finished()) {
             color_eyre::eyre::bail!("a generation runs in the open session; stop it before you open another");
         }
-        let path: PathBuf = std::path::absolute(path)?;
+        let path: PathBuf = std::path::absolute(expand_home(&path.to_string_lossy()))?;
         let session = Session::open(&path)?;
         let version = session.data_version()?;
         let last_decision = session.decided_after(0)?.0;

@@ -65,7 +65,7 @@ impl Field {
     fn spec(self) -> FieldSpec {
         let spec = |label, key, first, help| FieldSpec { label, key, first, help };
         match self {
-            Field::Model => spec("model", "model", "", "A directory, a .gguf file, hf:org/name, or micro."),
+            Field::Model => spec("model", "model", "", "A Hugging Face model directory or a .gguf file."),
             Field::Problems => {
                 spec("problems", "problems", "", "A problem file (JSONL); empty takes the session's problems.")
             }

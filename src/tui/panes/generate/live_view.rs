@@ -103,7 +103,10 @@ fn speed(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buff
     if super::live::is_active(board.state) {
         spans.push((format!("{dot}ETA {left}"), style(Look::Text)));
     }
-    spans.push((format!("{dot}{} {}", board.model, board.compute), style(Look::Dim)));
+    let model = format!("{} {}", board.model, board.compute);
+    if !model.trim().is_empty() {
+        spans.push((format!("{dot}{}", model.trim()), style(Look::Dim)));
+    }
     put_spans(buffer, area, &spans, context.ascii);
 }
 

@@ -316,7 +316,9 @@ pub fn hints(state: &GenerateState) -> Vec<&'static str> {
     if !state.live.stream.is_following() || !state.live.roaming {
         hints.insert(0, "generate.follow");
     }
-    hints.extend(["generate.page_up", "generate.page_down", "generate.form"]);
-    hints.dedup();
+    hints.extend(["generate.page_up", "generate.page_down"]);
+    if state.live.active() {
+        hints.push("generate.form");
+    }
     hints
 }

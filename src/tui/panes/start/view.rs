@@ -8,7 +8,7 @@ use crate::config::SessionInfo;
 use crate::records::UnixMillis;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
-use crate::tui::widgets::paint::{duration, fit, part, put, put_spans, signs, tint};
+use crate::tui::widgets::paint::{fit, part, put, put_spans, signs, tint};
 
 /// Lines that are not rows of the list.
 pub(super) const AROUND: u16 = 11;
@@ -45,7 +45,7 @@ pub fn view(state: &StartState, context: &ViewContext, area: Rect, buffer: &mut 
         return;
     }
     let columns =
-        format!("{:<32}{:>9}{:>9}{:>10}{:>10}  changed", "session", "problems", "samples", "accepted", "rejected");
+        format!("{:<28}{:>9}{:>9}{:>10}{:>10}  changed", "session", "problems", "samples", "accepted", "rejected");
     let columns = fit(&columns, usize::from(area.width.saturating_sub(2)), context.ascii);
     put(buffer, area.x + 1, head, area.width - 1, &columns, style(Look::Dim));
     for (line, row) in state.window.rows(state.sessions.len()).enumerate() {
@@ -66,12 +66,22 @@ pub fn view(state: &StartState, context: &ViewContext, area: Rect, buffer: &mut 
     }
 }
 
+/// How long ago, in its largest unit.
+fn age(seconds: i64) -> String {
+    match seconds {
+        0..60 => "now".into(),
+        60..3600 => format!("{}m ago", seconds / 60),
+        3600..86_400 => format!("{}h ago", seconds / 3600),
+        _ => format!("{}d ago", seconds / 86_400),
+    }
+}
+
 fn cells(session: &SessionInfo, now: UnixMillis, ascii: bool) -> String {
-    let age = duration((now - session.modified).max(0) as f64 / 1000.0);
+    let age = age((now - session.modified).max(0) / 1000);
     let name = crate::tui::widgets::paint::one_line(&session.name);
     format!(
-        "{:<32}{:>9}{:>9}{:>10}{:>10}  {age} ago",
-        fit(&name, 31, ascii),
+        "{:<28}{:>9}{:>9}{:>10}{:>10}  {age}",
+        fit(&name, 27, ascii),
         session.problems,
         session.samples,
         session.accepted,
