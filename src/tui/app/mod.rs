@@ -89,6 +89,10 @@ pub struct App {
     /// The job on the board runs in this process.
     own_job: bool,
     quitting: bool,
+    /// A session was asked for and is not there yet.
+    opening: bool,
+    /// The pane asked for while the session was being opened.
+    wanted: Option<Pane>,
 }
 
 impl App {
@@ -110,7 +114,14 @@ impl App {
             live: None,
             own_job: false,
             quitting: false,
+            opening: false,
+            wanted: None,
         }
+    }
+
+    /// Tells that a session is being opened: keys that need it are kept for it.
+    pub fn set_opening(&mut self) {
+        self.opening = true;
     }
 
     /// What the form of the Generate pane begins with.

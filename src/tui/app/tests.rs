@@ -1,1 +1,179 @@
-//! Checks the whole screen without a terminal.
+//! The whole screen: what keys and messages do to it, and what it looks like.
+
+use std::path::PathBuf;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{App, Pane, view};
+use crate::config::SessionInfo;
+use crate::records::{LiveBoard, LiveState};
+use crate::session::Counts;
+use crate::tui::effect::{Effect, Message};
+use crate::tui::keymap::Keymap;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::paint::testing::lines;
+
+const NOW: i64 = 1_800_000_000_000;
+
+fn app() -> App {
+    App::new(Keymap::load(None).unwrap(), Theme::terminal(), false)
+}
+
+fn press(app: &mut App, code: KeyCode) -> Vec<Effect> {
+    app.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)), NOW)
+}
+
+fn typed(app: &mut App, text: &str) -> Vec<Effect> {
+    text.chars().flat_map(|letter| press(app, KeyCode::Char(letter))).collect()
+}
+
+fn screen(app: &mut App, width: u16, height: u16) -> String {
+    app.resize(width, height);
+    let area = Rect::new(0, 0, width, height);
+    let mut buffer = Buffer::empty(area);
+    view(app, NOW, area, &mut buffer);
+    lines(&buffer)
+}
+
+fn sessions() -> Message {
+    let info = |name: &str, age: i64| SessionInfo {
+        name: name.into(),
+        path: PathBuf::from("/s").join(name),
+        problems: 500,
+        samples: 2000,
+        accepted: 31,
+        rejected: 7,
+        modified: NOW - age * 1000,
+    };
+    Message::Sessions(vec![info("math500", 30), info("gsm8k-qwen", 7300), info("a\u{1b}[31mname", 400_000)])
+}
+
+fn opened(samples: usize) -> Message {
+    Message::Opened {
+        dir: "/s/math500".into(),
+        read_only: None,
+        counts: Counts { problems: 500, samples, ..Counts::default() },
+        problems: 500,
+        rows: Vec::new(),
+    }
+}
+
+fn board(state: LiveState) -> Message {
+    Message::Live(Box::new(LiveBoard { state, updated_at: NOW, ..LiveBoard::default() }))
+}
+
+#[test]
+fn the_start_screen() {
+    let mut app = app();
+    insta::assert_snapshot!("start_empty_80x24", screen(&mut app, 80, 24));
+    app.message(&sessions(), NOW);
+    insta::assert_snapshot!("start_80x24", screen(&mut app, 80, 24));
+    insta::assert_snapshot!("start_160x48", screen(&mut app, 160, 48));
+    press(&mut app, KeyCode::Char('n'));
+    typed(&mut app, "demo");
+    insta::assert_snapshot!("start_new_80x24", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn the_help() {
+    let mut app = app();
+    app.message(&opened(3), NOW);
+    press(&mut app, KeyCode::Char('?'));
+    insta::assert_snapshot!("help_80x24", screen(&mut app, 80, 24));
+    insta::assert_snapshot!("help_160x48", screen(&mut app, 160, 48));
+    typed(&mut app, "undo");
+    let filtered = screen(&mut app, 80, 24);
+    assert!(filtered.contains("Take back") || filtered.to_lowercase().contains("undo"), "{filtered}");
+    // The first Esc empties the filter, the second leaves.
+    press(&mut app, KeyCode::Esc);
+    assert!(screen(&mut app, 80, 24).contains("Accept the sample"));
+    press(&mut app, KeyCode::Esc);
+    assert!(!screen(&mut app, 80, 24).contains("esc leaves"));
+}
+
+#[test]
+fn no_size_is_too_small_to_be_told_so() {
+    let mut app = app();
+    app.message(&sessions(), NOW);
+    insta::assert_snapshot!("too_small_20x6", screen(&mut app, 20, 6));
+    for (width, height) in [(1, 1), (2, 3), (0, 0), (300, 1), (1, 100), (39, 9)] {
+        screen(&mut app, width, height);
+    }
+}
+
+#[test]
+fn every_pane_draws_at_every_size() {
+    let mut app = app();
+    app.message(&opened(0), NOW);
+    for pane in ['1', '2', '3', '?'] {
+        press(&mut app, KeyCode::Char(pane));
+        for width in [40, 41, 57, 80, 121, 400] {
+            for height in [10, 11, 13, 24, 90] {
+                screen(&mut app, width, height);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pane_asked_for_while_the_session_opens_is_shown_then() {
+    let mut app = app();
+    app.set_opening();
+    press(&mut app, KeyCode::Char('2'));
+    app.message(&opened(10), NOW);
+    assert_eq!(app.pane, Pane::Generate);
+    let mut app = self::app();
+    press(&mut app, KeyCode::Char('3'));
+    assert_eq!(app.pane, Pane::Start);
+    assert!(screen(&mut app, 80, 24).contains("open a session first"));
+}
+
+#[test]
+fn a_session_with_samples_opens_on_review_and_an_empty_one_on_generate() {
+    for (samples, pane) in [(0, Pane::Generate), (4, Pane::Review)] {
+        let mut app = app();
+        app.message(&opened(samples), NOW);
+        assert_eq!(app.pane, pane);
+    }
+}
+
+#[test]
+fn leaving_asks_only_while_a_job_of_this_process_runs() {
+    let mut app = app();
+    app.message(&opened(1), NOW);
+    app.message(&board(LiveState::Running), NOW);
+    app.set_own_job(false);
+    assert_eq!(press(&mut app.clone(), KeyCode::Char('q')), [Effect::Quit]);
+    app.set_own_job(true);
+    assert_eq!(press(&mut app, KeyCode::Char('q')), []);
+    assert!(screen(&mut app, 80, 24).contains("A generation runs in this process."));
+    assert_eq!(press(&mut app, KeyCode::Char('n')), []);
+    press(&mut app, KeyCode::Char('q'));
+    assert_eq!(press(&mut app, KeyCode::Char('y')), [Effect::Quit]);
+    let mut done = self::app();
+    done.message(&opened(1), NOW);
+    done.set_own_job(true);
+    done.message(&board(LiveState::Done), NOW);
+    assert_eq!(press(&mut done, KeyCode::Char('q')), [Effect::Quit]);
+}
+
+#[test]
+fn a_paste_outside_a_field_decides_nothing() {
+    let mut app = app();
+    app.message(&opened(5), NOW);
+    assert_eq!(app.event(&Event::Paste("aaaxq".into()), NOW), []);
+    assert_eq!(app.pane, Pane::Review);
+}
+
+#[test]
+fn what_was_said_is_kept_and_hostile_words_reach_no_cell() {
+    let mut app = app();
+    app.message(&Message::Error("cannot read \u{1b}]0;pwned\u{7} it".into()), NOW);
+    let shown = screen(&mut app, 80, 24);
+    assert!(shown.contains("! cannot read") && !shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown}");
+    app.event(&Event::Key(KeyEvent::new(KeyCode::Char('n'), KeyModifiers::CONTROL)), NOW);
+    let history = screen(&mut app, 80, 24);
+    assert!(history.contains("cannot read") && !history.contains('\u{1b}'), "{history}");
+}

@@ -16,7 +16,7 @@ const LONGEST_PASTE: usize = 1 << 20;
 impl App {
     /// Takes an event of the terminal.
     pub fn event(&mut self, event: &Event, now: UnixMillis) -> Vec<Effect> {
-        match event {
+        let effects = match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key, now),
             Event::Paste(text) => self.paste(text),
             Event::Resize(width, height) => {
@@ -24,7 +24,9 @@ impl App {
                 Vec::new()
             }
             _ => Vec::new(),
-        }
+        };
+        self.opening |= effects.iter().any(|effect| matches!(effect, Effect::OpenSession(_) | Effect::NewSession(_)));
+        effects
     }
 
     /// Tells every pane how large it will be drawn.
@@ -61,7 +63,9 @@ impl App {
                 self.session = Some(OpenSession { dir: dir.clone(), read_only: read_only.clone(), counts: *counts });
                 self.live = None;
                 self.overlay = Overlay::None;
-                self.pane = if counts.samples > 0 { Pane::Review } else { Pane::Generate };
+                self.opening = false;
+                let first = if counts.samples > 0 { Pane::Review } else { Pane::Generate };
+                self.pane = self.wanted.take().unwrap_or(first);
             }
             Message::Rows { counts, .. } | Message::Stands { counts, .. } => {
                 if let Some(session) = &mut self.session {
@@ -71,7 +75,10 @@ impl App {
             Message::Undone { what, .. } => self.notices.say(format!("undone: {what}"), false, now),
             Message::Live(board) => self.live = Some(board.clone()),
             Message::Note(text) => self.notices.say(text, false, now),
-            Message::Error(text) => self.notices.say(text, true, now),
+            Message::Error(text) => {
+                (self.opening, self.wanted) = (false, None);
+                self.notices.say(text, true, now);
+            }
             Message::Sessions(_) | Message::Sample { .. } => {}
         }
     }
@@ -143,6 +150,8 @@ impl App {
                 self.pane = Pane::Start;
                 return vec![Effect::ListSessions];
             }
+            AppAction::Generate if self.opening => self.wanted = Some(Pane::Generate),
+            AppAction::Review if self.opening => self.wanted = Some(Pane::Review),
             AppAction::Generate | AppAction::Review if self.session.is_none() => {
                 self.notices.say("open a session first, or make a new one", false, now);
             }

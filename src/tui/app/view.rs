@@ -69,10 +69,24 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
 
 fn too_small(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let (columns, rows) = SMALLEST;
-    let said = format!("{}x{} is too small: cribble needs {columns}x{rows}", app.width, app.height);
-    for (y, line) in (area.top()..area.bottom()).zip([said.as_str(), "make the window larger, or q to leave"]) {
-        let line = fit(line, usize::from(area.width), context.ascii);
-        put(buffer, area.x, y, area.width, &line, context.theme.style(Look::Warn));
+    let said = format!(
+        "{}x{} is too small: cribble needs {columns}x{rows}. Make the window larger, or q to leave.",
+        app.width, app.height
+    );
+    let mut line = String::new();
+    let mut lines = Vec::new();
+    for word in said.split(' ') {
+        if !line.is_empty() && cells(&line) + 1 + cells(word) > usize::from(area.width) {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    for (y, line) in (area.top()..area.bottom()).zip(&lines) {
+        put(buffer, area.x, y, area.width, line, context.theme.style(Look::Warn));
     }
 }
 

@@ -13,7 +13,7 @@ use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
 use crossterm::event::Event;
 use ratatui::Terminal;
-use ratatui::backend::{CrosstermBackend, TestBackend};
+use ratatui::backend::{Backend, CrosstermBackend, TestBackend};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -65,7 +65,10 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
         terminal::check()?;
     }
     let directories = Directories::from_environment()?;
-    let app = app(&options, &directories)?;
+    let mut app = app(&options, &directories)?;
+    if options.session.is_some() {
+        app.set_opening();
+    }
     let fps = options.fps.unwrap_or_else(|| if over_ssh() { FPS_SSH } else { FPS });
     let (worker, told) = Worker::start(launcher, directories.clone()).wrap_err("cannot start a thread")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start")?;
@@ -152,11 +155,15 @@ impl Canvas {
         Ok((size.width, size.height))
     }
 
+    /// Wipes the screen, so that the next frame is drawn whole. Not with `Terminal::clear`, which asks the terminal where
+    /// its cursor is and waits for the answer.
     fn clear(&mut self) -> std::io::Result<()> {
-        match self {
-            Canvas::Terminal(terminal) => terminal.clear(),
-            Canvas::Memory(_) => Ok(()),
+        if let Canvas::Terminal(terminal) = self {
+            Backend::clear(terminal.backend_mut())?;
+            // Both buffers are blank now: what was drawn last is forgotten.
+            terminal.swap_buffers();
         }
+        Ok(())
     }
 }
 

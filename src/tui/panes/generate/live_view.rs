@@ -103,7 +103,11 @@ fn speed(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buff
     if super::live::is_active(board.state) {
         spans.push((format!("{dot}ETA {left}"), style(Look::Text)));
     }
-    let model = format!("{} {}", board.model, board.compute);
+    // The folder says little and takes much room.
+    let name = std::path::Path::new(&board.model)
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let model = format!("{name} {}", board.compute);
     if !model.trim().is_empty() {
         spans.push((format!("{dot}{}", model.trim()), style(Look::Dim)));
     }

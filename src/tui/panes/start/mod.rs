@@ -90,7 +90,7 @@ pub fn key(state: &mut StartState, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Enter => {
             let effect = match typing {
                 Typing::Name(input) => Effect::NewSession(input.text().trim().to_owned()),
-                Typing::Path(input) => Effect::OpenSession(PathBuf::from(home(input.text().trim()))),
+                Typing::Path(input) => Effect::OpenSession(PathBuf::from(input.text().trim())),
             };
             let empty = matches!(typing, Typing::Name(input) | Typing::Path(input) if input.text().trim().is_empty());
             state.typing = None;
@@ -134,14 +134,6 @@ pub fn hints(state: &StartState) -> Vec<&'static str> {
         vec!["start.new", "start.path"]
     } else {
         vec!["start.open", "start.new", "start.path", "start.next", "start.previous"]
-    }
-}
-
-/// A leading `~/` as a shell would read it.
-fn home(path: &str) -> String {
-    match (path.strip_prefix("~/"), std::env::var("HOME")) {
-        (Some(rest), Ok(home)) => format!("{home}/{rest}"),
-        _ => path.to_owned(),
     }
 }
 

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Time from a key to the frame that shows it, through a real pseudo-terminal, while the program decodes on every core.
+
+    key_latency.py BINARY MODEL PROBLEMS.jsonl [--keys 300] [--idle]
+
+Starts `BINARY new`, starts a generation from the form, then moves the focus in the list of running samples and waits for
+the first bytes written after each key. A frame that the job causes in the meantime is a frame as well, so keys are sent
+only just after one. Prints one JSON object in milliseconds.
+"""
+import argparse, fcntl, json, os, pty, select, struct, tempfile, termios, time
+
+a = argparse.ArgumentParser()
+a.add_argument("binary"), a.add_argument("model"), a.add_argument("problems")
+a.add_argument("--keys", type=int, default=300)
+a.add_argument("--columns", type=int, default=160)
+a.add_argument("--rows", type=int, default=48)
+a.add_argument("--idle", action="store_true", help="no generation")
+o = a.parse_args()
+home = tempfile.mkdtemp()
+env = dict(os.environ, TERM="xterm-256color", **{f"CRIBBLE_{n}_DIR": f"{home}/{n}" for n in ("DATA", "CONFIG", "STATE")})
+pid, fd = pty.fork()
+if pid == 0:
+    os.execve(o.binary, [o.binary, "new", "latency", "--fps", "5"], env)
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", o.rows, o.columns, 0, 0))
+
+
+def drain(seconds):
+    """Everything written until it is quiet for so long."""
+    got = b""
+    while select.select([fd], [], [], seconds)[0]:
+        got += os.read(fd, 65536)
+    return got
+
+
+def until(text, limit=120):
+    got, end = b"", time.time() + limit
+    while text not in got:
+        assert time.time() < end, got[-2000:]
+        got += drain(0.1)
+
+
+until(b"Generate")
+if not o.idle:
+    os.write(fd, f"\r{o.model}\r\r{o.problems}\r\x13".encode())
+    until(b"writing")
+    time.sleep(3)
+took = []
+for at in range(o.keys):
+    # Just after a frame of the job, with 200 ms to the next one.
+    drain(0.02)
+    if not o.idle:
+        select.select([fd], [], [], 1.0)
+        drain(0.01)
+    begun = time.perf_counter()
+    os.write(fd, b"?" if at % 2 == 0 else b"\x1b[B" if o.idle else b"?")
+    select.select([fd], [], [], 5.0)
+    took.append((time.perf_counter() - begun) * 1e3)
+    time.sleep(0.01)
+took.sort()
+pick = lambda q: round(took[min(len(took) - 1, int(q * len(took)))], 2)
+print(json.dumps({"keys": len(took), "p50_ms": pick(0.5), "p90_ms": pick(0.9), "p99_ms": pick(0.99), "max_ms": round(took[-1], 2)}))
+os.kill(pid, 9)
