@@ -14,6 +14,7 @@ pub mod cli;
 pub mod config;
 pub mod dialogue;
 pub mod exchange;
+pub mod filter;
 pub mod generate;
 pub mod jobs;
 pub mod math;

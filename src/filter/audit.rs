@@ -1,0 +1,217 @@
+//! Spot-checking the filter: which samples to show a person, and what their decisions say of the rules.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Judgement, RuleId, Settings};
+
+/// Two-sided 95%.
+pub const Z: f64 = 1.959_964;
+
+/// A share with its Wilson interval.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Share {
+    pub hits: usize,
+    pub of: usize,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Share {
+    /// Wilson's score interval: centre (p + z²/2n)/(1 + z²/n), half width z·sqrt(p(1-p)/n + z²/4n²)/(1 + z²/n).
+    pub fn of(hits: usize, of: usize) -> Self {
+        let (low, high) = wilson(hits as f64, of as f64);
+        Self { hits, of, low, high }
+    }
+
+    /// `None` of nothing.
+    pub fn rate(&self) -> Option<f64> {
+        (self.of > 0).then(|| self.hits as f64 / self.of as f64)
+    }
+}
+
+fn wilson(hits: f64, of: f64) -> (f64, f64) {
+    if of == 0.0 {
+        return (0.0, 1.0);
+    }
+    let (p, z2) = (hits / of, Z * Z);
+    let centre = (p + z2 / (2.0 * of)) / (1.0 + z2 / of);
+    let half = Z * (p * (1.0 - p) / of + z2 / (4.0 * of * of)).sqrt() / (1.0 + z2 / of);
+    ((centre - half).max(0.0), (centre + half).min(1.0))
+}
+
+/// How often filter and person said what, for one rule or over all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Agreement {
+    /// Filter accepts, person accepts.
+    pub both_accept: usize,
+    /// Filter rejects, person rejects.
+    pub both_reject: usize,
+    /// Filter accepts, person rejects: let through.
+    pub let_through: usize,
+    /// Filter rejects, person accepts: lost.
+    pub lost: usize,
+}
+
+impl Agreement {
+    pub fn count(&mut self, filter_accepts: bool, person_accepts: bool) {
+        *match (filter_accepts, person_accepts) {
+            (true, true) => &mut self.both_accept,
+            (false, false) => &mut self.both_reject,
+            (true, false) => &mut self.let_through,
+            (false, true) => &mut self.lost,
+        } += 1;
+    }
+
+    pub fn checked(&self) -> usize {
+        self.both_accept + self.both_reject + self.let_through + self.lost
+    }
+
+    pub fn agreement(&self) -> Share {
+        Share::of(self.both_accept + self.both_reject, self.checked())
+    }
+
+    /// Of what the filter accepts, how much the person does.
+    pub fn precision(&self) -> Share {
+        Share::of(self.both_accept, self.both_accept + self.let_through)
+    }
+
+    /// Of what the person accepts, how much the filter does.
+    pub fn recall(&self) -> Share {
+        Share::of(self.both_accept, self.both_accept + self.lost)
+    }
+
+    /// Cohen's kappa: agreement beyond chance; `None` where chance alone would agree always.
+    pub fn kappa(&self) -> Option<f64> {
+        let n = self.checked() as f64;
+        if n == 0.0 {
+            return None;
+        }
+        let observed = (self.both_accept + self.both_reject) as f64 / n;
+        let filter = (self.both_accept + self.let_through) as f64 / n;
+        let person = (self.both_accept + self.lost) as f64 / n;
+        let chance = filter * person + (1.0 - filter) * (1.0 - person);
+        (chance < 1.0).then(|| (observed - chance) / (1.0 - chance))
+    }
+}
+
+/// How many more checks narrow the interval of a share to this full width, if the share stays what it is. 0 when it is
+/// that narrow.
+pub fn more_checks(share: Share, width: f64) -> usize {
+    // An unseen share is taken as the widest there is.
+    let rate = share.rate().unwrap_or(0.5);
+    let narrow = |n: usize| {
+        let (low, high) = wilson(rate * n as f64, n as f64);
+        high - low <= width
+    };
+    let (mut low, mut high) = (share.of.max(1), share.of.max(1));
+    if width <= 0.0 {
+        return usize::MAX;
+    }
+    while !narrow(high) && high < 1 << 40 {
+        (low, high) = (high, high * 2);
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if narrow(middle) { high = middle } else { low = middle + 1 }
+    }
+    high - share.of.min(high)
+}
+
+/// How an audit chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// At random, from each stratum in turn: samples that fail one rule, and those that pass.
+    Stratified,
+    /// Nearest to a threshold first.
+    Uncertain,
+}
+
+/// The keys of samples in the order in which a person should look at them. The same seed, the same order.
+pub fn plan(judgements: &[Judgement], settings: &Settings, order: Order, seed: u64) -> Vec<i64> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    match order {
+        Order::Stratified => {
+            let mut strata: Vec<Vec<i64>> = vec![Vec::new(); RuleId::ALL.len() + 1];
+            for judgement in judgements {
+                strata[stratum(judgement, settings)].push(judgement.key);
+            }
+            for stratum in &mut strata {
+                stratum.shuffle(&mut random);
+            }
+            // One of each in turn: a rare rule is looked at as soon as a common one.
+            let longest = strata.iter().map(Vec::len).max().unwrap_or(0);
+            (0..longest).flat_map(|at| strata.iter().filter_map(move |stratum| stratum.get(at).copied())).collect()
+        }
+        Order::Uncertain => {
+            let mut keys: Vec<&Judgement> = judgements.iter().collect();
+            keys.shuffle(&mut random);
+            keys.sort_by(|one, other| margin(one, settings).total_cmp(&margin(other, settings)));
+            keys.into_iter().map(|judgement| judgement.key).collect()
+        }
+    }
+}
+
+/// The first rule that a sample fails; past the last one when it passes.
+pub fn stratum(judgement: &Judgement, settings: &Settings) -> usize {
+    let failed = judgement.verdicts.iter().find(|verdict| !verdict.pass && settings.enabled(verdict.rule));
+    failed.and_then(|verdict| RuleId::ALL.iter().position(|rule| *rule == verdict.rule)).unwrap_or(RuleId::ALL.len())
+}
+
+/// How near the nearest value is to its threshold, relative to the threshold.
+fn margin(judgement: &Judgement, settings: &Settings) -> f64 {
+    let near = judgement.verdicts.iter().filter(|verdict| settings.enabled(verdict.rule)).filter_map(|verdict| {
+        let threshold = verdict.threshold.filter(|threshold| *threshold > 0.0)?;
+        // The answer is right or wrong: there is no near.
+        (verdict.rule != RuleId::Answer).then(|| (verdict.value - threshold).abs() / threshold)
+    });
+    near.fold(f64::INFINITY, f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_as_published() {
+        for (hits, of, low, high) in [
+            (0, 8, 0.0, 0.324_408),
+            (1, 8, 0.022_417, 0.470_888),
+            (4, 8, 0.215_216, 0.784_784),
+            (8, 8, 0.675_592, 1.0),
+            (3, 30, 0.034_600, 0.256_211),
+            (12, 64, 0.110_646, 0.299_744),
+        ] {
+            let share = Share::of(hits, of);
+            assert!((share.low - low).abs() < 1e-6 && (share.high - high).abs() < 1e-6, "{share:?}");
+        }
+        assert_eq!((Share::of(0, 0).low, Share::of(0, 0).high, Share::of(0, 0).rate()), (0.0, 1.0, None));
+    }
+
+    #[test]
+    fn agreement_precision_recall_and_kappa() {
+        // Cohen's own kind of table: 20 and 15 agree, 5 and 10 do not.
+        let table = Agreement { both_accept: 20, both_reject: 15, let_through: 5, lost: 10 };
+        assert_eq!(table.agreement().rate(), Some(0.7));
+        assert_eq!(table.precision().rate(), Some(0.8));
+        assert_eq!(table.recall().rate(), Some(20.0 / 30.0));
+        assert!((table.kappa().unwrap() - 0.4).abs() < 1e-12);
+        let mut counted = Agreement::default();
+        counted.count(true, true);
+        assert_eq!((counted.checked(), counted.kappa()), (1, None));
+    }
+
+    #[test]
+    fn more_checks_are_just_enough() {
+        let share = Share::of(9, 10);
+        let more = more_checks(share, 0.1);
+        let at = |n: usize| {
+            let (low, high) = wilson(0.9 * n as f64, n as f64);
+            high - low
+        };
+        assert!(at(10 + more) <= 0.1 && at(10 + more - 1) > 0.1, "{more}");
+        assert_eq!(more_checks(Share::of(900, 1000), 0.1), 0);
+        assert!(more_checks(Share::of(0, 0), 0.2) > 80);
+    }
+}
