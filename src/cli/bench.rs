@@ -19,6 +19,8 @@ enum What {
     Decode(Decode),
     /// Ids, logits, loss and greedy continuation of given token ids, to compare with another implementation
     Reference(Reference),
+    /// All rules of the filter over made-up samples, and judging them again after one threshold changed
+    Filter(Filter),
     /// Time from a key to its frame while every core is busy
     Frame(Frame),
 }
@@ -57,6 +59,15 @@ struct Reference {
 }
 
 #[derive(Debug, Args)]
+struct Filter {
+    #[arg(long, default_value_t = 100_000)]
+    samples: usize,
+    /// Print a JSON object: {"samples","all_rules_seconds","rejudge_seconds","samples_per_second"}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct Frame {
     #[arg(long, default_value_t = 500)]
     frames: usize,
@@ -91,6 +102,25 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         What::Reference(reference) => {
             let report = decode_bench::reference(&reference.model, &reference.ids, reference.new_tokens)?;
             println!("{}", serde_json::to_string(&report)?);
+        }
+        What::Filter(filter) => {
+            let directory = std::env::temp_dir().join(format!("cribble-bench-{}", std::process::id()));
+            let speed = crate::pipeline::filter_bench::bench(filter.samples, &directory);
+            // Whatever came of it, the made-up session goes.
+            let _ = std::fs::remove_dir_all(&directory);
+            let speed = speed?;
+            if filter.json {
+                println!("{}", serde_json::to_string(&speed)?);
+            } else {
+                println!(
+                    "{} samples: all rules {:.1} s ({:.0} samples/s), judged again in {:.2} s, {} threads",
+                    speed.samples,
+                    speed.all_rules_seconds,
+                    speed.samples_per_second,
+                    speed.rejudge_seconds,
+                    speed.threads
+                );
+            }
         }
         What::Frame(frame) => {
             let report = frame_bench::frame(frame.frames)?;

@@ -7,6 +7,7 @@ use color_eyre::Report;
 use crate::config::ConfigError;
 use crate::dialogue::DialogueError;
 use crate::exchange::ImportError;
+use crate::filter::settings::SettingsError;
 use crate::model::{DecoderError, ModelError};
 use crate::session::SessionError;
 use crate::tui::{NotATerminal, text};
@@ -58,6 +59,7 @@ fn code(report: &Report) -> u8 {
             || cause.is::<ImportError>()
             || cause.is::<ConfigError>()
             || cause.is::<DialogueError>()
+            || cause.is::<SettingsError>()
             || cause.is::<NotATerminal>();
         if bad {
             return 2;

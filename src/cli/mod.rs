@@ -6,10 +6,12 @@
 mod arguments;
 mod attach;
 mod bench;
+mod check;
 mod completions;
 mod doctor;
 mod export;
 mod failure;
+mod filter;
 mod generate;
 mod import;
 mod new;
@@ -59,6 +61,10 @@ enum Command {
     Generate(generate::Arguments),
     /// Pause, resume or stop the job that runs in a session
     Steer(steer::Arguments),
+    /// Judge the samples of a session by the rules
+    Filter(filter::Arguments),
+    /// Judge chains from a file by the rules, without a session
+    Check(check::Arguments),
     /// Add problems from a file to a session
     Import(import::Arguments),
     /// Write a session's chains as training data
@@ -90,6 +96,8 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Sessions(arguments)) => sessions::run(&arguments),
         Some(Command::Generate(arguments)) => generate::run(&arguments),
         Some(Command::Steer(arguments)) => steer::run(&arguments),
+        Some(Command::Filter(arguments)) => filter::run(&arguments),
+        Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),
         Some(Command::Export(arguments)) => export::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),

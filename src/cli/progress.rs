@@ -37,6 +37,36 @@ impl ProgressLine {
     }
 }
 
+/// A count on the way to another, on the same terms.
+#[derive(Debug)]
+pub struct Count {
+    what: &'static str,
+    on: bool,
+    last: Option<std::time::Instant>,
+}
+
+impl Count {
+    pub fn new(what: &'static str) -> Self {
+        Self { what, on: std::io::stderr().is_terminal(), last: None }
+    }
+
+    /// Replaces the line, at most ten times a second.
+    pub fn show(&mut self, done: usize, all: usize) {
+        let now = std::time::Instant::now();
+        let due = self.last.is_none_or(|last| now - last > std::time::Duration::from_millis(100));
+        if self.on && due {
+            self.last = Some(now);
+            let _ = write!(std::io::stderr(), "\r\x1b[2K{} {done}/{all}", self.what);
+        }
+    }
+
+    pub fn clear(&mut self) {
+        if self.on && self.last.is_some() {
+            let _ = write!(std::io::stderr(), "\r\x1b[2K");
+        }
+    }
+}
+
 fn line(board: &LiveBoard) -> String {
     let totals = &board.totals;
     match board.state {

@@ -69,6 +69,16 @@ impl std::fmt::Display for ImportReport {
 
 /// Reads a problem file.
 pub fn read(path: &Path) -> Result<(Vec<Problem>, ImportReport), ImportError> {
+    read_table(Table::new(path, true))
+}
+
+/// Reads a problem file for its texts: rows without an answer are taken as well, with an empty one.
+pub fn read_questions(path: &Path) -> Result<Vec<Problem>, ImportError> {
+    Ok(read_table(Table::new(path, false))?.0)
+}
+
+fn read_table(mut table: Table) -> Result<(Vec<Problem>, ImportReport), ImportError> {
+    let path = table.path;
     let at_file = |message: String| ImportError::File { path: path.to_path_buf(), message };
     let mut file = File::open(path).map_err(|error| at_file(format!("cannot be opened: {error}")))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
@@ -76,7 +86,6 @@ pub fn read(path: &Path) -> Result<(Vec<Problem>, ImportReport), ImportError> {
     }
     let mut reader = BufReader::new(&mut file);
     skip_byte_order_mark(&mut reader).map_err(|error| at_file(error.to_string()))?;
-    let mut table = Table::new(path);
     if starts_an_array(&mut reader).map_err(|error| at_file(error.to_string()))? {
         table.read_array(reader)?;
     } else {
@@ -105,12 +114,14 @@ struct Table<'a> {
     seen: HashMap<String, (usize, usize)>,
     formats: HashMap<Format, usize>,
     repeated: usize,
+    /// A row without an answer is an error.
+    graded: bool,
 }
 
 impl<'a> Table<'a> {
-    fn new(path: &'a Path) -> Self {
+    fn new(path: &'a Path, graded: bool) -> Self {
         let source = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Self { path, source, problems: Vec::new(), seen: HashMap::new(), formats: HashMap::new(), repeated: 0 }
+        Self { path, source, problems: Vec::new(), seen: HashMap::new(), formats: HashMap::new(), repeated: 0, graded }
     }
 
     fn error(&self, line: usize, message: impl Into<String>) -> ImportError {
@@ -160,7 +171,7 @@ impl<'a> Table<'a> {
 
     fn add(&mut self, line: usize, value: Value) -> Result<(), ImportError> {
         let Value::Object(row) = value else { return Err(self.error(line, "not a JSON object")) };
-        let (problem, format) = problem(row, &self.source).map_err(|message| self.error(line, message))?;
+        let (problem, format) = problem(row, &self.source, self.graded).map_err(|message| self.error(line, message))?;
         if let Some((index, first)) = self.seen.get(&problem.id) {
             let known = &self.problems[*index];
             if known.text == problem.text && known.answer == problem.answer {
@@ -192,7 +203,7 @@ fn without_position(error: &serde_json::Error) -> String {
 }
 
 /// One row. Keys that have no field are kept in `extra`.
-fn problem(mut row: Map<String, Value>, file: &str) -> Result<(Problem, Format), String> {
+fn problem(mut row: Map<String, Value>, file: &str, graded: bool) -> Result<(Problem, Format), String> {
     let text = take_text(&mut row, &["problem", "question", "prompt"])?
         .ok_or("no `problem` (or `question`): every row needs one")?;
     if text.trim().is_empty() {
@@ -215,7 +226,11 @@ fn problem(mut row: Map<String, Value>, file: &str) -> Result<(Problem, Format),
             answer = solution.as_deref().and_then(crate::math::extract).map(|found| found.text);
         }
     }
-    let answer = answer.filter(|answer| !answer.trim().is_empty()).ok_or("no `answer`: every row needs one")?;
+    let answer = match answer.filter(|answer| !answer.trim().is_empty()) {
+        Some(answer) => answer,
+        None if !graded => String::new(),
+        None => return Err("no `answer`: every row needs one".into()),
+    };
     let id = take_text(&mut row, &["id", "unique_id"])?.unwrap_or_else(|| Problem::id_of_text(&text));
     let source = take_text(&mut row, &["source"])?.unwrap_or_else(|| file.to_owned());
     let split = take_text(&mut row, &["split"])?;

@@ -11,8 +11,10 @@ pub const SURE: usize = 13;
 pub const REVIEW: usize = 8;
 
 /// What stands in the chosen benchmarks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Benchmarks {
+    /// Words of a run that counts, and of one that is worth a look.
+    runs: (usize, usize),
     sure: HashMap<u64, u32>,
     review: HashSet<u64>,
     stripped: HashMap<String, u32>,
@@ -44,23 +46,40 @@ impl fmt::Display for Contaminated {
         let of = self.of.as_deref().unwrap_or("a benchmark");
         match (self.stripped, self.sure, self.review) {
             (true, _, _) => write!(out, "the text of {of} but for digits and punctuation"),
-            (false, 1.., _) => write!(out, "{} runs of {SURE} words as in {of}", self.sure),
-            (false, 0, 1..) => write!(out, "{} runs of {REVIEW} words as in benchmarks: worth a look", self.review),
+            (false, 1.., _) => write!(out, "{} runs of words as in {of}", self.sure),
+            (false, 0, 1..) => write!(out, "{} shorter runs of words as in benchmarks: worth a look", self.review),
             _ => write!(out, "nothing shared with the benchmarks"),
         }
     }
 }
 
+impl Default for Benchmarks {
+    fn default() -> Self {
+        Self::with_runs(SURE, REVIEW)
+    }
+}
+
 impl Benchmarks {
+    /// Runs of other lengths than usual: words of one that counts, and of one that is worth a look.
+    pub fn with_runs(sure: usize, review: usize) -> Self {
+        Self {
+            runs: (sure, review),
+            sure: HashMap::new(),
+            review: HashSet::new(),
+            stripped: HashMap::new(),
+            names: Vec::new(),
+        }
+    }
+
     /// Adds a problem of a benchmark under a name that a reader knows it by.
     pub fn add(&mut self, name: &str, problem: &str) {
         let number = self.names.len() as u32;
         self.names.push(name.to_owned());
         let words = words(problem);
-        for gram in ngrams(&words, SURE) {
+        for gram in ngrams(&words, self.runs.0) {
             self.sure.entry(gram).or_insert(number);
         }
-        self.review.extend(ngrams(&words, REVIEW));
+        self.review.extend(ngrams(&words, self.runs.1));
         let text = stripped(problem);
         if !text.is_empty() {
             self.stripped.entry(text).or_insert(number);
@@ -80,13 +99,13 @@ impl Benchmarks {
         let words = words(problem);
         let mut found = Contaminated::default();
         let mut of = None;
-        for gram in ngrams(&words, SURE) {
+        for gram in ngrams(&words, self.runs.0) {
             if let Some(number) = self.sure.get(&gram) {
                 found.sure += 1;
                 of = of.or(Some(*number));
             }
         }
-        found.review = ngrams(&words, REVIEW).iter().filter(|gram| self.review.contains(gram)).count();
+        found.review = ngrams(&words, self.runs.1).iter().filter(|gram| self.review.contains(gram)).count();
         if let Some(number) = self.stripped.get(&stripped(problem)) {
             found.stripped = true;
             of = Some(*number);
@@ -96,10 +115,9 @@ impl Benchmarks {
     }
 }
 
-/// Letters alone, in lower case, words one space apart.
+/// Letters alone, in lower case and without spaces; the underscore of a subscript stays.
 fn stripped(text: &str) -> String {
-    let letters: String = text.chars().map(|letter| if letter.is_alphabetic() { letter } else { ' ' }).collect();
-    letters.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+    text.chars().filter(|letter| letter.is_alphabetic() || *letter == '_').flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

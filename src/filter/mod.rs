@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use funnel::{Funnel, Step, funnel};
 pub use judge::{Candidate, Judgement, alike, judge};
 pub use measure::{Instruments, Measure, Measured, Subject};
+pub use rules::decide::within;
 pub use settings::Settings;
 
 /// Raised when measuring changes: verdicts of another version are made anew.

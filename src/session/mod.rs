@@ -12,6 +12,7 @@ mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ use crate::records::{Standing, UnixMillis};
 
 pub use lock::{Holder, JobLock};
 pub use store::Session;
+pub use verdicts::{FilterInput, FilterPlace, Filtering, StoredVerdict};
 
 /// What can go wrong with a session; each says what, where and what to do in one line.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,10 @@ pub struct SampleRow {
     pub seconds: f64,
     pub created_at: UnixMillis,
     pub standing: Standing,
+    /// What the filter last said; `None` when it has not judged the sample.
+    pub accepted: Option<bool>,
+    /// Names of the rules in force that it fails.
+    pub failed: Vec<String>,
 }
 
 /// How many of what.

@@ -6,9 +6,10 @@ use super::{Result, SampleRow, Session};
 use crate::records::Standing;
 
 const SELECT: &str = "SELECT m.id, m.problem_id, p.source, p.level, p.subject, m.draw, m.settings, m.strategies, \
-     m.tags, m.answer, m.correct, m.finish, m.tokens, m.seconds, m.created_at, s.verb, s.reason, s.flagged, s.note \
-     FROM samples m JOIN problems p ON p.id = m.problem_id \
-     LEFT JOIN standings s ON s.problem_id = m.problem_id AND s.draw = m.draw AND s.settings = m.settings";
+     m.tags, m.answer, m.correct, m.finish, m.tokens, m.seconds, m.created_at, s.verb, s.reason, s.flagged, s.note, \
+     v.accepted, v.failed FROM samples m JOIN problems p ON p.id = m.problem_id \
+     LEFT JOIN standings s ON s.problem_id = m.problem_id AND s.draw = m.draw AND s.settings = m.settings \
+     LEFT JOIN verdicts v ON v.sample = m.id";
 
 impl Session {
     /// All rows, oldest first, with their standing. Text is not loaded.
@@ -59,6 +60,11 @@ impl Session {
                 reason: self.read(row.get(16))?,
                 flagged: self.read(row.get::<_, Option<bool>>(17))?.unwrap_or_default(),
                 note: self.read(row.get(18))?,
+            },
+            accepted: self.read(row.get(19))?,
+            failed: match self.read(row.get::<_, Option<String>>(20))? {
+                Some(failed) => self.parse(&failed)?,
+                None => Vec::new(),
             },
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Result, Session, SessionError};
 use crate::records::{Sample, SampleSettings, Turn, now_millis};
@@ -36,11 +36,28 @@ impl Session {
 
     /// Stores a sample in one transaction. Returns false if its (problem, draw, settings) was there already.
     pub fn add_sample(&self, sample: &Sample) -> Result<bool> {
+        let transaction = self.begin()?;
+        let added = self.insert_sample(&transaction, sample)?;
+        self.read(transaction.commit())?;
+        Ok(added)
+    }
+
+    /// Stores samples that were made elsewhere, all in one transaction. Returns how many were not there already.
+    pub fn add_samples(&self, samples: &[Sample]) -> Result<usize> {
+        let transaction = self.begin()?;
+        let mut added = 0;
+        for sample in samples {
+            added += usize::from(self.insert_sample(&transaction, sample)?);
+        }
+        self.read(transaction.commit())?;
+        Ok(added)
+    }
+
+    fn insert_sample(&self, transaction: &Transaction, sample: &Sample) -> Result<bool> {
         let strategies = self.json(&sample.strategies().collect::<Vec<_>>())?;
         let tags = self.json(&sample.tags)?;
         let finish = self.json(&sample.finish)?;
         let chain = self.json(&sample.chain)?;
-        let transaction = self.begin()?;
         let added = self.read(transaction.execute(
             "INSERT INTO samples (problem_id, draw, settings, strategies, tags, answer, correct, finish, tokens, seconds, \
              created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
@@ -86,7 +103,6 @@ impl Session {
                 ]))?;
             }
         }
-        self.read(transaction.commit())?;
         Ok(true)
     }
 

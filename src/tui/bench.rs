@@ -97,6 +97,8 @@ fn opened() -> Message {
             seconds: 3.0,
             created_at: 0,
             standing: Standing::default(),
+            accepted: None,
+            failed: Vec::new(),
         })
         .collect();
     let counts = Counts { problems: ROWS / 8, samples: ROWS, ..Counts::default() };

@@ -34,6 +34,8 @@ pub(super) fn row(id: i64) -> SampleRow {
         seconds: 1.5,
         created_at: 0,
         standing: Standing::default(),
+        accepted: None,
+        failed: Vec::new(),
     }
 }
 

@@ -1,0 +1,114 @@
+//! `cribble filter`: judges the samples of a session.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use color_eyre::Result;
+
+use super::arguments::SessionArgument;
+use super::failure::Interrupted;
+use super::signals;
+use crate::config::Directories;
+use crate::exchange::problems;
+use crate::filter::Settings;
+use crate::filter::contamination::Benchmarks;
+use crate::jobs::Control;
+use crate::pipeline::{FilterOutcome, filter, filter_settings};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    session: SessionArgument,
+    /// Thresholds and switches (TOML), over the defaults and under your own filter.toml
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Problem file of a benchmark that must not be trained on; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    benchmark: Vec<PathBuf>,
+    /// Print the settings in force as TOML and judge nothing
+    #[arg(long)]
+    print_settings: bool,
+    /// Print a JSON object: {"judged","accepted","rejected","funnel":[{"rule","dropped","sole"}]}
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let settings = settings(arguments.settings.as_deref())?;
+    if arguments.print_settings {
+        print!("{}", settings.to_toml());
+        return Ok(());
+    }
+    let session = arguments.session.open_for_writing()?;
+    let benchmarks = benchmarks(&arguments.benchmark)?;
+    let asked = signals::listen(Control::default())?;
+    let mut line = super::progress::Count::new("measured");
+    let mut progress = |done: usize, all: usize| {
+        line.show(done, all);
+        !asked.to_stop()
+    };
+    let outcome = filter(&session, &settings, &benchmarks, &mut progress)?;
+    line.clear();
+    let Some(outcome) = outcome else {
+        return Err(Interrupted("what was measured is kept; the verdicts are as they were".into()).into());
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string(&outcome)?);
+    } else {
+        print!("{}", drawn(&outcome));
+    }
+    Ok(())
+}
+
+/// The defaults, this file, and the person's own `filter.toml` over it.
+pub fn settings(file: Option<&std::path::Path>) -> Result<Settings> {
+    filter_settings(file, Directories::from_environment()?.config())
+}
+
+pub fn benchmarks(files: &[PathBuf]) -> Result<Benchmarks> {
+    let mut benchmarks = Benchmarks::default();
+    for file in files {
+        for problem in problems::read_questions(file)? {
+            benchmarks.add(&problem.id, &problem.text);
+        }
+    }
+    Ok(benchmarks)
+}
+
+/// The funnel as lines: what is left after each rule, as a bar.
+fn drawn(outcome: &FilterOutcome) -> String {
+    const WIDTH: usize = 30;
+    let mut out = format!("{} judged, {} accepted, {} rejected\n", outcome.judged, outcome.accepted, outcome.rejected);
+    if outcome.judged > 0 {
+        out.push_str(&format!("\n{:<15}{:>9}{:>9}{:>9}  left\n", "rule", "dropped", "sole", "fails"));
+    }
+    let mut left = outcome.judged;
+    for step in &outcome.funnel {
+        left -= step.dropped;
+        let bar = (left * WIDTH).div_ceil(outcome.judged.max(1));
+        out.push_str(&format!(
+            "{:<15}{:>9}{:>9}{:>9}  {}{} {left}\n",
+            step.rule.name(),
+            step.dropped,
+            step.sole,
+            step.failed,
+            "#".repeat(bar),
+            ".".repeat(WIDTH - bar)
+        ));
+    }
+    let [taken, refused] = outcome.overruled;
+    if taken + refused > 0 {
+        out.push_str(&format!(
+            "\nyour decisions overrule it: {taken} accepted though rejected, {refused} rejected though accepted\n"
+        ));
+    }
+    if !outcome.to_review.is_empty() {
+        let first: Vec<&str> = outcome.to_review.iter().take(5).map(String::as_str).collect();
+        out.push_str(&format!(
+            "\n{} problems share shorter runs of words with a benchmark, among them {}\n",
+            outcome.to_review.len(),
+            first.join(", ")
+        ));
+    }
+    crate::tui::text::clean(&out)
+}

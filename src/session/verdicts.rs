@@ -1,0 +1,167 @@
+//! What the filter measured and said, as opaque JSON: the store does not know the rules.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Result, Session};
+use crate::records::{Chain, FinishReason, TurnKind, UnixMillis, now_millis};
+
+/// What the filter needs of a sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilterInput {
+    pub id: i64,
+    pub chain: Chain,
+    pub finish: FinishReason,
+    pub tokens: usize,
+    pub guidance: Vec<String>,
+}
+
+/// A sample's place among those of its problem, and what it was measured under, if it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterPlace {
+    pub id: i64,
+    pub problem_id: String,
+    pub measuring: Option<String>,
+}
+
+/// What the filter said of one sample, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredVerdict {
+    pub id: i64,
+    pub accepted: bool,
+    /// JSON list of rule names.
+    pub failed: String,
+    /// JSON list of the verdicts across samples.
+    pub across: String,
+}
+
+/// A run of the filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filtering {
+    pub seq: i64,
+    pub hash: String,
+    /// All thresholds, as TOML.
+    pub settings: String,
+    /// JSON.
+    pub summary: String,
+    pub at: UnixMillis,
+}
+
+impl Session {
+    /// All samples by (problem, draw, settings), whatever the order of their arrival.
+    pub fn filter_places(&self) -> Result<Vec<FilterPlace>> {
+        let mut statement = self.read(self.connection.prepare(
+            "SELECT m.id, m.problem_id, x.measuring FROM samples m LEFT JOIN measures x ON x.sample = m.id \
+             ORDER BY m.problem_id, m.draw, m.settings",
+        ))?;
+        let rows = self.read(statement.query_map([], |row| {
+            Ok(FilterPlace { id: row.get(0)?, problem_id: row.get(1)?, measuring: row.get(2)? })
+        }))?;
+        rows.map(|row| self.read(row)).collect()
+    }
+
+    /// Everything that the filter looks at in a sample.
+    pub fn filter_input(&self, id: i64) -> Result<FilterInput> {
+        let mut statement = self.read(self.connection.prepare_cached(
+            "SELECT m.finish, m.tokens, c.json FROM samples m JOIN chains c ON c.sample = m.id WHERE m.id = ?1",
+        ))?;
+        let (finish, tokens, chain): (String, i64, String) =
+            self.read(statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))))?;
+        let mut turns = self.read(
+            self.connection.prepare_cached("SELECT text FROM turns WHERE sample = ?1 AND kind = ?2 ORDER BY position"),
+        )?;
+        let kind = self.json(&TurnKind::Guidance)?;
+        let guidance = self.read(turns.query_map(params![id, kind], |row| row.get(0)))?;
+        Ok(FilterInput {
+            id,
+            chain: self.parse(&chain)?,
+            finish: self.parse(&finish)?,
+            tokens: tokens as usize,
+            guidance: guidance.map(|text| self.read(text)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Keeps measures in one transaction: sample and JSON.
+    pub fn put_measures(&self, measuring: &str, measures: &[(i64, String)]) -> Result<()> {
+        let transaction = self.begin()?;
+        {
+            let mut insert = self.read(
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO measures (sample, measuring, json) VALUES (?1, ?2, ?3)"),
+            )?;
+            for (sample, json) in measures {
+                self.read(insert.execute(params![sample, measuring, json]))?;
+            }
+        }
+        self.read(transaction.commit())
+    }
+
+    /// Measures of one sample, as JSON.
+    pub fn measure_of(&self, sample: i64) -> Result<Option<String>> {
+        let mut statement = self.read(self.connection.prepare_cached("SELECT json FROM measures WHERE sample = ?1"))?;
+        self.read(statement.query_row([sample], |row| row.get(0)).optional())
+    }
+
+    /// The measures of all samples, in the order of [`Session::filter_places`].
+    pub fn measures(&self) -> Result<Vec<(i64, String)>> {
+        let mut statement = self.read(self.connection.prepare(
+            "SELECT m.id, x.json FROM samples m JOIN measures x ON x.sample = m.id ORDER BY m.problem_id, m.draw, m.settings",
+        ))?;
+        let rows = self.read(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        rows.map(|row| self.read(row)).collect()
+    }
+
+    pub fn verdicts(&self) -> Result<Vec<StoredVerdict>> {
+        let mut statement = self
+            .read(self.connection.prepare("SELECT sample, accepted, failed, across FROM verdicts ORDER BY sample"))?;
+        let rows = self.read(statement.query_map([], stored))?;
+        rows.map(|row| self.read(row)).collect()
+    }
+
+    pub fn verdict_of(&self, sample: i64) -> Result<Option<StoredVerdict>> {
+        let mut statement = self.read(
+            self.connection.prepare_cached("SELECT sample, accepted, failed, across FROM verdicts WHERE sample = ?1"),
+        )?;
+        self.read(statement.query_row([sample], stored).optional())
+    }
+
+    /// Ends a run of the filter: what changed of the verdicts, and the settings that are now in force, in one transaction.
+    pub fn put_filtering(&self, hash: &str, settings: &str, summary: &str, changed: &[StoredVerdict]) -> Result<()> {
+        let transaction = self.begin()?;
+        {
+            let mut insert = self.read(transaction.prepare_cached(
+                "INSERT OR REPLACE INTO verdicts (sample, accepted, failed, across) VALUES (?1, ?2, ?3, ?4)",
+            ))?;
+            for verdict in changed {
+                let StoredVerdict { id, accepted, failed, across } = verdict;
+                self.read(insert.execute(params![id, accepted, failed, across]))?;
+            }
+        }
+        self.read(transaction.execute(
+            "INSERT INTO filterings (hash, settings, summary, at) VALUES (?1, ?2, ?3, ?4)",
+            params![hash, settings, summary, now_millis()],
+        ))?;
+        self.read(transaction.commit())
+    }
+
+    /// The settings in force and what they came to.
+    pub fn filtering(&self) -> Result<Option<Filtering>> {
+        let mut statement = self.read(
+            self.connection
+                .prepare_cached("SELECT seq, hash, settings, summary, at FROM filterings ORDER BY seq DESC LIMIT 1"),
+        )?;
+        let row = statement.query_row([], |row| {
+            Ok(Filtering {
+                seq: row.get(0)?,
+                hash: row.get(1)?,
+                settings: row.get(2)?,
+                summary: row.get(3)?,
+                at: row.get(4)?,
+            })
+        });
+        self.read(row.optional())
+    }
+}
+
+fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredVerdict> {
+    Ok(StoredVerdict { id: row.get(0)?, accepted: row.get(1)?, failed: row.get(2)?, across: row.get(3)? })
+}
