@@ -120,9 +120,10 @@ pub fn more_checks(share: Share, width: f64) -> usize {
 }
 
 /// How an audit chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Order {
     /// At random, from each stratum in turn: samples that fail one rule, and those that pass.
+    #[default]
     Stratified,
     /// Nearest to a threshold first.
     Uncertain,

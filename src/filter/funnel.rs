@@ -1,11 +1,11 @@
 //! How many samples each rule drops: in sequence, and alone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Judgement, RuleId, Settings};
 
 /// A rule's part in the funnel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     pub rule: RuleId,
     /// Samples that came as far as this rule and failed it.
@@ -17,7 +17,7 @@ pub struct Step {
 }
 
 /// The funnel over judged samples.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Funnel {
     pub judged: usize,
     pub accepted: usize,

@@ -5,10 +5,12 @@
 
 mod companion;
 mod control;
+mod filter;
 mod generate;
 mod job;
 
 pub use control::{Control, Steer};
+pub use filter::{FilterJob, FilterNews, start_filter};
 pub use generate::start_generate;
 pub use job::{Job, JobContext, yield_to_the_screen};
 

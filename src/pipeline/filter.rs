@@ -2,14 +2,15 @@
 //!
 //! A changed threshold measures nothing anew. Verdicts across samples follow (problem, draw), never the order of arrival.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::filter::audit::{Agreement, Order, plan};
 use crate::filter::contamination::{Benchmarks, Contaminated};
 use crate::filter::settings::SettingsError;
 use crate::filter::{
@@ -17,7 +18,7 @@ use crate::filter::{
     judge, within,
 };
 use crate::records::Problem;
-use crate::session::{FilterInput, Session, StoredVerdict};
+use crate::session::{FilterInput, SampleRow, Session, StoredVerdict};
 
 /// Samples measured between two transactions.
 const CHUNK: usize = 2000;
@@ -25,7 +26,7 @@ const CHUNK: usize = 2000;
 const ACROSS: [RuleId; 3] = [RuleId::Duplicate, RuleId::Contamination, RuleId::Cap];
 
 /// What a run of the filter came to; printed by `filter --json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FilterOutcome {
     pub judged: usize,
     pub accepted: usize,
@@ -108,6 +109,51 @@ pub fn filter(
     };
     session.put_filtering(&outcome.settings, &settings.to_toml(), &serde_json::to_string(&outcome)?, &changed)?;
     Ok(Some(outcome))
+}
+
+/// The settings under which the session was judged last.
+pub fn settings_in_force(session: &Session) -> Result<Option<Settings>> {
+    let Some(filtering) = session.filtering()? else { return Ok(None) };
+    Ok(Some(Settings::load(&[("the settings stored in the session", &filtering.settings)])?))
+}
+
+/// The judged samples in the order in which a person should look at them; those decided on already are left out.
+pub fn audit_plan(session: &Session, settings: &Settings, order: Order, seed: u64) -> Result<Vec<i64>> {
+    let decided: HashSet<i64> =
+        session.sample_rows()?.iter().filter(|row| row.standing.verb.is_some()).map(|row| row.id).collect();
+    let stored: HashMap<i64, StoredVerdict> =
+        session.verdicts()?.into_iter().map(|stored| (stored.id, stored)).collect();
+    let measures = session.measures()?;
+    let judgements: Vec<Judgement> = measures
+        .par_iter()
+        .filter(|(id, _)| !decided.contains(id))
+        .filter_map(|(id, json)| Some((id, json, stored.get(id)?)))
+        .map(|(id, json, stored)| {
+            let measured: Measured = serde_json::from_str(json).wrap_err("stored measures")?;
+            let mut verdicts = within(&measured, settings);
+            verdicts.extend(serde_json::from_str::<Vec<Verdict>>(&stored.across).wrap_err("stored verdicts")?);
+            Ok(Judgement { key: *id, accepted: stored.accepted, verdicts })
+        })
+        .collect::<Result<_>>()?;
+    Ok(plan(&judgements, settings, order, seed))
+}
+
+/// What a person's decisions say of the filter: over all of it, and of each rule that fails anything that was looked at.
+pub fn agreement<'a>(rows: impl IntoIterator<Item = &'a SampleRow>) -> (Agreement, Vec<(RuleId, Agreement)>) {
+    use crate::records::DecisionVerb::{Accept, Reject};
+    let mut whole = Agreement::default();
+    let mut rules: Vec<(RuleId, Agreement)> =
+        RuleId::ALL.into_iter().map(|rule| (rule, Agreement::default())).collect();
+    for row in rows {
+        let (Some(accepted), Some(verb @ (Accept | Reject))) = (row.accepted, row.standing.verb) else { continue };
+        let person = verb == Accept;
+        whole.count(accepted, person);
+        for (rule, counts) in &mut rules {
+            counts.count(!row.failed.iter().any(|failed| failed == rule.name()), person);
+        }
+    }
+    rules.retain(|(_, counts)| counts.both_reject + counts.lost > 0);
+    (whole, rules)
 }
 
 /// All verdicts on one stored sample under the settings in force; nothing when it was not judged.

@@ -2,13 +2,14 @@
 //!
 //! A step runs on whatever thread calls it and tells how it goes through [`Watcher`]; threads are `jobs`' business.
 
+pub mod edit;
 pub mod filter;
 pub mod filter_bench;
 pub mod generate;
 mod order;
 mod watcher;
 
-pub use filter::{FilterOutcome, filter, filter_settings};
+pub use filter::{FilterOutcome, agreement, filter, filter_settings};
 pub use generate::GenerateOutcome;
 pub use order::GenerateOrder;
 pub use watcher::Watcher;

@@ -34,6 +34,9 @@ pub struct Decision {
     pub note: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
+    /// Decisions that were made at once have this in common, and are taken back at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
     /// Who: the login name.
     pub by: String,
     pub at: UnixMillis,

@@ -11,7 +11,7 @@ use super::{Result, Session, SessionError};
 use crate::records::{Decision, DecisionVerb, Standing, now_millis};
 
 const LOG: &str = "decisions.jsonl";
-const COLUMNS: &str = "id, problem_id, draw, settings, verb, reason, note, undoes, by, at";
+const COLUMNS: &str = "id, problem_id, draw, settings, verb, reason, note, undoes, by, at, batch";
 
 impl Session {
     /// Appends a decision; it is on the disk, in the store and in `decisions.jsonl`, when this returns.
@@ -23,10 +23,35 @@ impl Session {
         note: Option<&str>,
     ) -> Result<Decision> {
         self.writable()?;
+        let decision = self.decision_on(sample, verb, reason, note, None)?;
+        self.append(std::slice::from_ref(&decision))?;
+        Ok(decision)
+    }
+
+    /// Decides on many samples at once: all are stored, or none, and one undo takes all of them back. Returns how many.
+    pub fn decide_all(&self, samples: &[i64], verb: DecisionVerb, reason: Option<&str>) -> Result<usize> {
+        self.writable()?;
+        let batch = new_id();
+        let decisions: Vec<Decision> = samples
+            .iter()
+            .map(|sample| self.decision_on(*sample, verb, reason, None, Some(&batch)))
+            .collect::<Result<_>>()?;
+        self.append(&decisions)?;
+        Ok(decisions.len())
+    }
+
+    fn decision_on(
+        &self,
+        sample: i64,
+        verb: DecisionVerb,
+        reason: Option<&str>,
+        note: Option<&str>,
+        batch: Option<&str>,
+    ) -> Result<Decision> {
         let row = self
             .sample_row(sample)?
             .ok_or_else(|| SessionError::other(&self.dir, format!("there is no sample {sample}")))?;
-        let decision = Decision {
+        Ok(Decision {
             id: new_id(),
             problem_id: row.problem_id,
             draw: row.draw,
@@ -35,15 +60,15 @@ impl Session {
             reason: reason.map(str::to_owned),
             note: note.map(str::to_owned),
             undoes: None,
+            batch: batch.map(str::to_owned),
             by: person(),
             at: now_millis(),
-        };
-        self.append(&decision)?;
-        Ok(decision)
+        })
     }
 
-    /// Takes back this person's latest decision that was not taken back; returns it and the sample's row number.
-    pub fn undo(&self) -> Result<Option<(Decision, i64)>> {
+    /// Takes back this person's latest decision that was not taken back, with all that were made at once with it; returns
+    /// it, the sample's row number, and how many were taken back.
+    pub fn undo(&self) -> Result<Option<(Decision, i64, usize)>> {
         self.writable()?;
         let last = self.query_decisions(
             &format!(
@@ -56,23 +81,36 @@ impl Session {
             params![person()],
         )?;
         let Some(taken_back) = last.into_iter().next() else { return Ok(None) };
-        let undo = Decision {
-            id: new_id(),
-            verb: DecisionVerb::Undo,
-            reason: None,
-            note: None,
-            undoes: Some(taken_back.id.clone()),
-            by: person(),
-            at: now_millis(),
-            ..taken_back.clone()
+        let together = match &taken_back.batch {
+            None => vec![taken_back.clone()],
+            Some(batch) => self.query_decisions(
+                &format!(
+                    "SELECT {COLUMNS} FROM decisions d WHERE batch = ?1 AND verb <> 'undo' \
+                     AND NOT EXISTS (SELECT 1 FROM decisions u WHERE u.undoes = d.id) ORDER BY seq"
+                ),
+                params![batch],
+            )?,
         };
-        self.append(&undo)?;
+        let undos: Vec<Decision> = together
+            .iter()
+            .map(|decision| Decision {
+                id: new_id(),
+                verb: DecisionVerb::Undo,
+                reason: None,
+                note: None,
+                undoes: Some(decision.id.clone()),
+                by: person(),
+                at: now_millis(),
+                ..decision.clone()
+            })
+            .collect();
+        self.append(&undos)?;
         let row: i64 = self.read(self.connection.query_row(
             "SELECT id FROM samples WHERE problem_id = ?1 AND draw = ?2 AND settings = ?3",
             params![taken_back.problem_id, taken_back.draw, taken_back.settings],
             |row| row.get(0),
         ))?;
-        Ok(Some((taken_back, row)))
+        Ok(Some((taken_back, row, undos.len())))
     }
 
     /// The whole log, oldest first.
@@ -102,22 +140,25 @@ impl Session {
         Ok(self.sample_row(sample)?.map(|row| row.standing).unwrap_or_default())
     }
 
-    /// Writes one decision to both places. The log file is written while the store's write lock is held, so that
+    /// Writes decisions to both places, all or none. The log file is written while the store's write lock is held, so that
     /// processes take turns, and is cut back if the store then refuses.
-    fn append(&self, decision: &Decision) -> Result<()> {
+    fn append(&self, decisions: &[Decision]) -> Result<()> {
         let connection = self.writable()?;
         self.read(connection.pragma_update(None, "synchronous", "FULL"))?;
-        let done = self.append_in_transaction(connection, decision);
+        let done = self.append_in_transaction(connection, decisions);
         self.read(connection.pragma_update(None, "synchronous", "NORMAL"))?;
         done
     }
 
-    fn append_in_transaction(&self, connection: &Connection, decision: &Decision) -> Result<()> {
+    fn append_in_transaction(&self, connection: &Connection, decisions: &[Decision]) -> Result<()> {
         let transaction = self.read(Transaction::new_unchecked(connection, TransactionBehavior::Immediate))?;
-        self.insert_decision(&transaction, decision)?;
-        self.settle(&transaction, decision)?;
-        let mut line = self.json(decision)?;
-        line.push('\n');
+        let mut line = String::new();
+        for decision in decisions {
+            self.insert_decision(&transaction, decision)?;
+            self.settle(&transaction, decision)?;
+            line.push_str(&self.json(decision)?);
+            line.push('\n');
+        }
         let mut file = self.log(OpenOptions::new().create(true).append(true))?;
         let before = self.io(file.metadata())?.len();
         let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
@@ -134,7 +175,9 @@ impl Session {
 
     fn insert_decision(&self, transaction: &Transaction<'_>, decision: &Decision) -> Result<bool> {
         let added = self.read(transaction.execute(
-            &format!("INSERT OR IGNORE INTO decisions ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+            &format!(
+                "INSERT OR IGNORE INTO decisions ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+            ),
             params![
                 decision.id,
                 decision.problem_id,
@@ -145,7 +188,8 @@ impl Session {
                 decision.note,
                 decision.undoes,
                 decision.by,
-                decision.at
+                decision.at,
+                decision.batch
             ],
         ))?;
         Ok(added == 1)
@@ -250,6 +294,7 @@ impl Session {
             undoes: self.read(row.get(7))?,
             by: self.read(row.get(8))?,
             at: self.read(row.get(9))?,
+            batch: self.read(row.get(10))?,
         })
     }
 

@@ -3,9 +3,20 @@
 use std::path::PathBuf;
 
 use crate::config::SessionInfo;
-use crate::pipeline::GenerateOrder;
+use crate::filter::Verdict;
+use crate::filter::audit::Order;
+use crate::filter::behaviours::Hit;
+use crate::pipeline::{FilterOutcome, GenerateOrder};
 use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
+
+/// What the filter says of the open sample, and where it shows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Judged {
+    /// Each with whether its rule is in force.
+    pub verdicts: Vec<(Verdict, bool)>,
+    pub hits: Vec<Hit>,
+}
 
 /// Asked of the outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +34,21 @@ pub enum Effect {
         reason: Option<String>,
         note: Option<String>,
     },
+    /// Decide on many samples at once; one undo takes all back.
+    DecideAll {
+        samples: Vec<i64>,
+        verb: DecisionVerb,
+    },
     Undo,
+    /// Store a chain that the person edited as a new sample derived from this one.
+    Edit {
+        sample: i64,
+        text: String,
+    },
+    /// Judge the session by the rules.
+    Filter,
+    /// Choose samples for a spot check.
+    PlanAudit(Order),
     StartGenerate(Box<GenerateOrder>),
     PauseJob,
     ResumeJob,
@@ -68,7 +93,20 @@ pub enum Message {
         id: i64,
         sample: Box<Sample>,
         problem: Option<Box<Problem>>,
+        judged: Option<Box<Judged>>,
     },
+    /// The filter runs: samples measured, of so many.
+    Judging {
+        done: usize,
+        all: usize,
+    },
+    /// The filter ran, here or in another process: all rows with what it said.
+    Judged {
+        rows: Vec<SampleRow>,
+        outcome: Option<Box<FilterOutcome>>,
+    },
+    /// Samples for a spot check, in order.
+    Audit(Vec<i64>),
     /// The board of the running or last job, ours or another process's.
     Live(Box<LiveBoard>),
     /// One line for a toast.

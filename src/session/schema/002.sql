@@ -22,3 +22,7 @@ CREATE TABLE filterings (
   summary  TEXT NOT NULL,
   at       INTEGER NOT NULL
 );
+
+-- Decisions that were made at once, and are taken back at once.
+ALTER TABLE decisions ADD COLUMN batch TEXT;
+CREATE INDEX decisions_of_batch ON decisions (batch) WHERE batch IS NOT NULL;

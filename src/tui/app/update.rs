@@ -79,7 +79,11 @@ impl App {
                 (self.opening, self.wanted) = (false, None);
                 self.notices.say(text, true, now);
             }
-            Message::Sessions(_) | Message::Sample { .. } => {}
+            Message::Sessions(_)
+            | Message::Sample { .. }
+            | Message::Judging { .. }
+            | Message::Judged { .. }
+            | Message::Audit(_) => {}
         }
     }
 

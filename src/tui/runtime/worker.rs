@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use color_eyre::Result;
 use tokio::sync::{mpsc, watch};
 
-use super::super::effect::{Effect, Message};
+use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
-use crate::jobs::{GenerateJob, Steer};
-use crate::records::{DecisionVerb, LiveBoard, LiveState};
-use crate::session::{Session, SessionError};
+use crate::jobs::{FilterJob, FilterNews, GenerateJob, Steer, start_filter};
+use crate::pipeline::{FilterOutcome, edit, filter};
+use crate::records::{DecisionVerb, LiveBoard, LiveState, now_millis};
+use crate::session::{Filtering, Session, SessionError};
 
 /// Between looks at an open session, and at the board of another process.
 const LOOK: Duration = Duration::from_millis(250);
@@ -45,7 +46,7 @@ impl Worker {
     ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Told>)> {
         let (effects, asked) = channel();
         let (told, messages) = mpsc::unbounded_channel();
-        let work = Work { launcher, directories, told, session: None, job: None, other: None };
+        let work = Work { launcher, directories, told, session: None, job: None, other: None, filter: None };
         std::thread::Builder::new().name("worker".into()).spawn(move || work.run(&asked))?;
         Ok((Self { effects }, messages))
     }
@@ -62,6 +63,8 @@ struct Following {
     version: i64,
     last_row: i64,
     last_decision: i64,
+    /// The run of the filter whose verdicts are on the screen.
+    filtering: i64,
 }
 
 /// A job of another process.
@@ -79,6 +82,7 @@ struct Work {
     session: Option<Following>,
     job: Option<GenerateJob>,
     other: Option<Other>,
+    filter: Option<FilterJob>,
 }
 
 impl Work {
@@ -126,6 +130,27 @@ impl Work {
             Effect::Decide { sample, verb, reason, note } => {
                 self.open_session()?.session.decide(sample, verb, reason.as_deref(), note.as_deref())?;
             }
+            Effect::DecideAll { samples, verb } => {
+                let count = self.open_session()?.session.decide_all(&samples, verb, Some("decided together"))?;
+                self.say(Message::Note(format!("{count} samples decided at once; undo takes all of them back")));
+            }
+            Effect::Edit { sample, text } => {
+                let added = edit::store(&self.open_session()?.session, sample, &text)?;
+                self.say(Message::Note(format!(
+                    "stored as a new sample, #{added} of this problem; judge again for its verdicts"
+                )));
+            }
+            Effect::Filter => self.filter()?,
+            Effect::PlanAudit(order) => {
+                let session = &self.open_session()?.session;
+                match filter::settings_in_force(session)? {
+                    Some(settings) => {
+                        let plan = filter::audit_plan(session, &settings, order, now_millis() as u64)?;
+                        self.say(Message::Audit(plan));
+                    }
+                    None => self.say(Message::Note("nothing was judged yet: R runs the filter".into())),
+                }
+            }
             Effect::Undo => self.undo()?,
             Effect::StartGenerate(mut order) => {
                 order.model = expand_home(&order.model);
@@ -169,7 +194,12 @@ impl Work {
             rows,
         });
         (self.job, self.other) = (None, None);
-        self.session = Some(Following { session, version, last_row, last_decision });
+        let filtering = session.filtering()?;
+        let seq = filtering.as_ref().map_or(0, |filtering| filtering.seq);
+        if let Some(outcome) = outcome_of(filtering) {
+            self.say(Message::Judged { rows: Vec::new(), outcome: Some(outcome) });
+        }
+        self.session = Some(Following { session, version, last_row, last_decision, filtering: seq });
         // That it cannot be remembered matters less than that it is open.
         let _ = self.directories.remember_session(&path);
         Ok(())
@@ -179,14 +209,48 @@ impl Work {
         let session = &self.open_session()?.session;
         if let Some(sample) = session.sample(id)? {
             let problem = session.problem(&sample.problem_id)?.map(Box::new);
-            self.say(Message::Sample { id, sample: Box::new(sample), problem });
+            let judged = self.judged(session, id)?;
+            self.say(Message::Sample { id, sample: Box::new(sample), problem, judged });
         }
+        Ok(())
+    }
+
+    /// What the filter says of a sample, under the settings that it was judged by.
+    fn judged(&self, session: &Session, id: i64) -> Result<Option<Box<Judged>>> {
+        let Some(settings) = filter::settings_in_force(session)? else { return Ok(None) };
+        let Some((measured, verdicts)) = filter::verdicts(session, id, &settings)? else { return Ok(None) };
+        let verdicts = verdicts.into_iter().map(|verdict| (settings.enabled(verdict.rule), verdict));
+        let verdicts = verdicts.map(|(on, verdict)| (verdict, on)).collect();
+        Ok(Some(Box::new(Judged { verdicts, hits: measured.hits })))
+    }
+
+    /// Judges the session on a thread of its own; what came of it is seen in the store.
+    fn filter(&mut self) -> Result<()> {
+        if self.filter.as_ref().is_some_and(|job| !job.finished()) {
+            color_eyre::eyre::bail!("the filter runs already");
+        }
+        let dir = self.open_session()?.session.dir().to_path_buf();
+        if let Some(reason) = self.open_session()?.session.read_only() {
+            color_eyre::eyre::bail!("nothing can be judged, the session is open for viewing only: {reason}");
+        }
+        let told = self.told.clone();
+        let say = move |news: FilterNews| {
+            let message = match news {
+                FilterNews::Measured { done, all } => Message::Judging { done, all },
+                FilterNews::Done(outcome) => {
+                    Message::Note(format!("judged {}: {} accepted", outcome.judged, outcome.accepted))
+                }
+                FilterNews::Failed(error) => Message::Error(error),
+            };
+            let _ = told.send(Told::Message(message));
+        };
+        self.filter = Some(start_filter(dir, self.directories.config().to_path_buf(), say)?);
         Ok(())
     }
 
     fn undo(&self) -> Result<()> {
         match self.open_session()?.session.undo()? {
-            Some((decision, sample)) => {
+            Some((decision, sample, count)) => {
                 let what = match decision.verb {
                     DecisionVerb::Accept => "accept",
                     DecisionVerb::Reject => "reject",
@@ -196,7 +260,10 @@ impl Work {
                     DecisionVerb::Note => "note",
                     DecisionVerb::Undo => "undo",
                 };
-                let what = format!("{what} of {} #{}", decision.problem_id, decision.draw);
+                let what = match count {
+                    1 => format!("{what} of {} #{}", decision.problem_id, decision.draw),
+                    _ => format!("{what} of {count} samples"),
+                };
                 self.say(Message::Undone { sample, what });
             }
             None => self.say(Message::Note("nothing to undo".into())),
@@ -235,6 +302,12 @@ impl Work {
             for sample in decided {
                 messages.push(Message::Stands { sample, standing: session.standing(sample)?, counts });
             }
+            let filtering = session.filtering()?;
+            let seq = filtering.as_ref().map_or(0, |filtering| filtering.seq);
+            if seq != following.filtering {
+                following.filtering = seq;
+                messages.push(Message::Judged { rows: session.sample_rows()?, outcome: outcome_of(filtering) });
+            }
             for message in messages {
                 let _ = self.told.send(Told::Message(message));
             }
@@ -271,6 +344,9 @@ impl Work {
     }
 
     fn quit(self) {
+        if let Some(job) = self.filter {
+            job.stop();
+        }
         if let Some(job) = self.job {
             job.control().steer(Steer::Stop);
             let begun = Instant::now();
@@ -280,6 +356,11 @@ impl Work {
         }
         let _ = self.told.send(Told::Quit);
     }
+}
+
+/// What a run of the filter came to, as it was stored.
+fn outcome_of(filtering: Option<Filtering>) -> Option<Box<FilterOutcome>> {
+    serde_json::from_str(&filtering?.summary).ok().map(Box::new)
 }
 
 /// Tells the mirrored board if it is a new one.

@@ -29,6 +29,15 @@ pub enum Look {
     TurnHead,
     /// Text of a bridge in a chain.
     Bridge,
+    /// A place that shows a behaviour.
+    Behaviour,
+    /// A place that a failed rule points at, or a wrong answer.
+    Fault,
+    /// A right answer.
+    RightAnswer,
+    /// What a diff takes out, and what it puts in.
+    Removed,
+    Added,
 }
 
 /// A complete mapping of looks to styles.
@@ -88,6 +97,11 @@ impl Theme {
             Look::Bad => plain.fg(Color::Red),
             Look::Warn | Look::Bridge => plain.fg(Color::Yellow),
             Look::Marker => plain.fg(Color::Magenta).add_modifier(Modifier::REVERSED),
+            Look::Behaviour => plain.fg(Color::Cyan).add_modifier(Modifier::UNDERLINED),
+            Look::Fault => plain.fg(Color::Red).add_modifier(Modifier::UNDERLINED | Modifier::BOLD),
+            Look::RightAnswer => plain.fg(Color::Green).add_modifier(Modifier::UNDERLINED),
+            Look::Removed => plain.fg(Color::Red).add_modifier(Modifier::CROSSED_OUT),
+            Look::Added => plain.fg(Color::Green).add_modifier(Modifier::UNDERLINED),
             Look::Match => plain.add_modifier(Modifier::REVERSED | Modifier::BOLD),
         }
     }

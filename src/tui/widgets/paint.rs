@@ -27,6 +27,9 @@ pub struct Signs {
     pub here: &'static str,
     pub down: &'static str,
     pub dot: &'static str,
+    /// What the filter accepts and rejects.
+    pub kept: &'static str,
+    pub dropped: &'static str,
 }
 
 static UNICODE: Signs = Signs {
@@ -43,6 +46,8 @@ static UNICODE: Signs = Signs {
     here: "◂",
     down: "↓",
     dot: "·",
+    kept: "●",
+    dropped: "○",
 };
 
 static ASCII: Signs = Signs {
@@ -59,6 +64,8 @@ static ASCII: Signs = Signs {
     here: "<",
     down: "v",
     dot: "-",
+    kept: "*",
+    dropped: "o",
 };
 
 pub fn signs(ascii: bool) -> &'static Signs {

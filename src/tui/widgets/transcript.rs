@@ -38,10 +38,14 @@ pub struct Piece {
     pub apart: bool,
     /// Says what comes next and is no part of the text: a search passes over it.
     pub heading: bool,
+    /// Byte ranges of `text` that are to be seen, in order; where two overlap the later one wins.
+    pub marks: Vec<(usize, usize, Look)>,
 }
 
 #[derive(Debug, Clone)]
 struct Block {
+    /// Places in the cleaned text that are to be seen, in order.
+    marks: Vec<(usize, usize, Look)>,
     look: Look,
     gutter: Gutter,
     heading: bool,
@@ -130,7 +134,9 @@ impl Transcript {
         let text = tidy(&piece.text);
         let lines = wrap(&text, self.text_width());
         let before = self.len();
+        let marks = tidy_marks(&piece.text, &piece.marks);
         self.blocks.push(Block {
+            marks,
             look: piece.look.unwrap_or(Look::Text),
             gutter: piece.gutter,
             heading: piece.heading,
@@ -371,6 +377,10 @@ impl Transcript {
             }
             let found = self.hits.get(hit).is_some_and(|found| found.block == index && found.begin <= byte);
             let mut style = if is_mark(grapheme) { mark } else { base };
+            let marked = block.marks.iter().rev().find(|(begin, end, _)| (*begin..*end).contains(&byte));
+            if let Some((_, _, look)) = marked {
+                style = style.patch(context.theme.style(*look));
+            }
             if found {
                 style = style.patch(context.theme.style(Look::Match));
                 if self.current == Some(hit) {
@@ -389,6 +399,34 @@ impl Transcript {
 /// Cleaned, with tabs as spaces, since a cell has no tab.
 fn tidy(text: &str) -> String {
     clean(text).replace('\t', "    ")
+}
+
+/// Where byte ranges of a text lie once it is tidied.
+fn tidy_marks(text: &str, marks: &[(usize, usize, Look)]) -> Vec<(usize, usize, Look)> {
+    if marks.is_empty() {
+        return Vec::new();
+    }
+    // Places of all borders, walked through once in order.
+    let mut borders: Vec<usize> = marks.iter().flat_map(|(begin, end, _)| [*begin, *end]).collect();
+    borders.sort_unstable();
+    borders.dedup();
+    let mut placed = std::collections::HashMap::with_capacity(borders.len());
+    let (mut at, mut done) = (0, 0);
+    for border in borders {
+        let mut border_here = border.min(text.len());
+        while !text.is_char_boundary(border_here) {
+            border_here -= 1;
+        }
+        done += tidy(&text[at.min(border_here)..border_here]).len();
+        at = at.max(border_here);
+        placed.insert(border, done);
+    }
+    let place = |border: &usize| placed.get(border).copied().unwrap_or(0);
+    marks
+        .iter()
+        .map(|(begin, end, look)| (place(begin), place(end), *look))
+        .filter(|(begin, end, _)| begin < end)
+        .collect()
 }
 
 /// Whether [`clean`] put this in the place of something that must not reach a terminal.
@@ -425,6 +463,16 @@ mod tests {
         transcript.push(Piece { gutter: Gutter::User, ..text("what is it now") });
         transcript.push(Piece { apart: true, ..text("漢字\tok") });
         assert_eq!(drawn(&transcript, 12, 5), "▌ what is it\n▌ now\n\n  漢字    ok\n\n");
+    }
+
+    #[test]
+    fn marks_stay_on_their_words_when_the_text_is_cleaned() {
+        let text = "a\u{1b}b\tMARK\u{7}ED end";
+        let begin = text.find("MARK").unwrap();
+        let marks = tidy_marks(text, &[(begin, begin + 7, Look::Good), (900, 901, Look::Bad)]);
+        let tidied = tidy(text);
+        assert_eq!(marks.len(), 1);
+        assert_eq!(&tidied[marks[0].0..marks[0].1], "MARK\u{2407}ED");
     }
 
     #[test]

@@ -32,6 +32,17 @@ pub enum ReviewAction {
     ClearFilter,
     Sort,
     Copy,
+    Verdicts,
+    Changes,
+    Beside,
+    Edit,
+    AcceptAll,
+    RejectAll,
+    Judge,
+    Funnel,
+    SpotCheck,
+    SpotCheckNear,
+    Report,
 }
 
 const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
@@ -61,6 +72,29 @@ pub const ACTIONS: &[(ReviewAction, ActionSpec)] = &[
     (ReviewAction::Top, spec("review.top", "top", "Go to the beginning of the transcript.")),
     (ReviewAction::Bottom, spec("review.bottom", "end", "Go to the end of the transcript.")),
     (ReviewAction::Chain, spec("review.chain", "chain", "Switch between the dialogue and the stitched chain.")),
+    (ReviewAction::Verdicts, spec("review.verdicts", "verdicts", "Show what each rule says of the sample.")),
+    (ReviewAction::Changes, spec("review.changes", "changes", "Show what the revision changed of the attempt.")),
+    (ReviewAction::Beside, spec("review.beside", "beside", "Put the next other sample of this problem beside it.")),
+    (ReviewAction::Edit, spec("review.edit", "edit", "Edit the chain; it becomes a new sample of its own.")),
+    (
+        ReviewAction::AcceptAll,
+        spec("review.accept_all", "accept list", "Accept everything in the list, after a question."),
+    ),
+    (
+        ReviewAction::RejectAll,
+        spec("review.reject_all", "reject list", "Reject everything in the list, after a question."),
+    ),
+    (ReviewAction::Judge, spec("review.judge", "run filter", "Judge the session by the rules.")),
+    (ReviewAction::Funnel, spec("review.funnel", "funnel", "Show what each rule drops; Enter lists its samples.")),
+    (
+        ReviewAction::SpotCheck,
+        spec("review.spot_check", "spot check", "Begin or end a blind spot check, rules in turn."),
+    ),
+    (
+        ReviewAction::SpotCheckNear,
+        spec("review.spot_check_near", "near misses", "Begin a blind spot check of what is nearest to a threshold."),
+    ),
+    (ReviewAction::Report, spec("review.report", "agreement", "Show how your decisions agree with the filter.")),
     (ReviewAction::Search, spec("review.search", "search", "Search in the transcript.")),
     (ReviewAction::NextHit, spec("review.next_hit", "next hit", "Go to the next hit of the search.")),
     (ReviewAction::PreviousHit, spec("review.previous_hit", "hit before", "Go to the previous hit of the search.")),

@@ -2,6 +2,7 @@
 //! with the problem beside it.
 
 use super::filter::is_truncated;
+use super::judged::within;
 use crate::records::{FinishReason, Problem, Sample, SegmentKind, TurnKind};
 use crate::session::SampleRow;
 use crate::tui::theme::Look;
@@ -52,8 +53,16 @@ fn titled(name: &str, strategy: &str) -> String {
     if strategy.is_empty() { name.to_owned() } else { format!("{name} ({strategy})") }
 }
 
-/// The chain that training sees, with its segments marked, after the problem.
-pub fn chain(sample: &Sample, problem: Option<&Problem>) -> Vec<Piece> {
+/// A part of the chain with the marks that lie in it.
+fn marked(text: &str, begin: usize, look: Look, gutter: Gutter, marks: &[(usize, usize, Look)]) -> Piece {
+    // `body` cuts line ends; marks count from what is left.
+    let cut = text.len() - text.trim_start_matches('\n').len();
+    let marks = within(marks, begin + cut, begin + text.len());
+    Piece { marks, ..body(text, look, gutter) }
+}
+
+/// The chain that training sees, with its segments and what is to be seen in it marked, after the problem.
+pub fn chain(sample: &Sample, problem: Option<&Problem>, marks: &[(usize, usize, Look)]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     if let Some(problem) = problem {
         pieces.push(head("problem".into(), Look::Info));
@@ -62,7 +71,7 @@ pub fn chain(sample: &Sample, problem: Option<&Problem>) -> Vec<Piece> {
     let text = sample.chain.text.as_str();
     if sample.chain.segments.is_empty() {
         pieces.push(head("chain".into(), Look::TurnHead));
-        pieces.push(body(text, Look::Text, Gutter::Plain));
+        pieces.push(marked(text, 0, Look::Text, Gutter::Plain, marks));
     }
     for segment in &sample.chain.segments {
         let strategy = sample.turns.get(segment.turn).and_then(|turn| turn.strategy.as_deref()).unwrap_or("");
@@ -71,15 +80,15 @@ pub fn chain(sample: &Sample, problem: Option<&Problem>) -> Vec<Piece> {
         match segment.kind {
             SegmentKind::Attempt => {
                 pieces.push(head("chain: attempt".into(), Look::TurnHead));
-                pieces.push(body(said, Look::Text, Gutter::Plain));
+                pieces.push(marked(said, segment.begin, Look::Text, Gutter::Plain, marks));
             }
             SegmentKind::Bridge => {
                 pieces.push(head(titled("chain: bridge", strategy), Look::Bridge));
-                pieces.push(body(said, Look::Bridge, Gutter::Bridge));
+                pieces.push(marked(said, segment.begin, Look::Bridge, Gutter::Bridge, marks));
             }
             SegmentKind::Revision => {
                 pieces.push(head(titled("chain: revision", strategy), Look::TurnHead));
-                pieces.push(body(said, Look::Text, Gutter::Plain));
+                pieces.push(marked(said, segment.begin, Look::Text, Gutter::Plain, marks));
             }
         }
     }
@@ -87,8 +96,14 @@ pub fn chain(sample: &Sample, problem: Option<&Problem>) -> Vec<Piece> {
 }
 
 /// The panel beside the transcript.
-pub fn side(row: &SampleRow, sample: Option<&Sample>, problem: Option<&Problem>) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+pub fn side(
+    row: &SampleRow,
+    sample: Option<&Sample>,
+    problem: Option<&Problem>,
+    filter: Vec<Piece>,
+    blind: bool,
+) -> Vec<Piece> {
+    let mut pieces = filter;
     let mut field = |name: &str, text: &str, look: Look| {
         if !text.is_empty() {
             pieces.push(head(name.to_owned(), Look::Dim));
@@ -103,7 +118,8 @@ pub fn side(row: &SampleRow, sample: Option<&Sample>, problem: Option<&Problem>)
         None if sample.is_some() => field("problem", "not in this session", Look::Warn),
         None => {}
     }
-    field("answer found", row.answer.as_deref().unwrap_or("none"), answer_look(row.correct));
+    let look = if blind { Look::Text } else { answer_look(row.correct) };
+    field("answer found", row.answer.as_deref().unwrap_or("none"), look);
     field("source", &source(row), Look::Text);
     field("tags", &row.tags.join(", "), Look::Warn);
     field("reason", row.standing.reason.as_deref().unwrap_or(""), Look::Text);

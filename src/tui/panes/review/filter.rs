@@ -1,5 +1,7 @@
 //! Which samples the list shows, and in which order: a small language of words, and a sort.
 
+use crate::filter::RuleId;
+use crate::pipeline::edit::EDITED;
 use crate::records::{DecisionVerb, FinishReason};
 use crate::session::SampleRow;
 
@@ -20,10 +22,52 @@ enum Test {
     Level(i64),
     MoreTokens(usize),
     FewerTokens(usize),
+    Verdict(Option<bool>),
+    Rule(String),
+    Overruled(bool),
+    Edited(bool),
     Text(String),
 }
 
-const KEYS: &str = "decision correct truncated flag note strategy source subject problem tag level tokens";
+const KEYS: &str = "decision verdict rule overruled correct truncated flag note edited strategy source subject problem tag level tokens";
+
+/// What may follow a key, for completion.
+const VALUES: &[(&str, &[&str])] = &[
+    ("decision", &["none", "any", "accepted", "rejected", "skipped"]),
+    ("verdict", &["accepted", "rejected", "none"]),
+    ("overruled", &["yes", "no"]),
+    ("correct", &["yes", "no", "unknown"]),
+    ("truncated", &["yes", "no"]),
+    ("flag", &["yes", "no"]),
+    ("note", &["yes", "no"]),
+    ("edited", &["yes", "no"]),
+    ("strategy", &["verification", "backtracking", "subgoal", "backward"]),
+    ("tokens", &[">", "<"]),
+];
+
+/// What the last word of a filter may become: itself completed as far as it is sure, and the choices that are left.
+pub fn complete(text: &str) -> (String, Vec<String>) {
+    let begin = text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let (head, word) = text.split_at(begin);
+    let (minus, word) = word.strip_prefix('-').map_or(("", word), |rest| ("-", rest));
+    let choices: Vec<String> = match word.split_once(':') {
+        Some((key, typed)) => {
+            let rules = || RuleId::ALL.iter().map(|rule| rule.name()).collect::<Vec<_>>();
+            let values = match key {
+                "rule" => rules(),
+                _ => VALUES.iter().find(|(name, _)| *name == key).map_or(Vec::new(), |(_, values)| values.to_vec()),
+            };
+            values.into_iter().filter(|value| value.starts_with(typed)).map(|value| format!("{key}:{value}")).collect()
+        }
+        None => KEYS.split(' ').filter(|key| key.starts_with(word)).map(|key| format!("{key}:")).collect(),
+    };
+    let Some(first) = choices.first() else { return (text.to_owned(), choices) };
+    let common = choices.iter().fold(first.len(), |length, choice| {
+        first.bytes().zip(choice.bytes()).take(length).take_while(|(a, b)| a == b).count()
+    });
+    let word = if common > word.len() { &first[..common] } else { word };
+    (format!("{head}{minus}{word}"), choices)
+}
 
 /// A filter: all its words must hold. A word with `-` before it must not hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,6 +121,21 @@ fn parse_word(word: &str) -> Result<Test, String> {
             "unknown" => Ok(Test::Correct(None)),
             _ => yes(&name).map(|yes| Test::Correct(Some(yes))).ok_or(wrong(word, "correct:yes, no or unknown")),
         },
+        "verdict" => match name.as_str() {
+            "accepted" | "pass" => Ok(Test::Verdict(Some(true))),
+            "rejected" | "fail" => Ok(Test::Verdict(Some(false))),
+            "none" => Ok(Test::Verdict(None)),
+            _ => Err(wrong(word, "verdict:accepted, rejected or none")),
+        },
+        "rule" => match RuleId::named(&name) {
+            Some(rule) => Ok(Test::Rule(rule.name().to_owned())),
+            None => {
+                let rules: Vec<&str> = RuleId::ALL.iter().map(|rule| rule.name()).collect();
+                Err(wrong(word, &format!("rule: and one of {}", rules.join(" "))))
+            }
+        },
+        "overruled" => yes(&name).map(Test::Overruled).ok_or(wrong(word, "overruled:yes or no")),
+        "edited" => yes(&name).map(Test::Edited).ok_or(wrong(word, "edited:yes or no")),
         "truncated" => yes(&name).map(Test::Truncated).ok_or(wrong(word, "truncated:yes or no")),
         "flag" => yes(&name).map(Test::Flag).ok_or(wrong(word, "flag:yes or no")),
         "note" => yes(&name).map(Test::Note).ok_or(wrong(word, "note:yes or no")),
@@ -118,6 +177,10 @@ fn holds(test: &Test, row: &SampleRow) -> bool {
         Test::Decision(verb) => row.standing.verb == *verb,
         Test::Decided => row.standing.verb.is_some(),
         Test::Correct(correct) => row.correct == *correct,
+        Test::Verdict(accepted) => row.accepted == *accepted,
+        Test::Rule(rule) => row.failed.contains(rule),
+        Test::Overruled(overruled) => super::audit::overrules(row) == *overruled,
+        Test::Edited(edited) => row.tags.iter().any(|tag| tag == EDITED) == *edited,
         Test::Truncated(truncated) => is_truncated(row.finish) == *truncated,
         Test::Flag(flag) => row.standing.flagged == *flag,
         Test::Note(note) => row.standing.note.is_some() == *note,
@@ -125,7 +188,16 @@ fn holds(test: &Test, row: &SampleRow) -> bool {
         Test::Source(text) => contains(&row.source, text),
         Test::Subject(text) => row.subject.as_deref().is_some_and(|subject| contains(subject, text)),
         Test::Problem(text) => contains(&row.problem_id, text),
-        Test::Tag(text) => row.tags.iter().any(|tag| contains(tag, text)),
+        // A word of a note that begins with # is a tag of the person's own.
+        Test::Tag(text) => {
+            let own = row
+                .standing
+                .note
+                .iter()
+                .flat_map(|note| note.split_whitespace())
+                .filter_map(|word| word.strip_prefix('#'));
+            row.tags.iter().map(String::as_str).chain(own).any(|tag| contains(tag, text))
+        }
         Test::Level(level) => row.level == Some(*level),
         Test::MoreTokens(tokens) => row.tokens > *tokens,
         Test::FewerTokens(tokens) => row.tokens < *tokens,
@@ -232,6 +304,35 @@ mod tests {
         assert_eq!(admitted("page", &rows), [4]);
         assert_eq!(admitted("level:5 note:yes", &rows), [4]);
         assert_eq!(admitted("漢", &rows), Vec::<i64>::new());
+    }
+
+    #[test]
+    fn words_about_the_filter_choose_rows() {
+        let mut rows = rows();
+        (rows[0].accepted, rows[1].accepted, rows[2].accepted) = (Some(false), Some(true), Some(false));
+        rows[0].failed = vec!["loops".into(), "answer".into()];
+        rows[1].standing.verb = Some(DecisionVerb::Reject);
+        rows[2].tags = vec!["edited".into()];
+        rows[3].standing.note = Some("see #Hard ones".into());
+        assert_eq!(admitted("verdict:accepted", &rows), [2]);
+        assert_eq!(admitted("verdict:none", &rows), [4]);
+        assert_eq!(admitted("rule:loops", &rows), [1]);
+        assert_eq!(admitted("overruled:yes", &rows), [1, 2]);
+        assert_eq!(admitted("edited:yes", &rows), [3]);
+        assert_eq!(admitted("tag:hard", &rows), [4]);
+        assert!(Filter::parse("rule:lops").unwrap_err().contains("loops"));
+    }
+
+    #[test]
+    fn words_are_completed_as_far_as_they_are_sure() {
+        assert_eq!(complete("dec").0, "decision:");
+        assert_eq!(complete("correct:yes -ru").0, "correct:yes -rule:");
+        assert_eq!(complete("rule:lo").0, "rule:loops");
+        let (text, choices) = complete("rule:la");
+        assert_eq!((text.as_str(), choices), ("rule:language", vec!["rule:language".to_owned()]));
+        let (text, choices) = complete("t");
+        assert_eq!((text.as_str(), choices.len()), ("t", 3));
+        assert_eq!(complete("nothing:x"), ("nothing:x".to_owned(), Vec::new()));
     }
 
     #[test]

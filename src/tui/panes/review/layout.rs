@@ -22,15 +22,21 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub fn of(area: Rect) -> Self {
-        let wide = area.width >= WIDE;
+    /// `beside`: two samples stand side by side, and on a narrow screen the list makes room for them.
+    pub fn of(area: Rect, beside: bool) -> Self {
+        let wide = area.width >= WIDE || beside;
         let list = match area.width {
+            0..WIDE if beside => 0,
             0..60 => area.width / 3,
             60..100 => 26,
             100..WIDE => 34,
             _ => 42,
         };
-        let side = if wide { area.width / 4 } else { 0 };
+        let side = match (wide, beside) {
+            (_, true) => area.width.saturating_sub(list + 2) / 2,
+            (true, false) => area.width / 4,
+            (false, false) => 0,
+        };
         let body = area.height.saturating_sub(2);
         let text = area.width.saturating_sub(list + 1 + if wide { side + 1 } else { 0 });
         let text_x = list + 1;
@@ -59,7 +65,7 @@ mod tests {
         for width in 0..200 {
             for height in 0..50 {
                 let area = Rect::new(3, 5, width, height);
-                let layout = Layout::of(area);
+                let layout = Layout::of(area, width % 2 == 0);
                 for part in [layout.list, layout.transcript, layout.side, layout.notice, layout.standing] {
                     assert_eq!(part.intersection(area), part, "{width}x{height}");
                 }

@@ -4,8 +4,11 @@
 //! that it stands. How it is bound to keys belongs to the keymap.
 
 mod action;
+mod audit;
 mod content;
+mod diff;
 mod filter;
+mod judged;
 mod layout;
 mod mode;
 mod state;

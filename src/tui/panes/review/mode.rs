@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_textarea::Input as EditorInput;
 
-use super::filter::Filter;
+use super::filter::{Filter, complete};
 use super::state::{Mode, ReviewState};
 use super::update::decide;
 use crate::records::DecisionVerb;
@@ -67,10 +67,68 @@ pub fn key(state: &mut ReviewState, key: KeyEvent) -> Vec<Effect> {
             state.mode = Mode::Note { sample, editor };
             Vec::new()
         }
+        Mode::Edit { sample, mut editor } => {
+            if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('s') {
+                return vec![Effect::Edit { sample, text: editor.lines().join("\n") }];
+            }
+            editor.input(EditorInput::from(key));
+            state.mode = Mode::Edit { sample, editor };
+            Vec::new()
+        }
+        Mode::Bulk(verb) => {
+            if !matches!(key.code, KeyCode::Char('y' | 'Y')) {
+                state.say("nothing was decided");
+                return Vec::new();
+            }
+            let samples = state.listed.iter().map(|&at| state.rows[at].id).collect();
+            vec![Effect::DecideAll { samples, verb }]
+        }
+        Mode::Funnel(at) => funnel_key(state, at, key),
+        Mode::Report(top) => report_key(state, top, key),
     }
 }
 
+fn funnel_key(state: &mut ReviewState, at: usize, key: KeyEvent) -> Vec<Effect> {
+    let steps = state.outcome.as_ref().map_or(0, |outcome| outcome.funnel.len());
+    let at = match key.code {
+        KeyCode::Down | KeyCode::Char('j') => (at + 1).min(steps.saturating_sub(1)),
+        KeyCode::Up | KeyCode::Char('k') => at.saturating_sub(1),
+        KeyCode::Enter => {
+            let rule = state.outcome.as_ref().and_then(|outcome| outcome.funnel.get(at)).map(|step| step.rule);
+            let Some(rule) = rule else { return Vec::new() };
+            state.filter = Filter::parse(&format!("rule:{}", rule.name())).unwrap_or_default();
+            state.say(format!("the samples that fail {}; F changes the filter", rule.name()));
+            return state.rearrange();
+        }
+        _ => return Vec::new(),
+    };
+    state.mode = Mode::Funnel(at);
+    Vec::new()
+}
+
+fn report_key(state: &mut ReviewState, top: usize, key: KeyEvent) -> Vec<Effect> {
+    let top = match key.code {
+        KeyCode::Down | KeyCode::Char('j') => top + 1,
+        KeyCode::Up | KeyCode::Char('k') => top.saturating_sub(1),
+        KeyCode::PageDown => top + 10,
+        KeyCode::PageUp => top.saturating_sub(10),
+        KeyCode::Char('e') if state.audit.is_some() => return super::update::end_audit(state),
+        _ => return Vec::new(),
+    };
+    let lines = super::audit::report(&state.rows, state.audit.as_ref()).len();
+    state.mode = Mode::Report(top.min(lines.saturating_sub(1)));
+    Vec::new()
+}
+
 fn filter_key(state: &mut ReviewState, mut input: Input, key: KeyEvent) -> Vec<Effect> {
+    if key.code == KeyCode::Tab {
+        let (text, choices) = complete(input.text());
+        input.set(&text);
+        // Several are left: they are shown where an error would be.
+        let error = (choices.len() > 1).then(|| choices.join(" "));
+        state.mode = Mode::Filter { input, error };
+        return Vec::new();
+    }
     if key.code != KeyCode::Enter {
         input.key(key);
         state.mode = Mode::Filter { input, error: None };
@@ -143,7 +201,10 @@ pub fn paste(state: &mut ReviewState, text: &str) -> Vec<Effect> {
             let end = (0..=room.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
             editor.insert_str(&text[..end]);
         }
-        Mode::Browse | Mode::Reasons { .. } => {}
+        Mode::Edit { editor, .. } => {
+            editor.insert_str(text.replace("\r\n", "\n").replace('\r', "\n"));
+        }
+        Mode::Browse | Mode::Reasons { .. } | Mode::Bulk(_) | Mode::Funnel(_) | Mode::Report(_) => {}
     }
     Vec::new()
 }

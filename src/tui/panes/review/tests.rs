@@ -123,7 +123,7 @@ fn opened(samples: i64, read_only: Option<&str>) -> ReviewState {
 fn with_text(samples: i64, sample: Sample) -> ReviewState {
     let mut state = opened(samples, None);
     let problem = Some(Box::new(problem("Janet has 16 eggs and eats 3. How many are left?")));
-    receive(&mut state, &Message::Sample { id: 1, sample: Box::new(sample), problem });
+    receive(&mut state, &Message::Sample { id: 1, sample: Box::new(sample), problem, judged: None });
     state
 }
 
@@ -319,7 +319,7 @@ fn copying_takes_the_chain_byte_for_byte() {
 fn text_of_a_sample_that_was_left_is_not_shown() {
     let mut state = opened(4, None);
     update(&mut state, ReviewAction::Next);
-    receive(&mut state, &Message::Sample { id: 1, sample: Box::new(ordinary()), problem: None });
+    receive(&mut state, &Message::Sample { id: 1, sample: Box::new(ordinary()), problem: None, judged: None });
     assert!(state.open.is_none());
 }
 
@@ -389,10 +389,10 @@ fn looks_with_a_few() {
 #[test]
 fn looks_with_a_hundred_thousand() {
     let mut state = opened(100_000, None);
-    receive(&mut state, &Message::Sample { id: 1, sample: Box::new(ordinary()), problem: None });
+    receive(&mut state, &Message::Sample { id: 1, sample: Box::new(ordinary()), problem: None, judged: None });
     update(&mut state, ReviewAction::Last);
     let long = sample(&"The quick brown fox counts 12 hens. ".repeat(3_000), "So 12.");
-    receive(&mut state, &Message::Sample { id: 100_000, sample: Box::new(long), problem: None });
+    receive(&mut state, &Message::Sample { id: 100_000, sample: Box::new(long), problem: None, judged: None });
     update(&mut state, ReviewAction::PageDown);
     insta::assert_snapshot!("many_80x24", drawn(&mut state, 80, 24, false));
     insta::assert_snapshot!("many_160x48", drawn(&mut state, 160, 48, false));
@@ -419,4 +419,156 @@ fn looks_with_hostile_and_wide_text() {
     insta::assert_snapshot!("hostile_80x24", narrow);
     insta::assert_snapshot!("hostile_160x48", wide);
     insta::assert_snapshot!("hostile_chain", chain);
+}
+
+/// A verdict of a failed rule on the first words of the chain.
+fn verdict(rule: crate::filter::RuleId, pass: bool, reason: &str) -> crate::filter::Verdict {
+    crate::filter::Verdict { rule, pass, value: 0.0, threshold: None, spans: vec![(0, 4)], reason: reason.into() }
+}
+
+fn judged() -> Box<crate::tui::effect::Judged> {
+    use crate::filter::RuleId;
+    use crate::filter::behaviours::{Behaviour, Hit};
+    let verdicts = vec![
+        (verdict(RuleId::Empty, true, "24 words"), true),
+        (verdict(RuleId::Answer, false, "17 is wrong"), true),
+        (verdict(RuleId::Cap, false, "12 accepted before it, 10 at most"), false),
+    ];
+    let hits = vec![Hit { behaviour: Behaviour::Verification, begin: 10, end: 14 }];
+    Box::new(crate::tui::effect::Judged { verdicts, hits })
+}
+
+/// A pane with eight samples of two problems, the first judged and open.
+fn with_verdicts() -> ReviewState {
+    let mut rows: Vec<SampleRow> = (1..=8).map(row).collect();
+    for row in &mut rows {
+        row.accepted = Some(row.id % 2 == 0);
+        row.failed = if row.id % 2 == 0 { Vec::new() } else { vec!["answer".into()] };
+    }
+    let mut state = opened(8, None);
+    receive(&mut state, &Message::Rows { counts: counts(8), rows });
+    let sample = Message::Sample { id: 1, sample: Box::new(ordinary()), problem: None, judged: Some(judged()) };
+    receive(&mut state, &sample);
+    state
+}
+
+fn outcome() -> Box<crate::pipeline::FilterOutcome> {
+    use crate::filter::{RuleId, Step};
+    let step = |rule, dropped| Step { rule, dropped, sole: dropped / 2, failed: dropped * 2 };
+    Box::new(crate::pipeline::FilterOutcome {
+        judged: 8,
+        accepted: 4,
+        rejected: 4,
+        funnel: vec![step(RuleId::Truncated, 1), step(RuleId::Loops, 0), step(RuleId::Answer, 3)],
+        measured: 8,
+        changed: 8,
+        to_review: Vec::new(),
+        overruled: [0, 0],
+        settings: "5f2c".into(),
+    })
+}
+
+#[test]
+fn verdicts_stand_beside_the_text_and_in_its_place() {
+    let mut state = with_verdicts();
+    insta::assert_snapshot!("verdicts_160x48", drawn(&mut state, 160, 48, false));
+    update(&mut state, ReviewAction::Verdicts);
+    insta::assert_snapshot!("verdicts_80x24", drawn(&mut state, 80, 24, false));
+    update(&mut state, ReviewAction::Changes);
+    let changes = drawn(&mut state, 80, 24, false);
+    assert!(changes.contains("changes") && changes.contains("{+"), "{changes}");
+}
+
+#[test]
+fn the_funnel_opens_the_samples_of_a_rule() {
+    let mut state = with_verdicts();
+    update(&mut state, ReviewAction::Funnel);
+    assert!(!state.capturing(), "nothing was judged as far as it knows");
+    receive(&mut state, &Message::Judged { rows: Vec::new(), outcome: Some(outcome()) });
+    update(&mut state, ReviewAction::Funnel);
+    insta::assert_snapshot!("funnel_80x24", drawn(&mut state, 80, 24, false));
+    for code in [KeyCode::Char('j'), KeyCode::Char('j'), KeyCode::Enter] {
+        key(&mut state, KeyEvent::new(code, KeyModifiers::NONE));
+    }
+    assert_eq!(state.filter.text(), "rule:answer");
+    assert_eq!(state.listed.len(), 4);
+}
+
+#[test]
+fn a_spot_check_is_blind_until_each_is_decided_and_then_tells() {
+    let mut state = with_verdicts();
+    assert_eq!(update(&mut state, ReviewAction::SpotCheck), [Effect::PlanAudit(crate::filter::audit::Order::Stratified)]);
+    assert_eq!(receive(&mut state, &Message::Audit(vec![3, 1])), [Effect::LoadSample(3)]);
+    let sample = Message::Sample { id: 3, sample: Box::new(ordinary()), problem: None, judged: Some(judged()) };
+    receive(&mut state, &sample);
+    let blind = drawn(&mut state, 160, 48, false);
+    assert!(blind.contains("hidden until you decide") && !blind.contains("is wrong") && !blind.contains('✗'), "{blind}");
+    let effects = update(&mut state, ReviewAction::Accept);
+    assert_eq!(effects.len(), 2, "decided, and the next one is read: {effects:?}");
+    let standing = Standing { verb: Some(DecisionVerb::Accept), ..Standing::default() };
+    receive(&mut state, &Message::Stands { sample: 3, standing, counts: Default::default() });
+    assert_eq!(
+        state.notice,
+        Some(Notice::Said("#2 of gsm8k-00000: the filter rejected it (answer): you overrule it".into()))
+    );
+    update(&mut state, ReviewAction::SpotCheck);
+    let table = drawn(&mut state, 160, 48, false);
+    assert!(table.contains("this spot check") && table.contains("1 decided"), "{table}");
+    key(&mut state, KeyEvent::new(KeyCode::Char('e'), KeyModifiers::NONE));
+    assert_eq!(state.listed.len(), 8);
+    assert!(state.audit.is_none());
+}
+
+#[test]
+fn the_whole_list_is_decided_on_after_a_question_only() {
+    let mut state = with_verdicts();
+    state.filter = super::filter::Filter::parse("verdict:rejected").unwrap();
+    state.rearrange();
+    update(&mut state, ReviewAction::RejectAll);
+    let asked = drawn(&mut state, 80, 24, false);
+    assert!(asked.contains("Reject the whole list?") && asked.contains("4 samples (filter verdict:rejected)"), "{asked}");
+    assert_eq!(key(&mut state, KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), []);
+    update(&mut state, ReviewAction::RejectAll);
+    let effects = key(&mut state, KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE));
+    assert_eq!(effects, [Effect::DecideAll { samples: vec![1, 3, 5, 7], verb: DecisionVerb::Reject }]);
+}
+
+#[test]
+fn two_samples_of_a_problem_stand_side_by_side() {
+    let mut state = with_verdicts();
+    assert_eq!(update(&mut state, ReviewAction::Beside), [Effect::LoadSample(2)]);
+    let mut other = ordinary();
+    other.chain.text = "Quite another way to seventeen.".into();
+    other.chain.segments.clear();
+    receive(&mut state, &Message::Sample { id: 2, sample: Box::new(other), problem: None, judged: None });
+    for (width, height) in [(80, 24), (160, 48)] {
+        let shown = drawn(&mut state, width, height, false);
+        assert!(shown.contains("Quite another way") && shown.contains("beside #1"), "{shown}");
+    }
+    update(&mut state, ReviewAction::Next);
+    assert!(state.beside.is_none());
+}
+
+#[test]
+fn an_edited_chain_is_asked_to_be_stored_as_a_new_sample() {
+    let mut state = with_verdicts();
+    update(&mut state, ReviewAction::Edit);
+    assert!(state.capturing());
+    key(&mut state, KeyEvent::new(KeyCode::Char('Z'), KeyModifiers::NONE));
+    let effects = key(&mut state, KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL));
+    let [Effect::Edit { sample: 1, text }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(*text, format!("Z{}", ordinary().chain.text));
+    update(&mut state, ReviewAction::Edit);
+    assert_eq!(key(&mut state, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)), []);
+    assert!(!state.capturing());
+}
+
+#[test]
+fn tab_completes_a_filter() {
+    let mut state = with_verdicts();
+    update(&mut state, ReviewAction::Filter);
+    for code in [KeyCode::Char('v'), KeyCode::Tab, KeyCode::Char('r'), KeyCode::Tab, KeyCode::Enter] {
+        key(&mut state, KeyEvent::new(code, KeyModifiers::NONE));
+    }
+    assert_eq!(state.filter.text(), "verdict:rejected");
 }

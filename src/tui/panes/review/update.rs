@@ -3,8 +3,10 @@
 use tui_textarea::{TextArea, WrapMode};
 
 use super::action::ReviewAction;
+use super::audit::Audit;
 use super::filter::Filter;
-use super::state::{Mode, ReviewState};
+use super::state::{Mode, ReviewState, Show};
+use crate::filter::audit::Order;
 use crate::records::DecisionVerb;
 use crate::tui::effect::{Effect, Message};
 use crate::tui::text::clean;
@@ -51,9 +53,37 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
             state.transcript.to_end(false);
             Vec::new()
         }
-        ReviewAction::Chain => {
-            state.chain = !state.chain;
-            state.fill();
+        ReviewAction::Chain => show(state, if state.show == Show::Chain { Show::Dialogue } else { Show::Chain }),
+        ReviewAction::Verdicts => {
+            let shown = if state.show == Show::Verdicts { Show::Chain } else { Show::Verdicts };
+            show(state, shown)
+        }
+        ReviewAction::Changes => {
+            let shown = if state.show == Show::Changes { Show::Dialogue } else { Show::Changes };
+            show(state, shown)
+        }
+        ReviewAction::Beside => state.next_beside(),
+        ReviewAction::Edit => edit(state),
+        ReviewAction::AcceptAll => bulk(state, DecisionVerb::Accept),
+        ReviewAction::RejectAll => bulk(state, DecisionVerb::Reject),
+        ReviewAction::Judge => {
+            if nothing(state) || refused(state) {
+                return Vec::new();
+            }
+            state.judging = Some((0, 0));
+            vec![Effect::Filter]
+        }
+        ReviewAction::Funnel => {
+            match &state.outcome {
+                Some(_) => state.mode = Mode::Funnel(0),
+                None => state.say("nothing was judged yet: R runs the filter"),
+            }
+            Vec::new()
+        }
+        ReviewAction::SpotCheck => spot_check(state, Order::Stratified),
+        ReviewAction::SpotCheckNear => spot_check(state, Order::Uncertain),
+        ReviewAction::Report => {
+            state.mode = Mode::Report(0);
             Vec::new()
         }
         ReviewAction::Search => {
@@ -77,6 +107,71 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
         }
         ReviewAction::Copy => copy(state),
     }
+}
+
+fn show(state: &mut ReviewState, show: Show) -> Vec<Effect> {
+    state.show = show;
+    state.fill();
+    Vec::new()
+}
+
+fn edit(state: &mut ReviewState) -> Vec<Effect> {
+    let Some(text) = state.open.as_ref().map(|open| open.sample.chain.text.clone()) else {
+        state.say("the text is not here yet");
+        return Vec::new();
+    };
+    with_selected(state, move |_, sample| {
+        let mut editor = TextArea::new(text.split('\n').map(str::to_owned).collect());
+        editor.set_cursor_line_style(Default::default());
+        editor.set_wrap_mode(WrapMode::WordOrGlyph);
+        Mode::Edit { sample, editor: Box::new(editor) }
+    })
+}
+
+fn bulk(state: &mut ReviewState, verb: DecisionVerb) -> Vec<Effect> {
+    if state.listed.is_empty() {
+        state.say("the list is empty");
+    } else if state.audit.is_some() {
+        state.refuse("a spot check is decided one by one");
+    } else if !refused(state) {
+        state.mode = Mode::Bulk(verb);
+    }
+    Vec::new()
+}
+
+/// Begins a spot check, or ends the one that runs and shows what it came to.
+fn spot_check(state: &mut ReviewState, order: Order) -> Vec<Effect> {
+    if state.audit.is_some() {
+        state.mode = Mode::Report(0);
+        return Vec::new();
+    }
+    if nothing(state) || refused(state) {
+        return Vec::new();
+    }
+    state.audit_order = order;
+    vec![Effect::PlanAudit(order)]
+}
+
+/// Ends the spot check: the list is whole again.
+pub(super) fn end_audit(state: &mut ReviewState) -> Vec<Effect> {
+    state.audit = None;
+    state.say("the spot check is over");
+    let effects = state.rearrange();
+    state.fill();
+    effects
+}
+
+fn begin_audit(state: &mut ReviewState, plan: &[i64]) -> Vec<Effect> {
+    if plan.is_empty() {
+        state.say("there is nothing undecided to check");
+        return Vec::new();
+    }
+    state.audit = Some(Audit::new(state.audit_order, plan.to_vec()));
+    state.filter = Filter::default();
+    state.window.selected = 0;
+    state.selected = None;
+    state.say("spot check: verdicts are hidden until you decide; B shows the table and ends it");
+    state.rearrange()
 }
 
 fn step(state: &mut ReviewState, by: isize) -> Vec<Effect> {
@@ -107,6 +202,14 @@ fn next_undecided(state: &mut ReviewState) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// Whether there is nothing to work on; says so.
+fn nothing(state: &mut ReviewState) -> bool {
+    if state.rows.is_empty() {
+        state.say("there are no samples yet");
+    }
+    state.rows.is_empty()
 }
 
 /// Whether decisions are refused; says why where it can be read.
@@ -195,11 +298,26 @@ pub fn receive(state: &mut ReviewState, message: &Message) -> Vec<Effect> {
             state.take_standing(*sample, standing.clone())
         }
         Message::Undone { sample, what } => undone(state, *sample, what),
-        Message::Sample { id, sample, problem } => {
-            state.take_sample(*id, sample, problem.as_deref());
+        Message::Sample { id, sample, problem, judged } => {
+            state.take_sample(*id, sample, problem.as_deref(), judged.as_deref());
             Vec::new()
         }
+        Message::Judging { done, all } => {
+            state.judging = Some((*done, *all));
+            Vec::new()
+        }
+        Message::Judged { rows, outcome } => {
+            state.judging = None;
+            state.outcome.clone_from(outcome);
+            let mut effects = state.take_rows(rows.clone());
+            if effects.is_empty() && !rows.is_empty() {
+                effects.extend(state.selected.map(Effect::LoadSample));
+            }
+            effects
+        }
+        Message::Audit(plan) => begin_audit(state, plan),
         Message::Error(_) => {
+            state.judging = None;
             // Perhaps a decision was not kept: whatever was passed over counts as undecided again.
             state.asked.clear();
             Vec::new()
@@ -248,6 +366,6 @@ pub fn hints(state: &ReviewState) -> Vec<&'static str> {
     if !state.filter.is_empty() {
         hints.push("review.clear_filter");
     }
-    hints.extend(["review.filter", "review.sort", "review.search", "review.copy"]);
+    hints.extend(["review.filter", "review.verdicts", "review.funnel", "review.sort", "review.search", "review.copy"]);
     hints
 }

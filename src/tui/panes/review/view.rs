@@ -21,7 +21,7 @@ use crate::tui::widgets::rate::rate;
 
 /// Draws the pane into an area; [`super::resize`] was told its size before.
 pub fn view(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let layout = Layout::of(area);
+    let layout = Layout::of(area, state.beside.is_some());
     let border = context.theme.style(if context.focused { Look::BorderFocus } else { Look::Border });
     counts(state, context, layout.counts, buffer);
     column(buffer, layout.rule, border, context.ascii);
@@ -71,6 +71,7 @@ fn list(state: &ReviewState, context: &ViewContext, layout: &Layout, buffer: &mu
     let place = if state.listed.is_empty() { 0 } else { state.window.selected + 1 };
     let of = compact(state.listed.len());
     let title = match state.filter.is_empty() {
+        true if state.audit.is_some() => format!("{place}/{of} spot check"),
         true => format!("{place}/{of} {}", state.sort.name()),
         false => format!("{place}/{of} [{}] {}", state.filter.text(), state.sort.name()),
     };
@@ -79,7 +80,7 @@ fn list(state: &ReviewState, context: &ViewContext, layout: &Layout, buffer: &mu
     for (line, place) in state.window.rows(state.listed.len()).enumerate().take(usize::from(layout.list.height)) {
         let row = &state.rows[state.listed[place]];
         let at = part(layout.list, 0, line as u16, layout.list.width, 1);
-        list_row(row, context, at, buffer);
+        list_row(row, state.hides(row), context, at, buffer);
         if place == state.window.selected {
             tint(buffer, at, context.theme.style(Look::Selection));
             let edge = part(layout.rule, 0, 1 + line as u16, 1, 1);
@@ -126,14 +127,23 @@ fn short(strategies: &[String], full: bool) -> String {
 }
 
 /// Standing, flag, right or wrong, problem, draw, strategies, tokens; the problem's id takes what is left.
-fn list_row(row: &SampleRow, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+fn list_row(row: &SampleRow, blind: bool, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     let (sign, look) = mark(row.standing.verb);
     let mut x = put_clean(buffer, area.x, area.y, area.width, sign, style(look));
     let flag = if row.standing.flagged { "!" } else { " " };
     x = put_clean(buffer, x, area.y, area.right().saturating_sub(x), flag, style(Look::Warn));
-    let answer = style(answer_look(row.correct));
-    x = put_clean(buffer, x, area.y, area.right().saturating_sub(x), right(row.correct, context.ascii), answer) + 1;
+    let correct = if blind { None } else { row.correct };
+    let answer = style(answer_look(correct));
+    let sign = if blind { " " } else { right(correct, context.ascii) };
+    x = put_clean(buffer, x, area.y, area.right().saturating_sub(x), sign, answer);
+    // What the filter says, beside what is right: a dot under what it rejects, so that a rejected right answer shows.
+    let said = match row.accepted {
+        Some(false) if !blind => (signs(context.ascii).dropped, Look::Bad),
+        Some(true) if !blind => (signs(context.ascii).kept, Look::Good),
+        _ => (" ", Look::Text),
+    };
+    x = put_clean(buffer, x, area.y, area.right().saturating_sub(x), said.0, style(said.1)) + 1;
     let wide = area.width >= 40;
     let (draws, strategies, tokens) = if wide { (4, 12, 6) } else { (3, 5, 5) };
     let id_width = area.right().saturating_sub(x).saturating_sub(draws + strategies + tokens + 3);
@@ -159,10 +169,14 @@ fn head(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut Buf
     let mut spans = vec![
         (format!("{} #{}", row.problem_id, row.draw), style(Look::Title)),
         (format!("  gold {}", gold.unwrap_or("?")), style(Look::Text)),
-        (
-            format!("  answer {} {}", row.answer.as_deref().unwrap_or("none"), right(row.correct, context.ascii)),
-            style(answer_look(row.correct)),
-        ),
+        if state.hides(row) {
+            (format!("  answer {}", row.answer.as_deref().unwrap_or("none")), style(Look::Text))
+        } else {
+            (
+                format!("  answer {} {}", row.answer.as_deref().unwrap_or("none"), right(row.correct, context.ascii)),
+                style(answer_look(row.correct)),
+            )
+        },
         (format!("  {} tok", compact(row.tokens)), style(Look::Dim)),
     ];
     if let Some(end) = ending(row.finish) {
@@ -183,12 +197,18 @@ fn standing(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut
             ("undecided", Look::Dim)
         }
     };
-    let what = if state.chain { "chain" } else { "dialogue" };
+    let what = state.show.name();
     let (first, last, of) = state.transcript.position();
     spans.push((format!("{what} {first}-{last}/{of}  "), style(Look::Dim)));
     if !state.transcript.query().is_empty() {
         let (hit, hits) = state.transcript.hit();
         spans.push((format!("/{} {hit}/{hits}  ", state.transcript.query()), style(Look::Info)));
+    }
+    if let Some(beside) = state.beside.as_ref().and_then(|beside| state.row(beside.id)) {
+        spans.push((format!("beside #{}  ", beside.draw), style(Look::Info)));
+    }
+    if state.audit.is_some() {
+        spans.push(("spot check  ".into(), style(Look::Warn)));
     }
     spans.push((word.to_owned(), style(look)));
     if let Some(reason) = &row.standing.reason {
@@ -265,9 +285,109 @@ fn overlay(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut 
                 }
             }
         }
+        Mode::Edit { editor, .. } => {
+            let height = area.height.saturating_sub(4);
+            let inside = boxed_wide("Edit the chain", height, context, area, buffer);
+            editor.as_ref().render(inside, buffer);
+        }
+        Mode::Bulk(verb) => bulk(state, *verb, context, area, buffer),
+        Mode::Funnel(at) => funnel(state, *at, context, area, buffer),
+        Mode::Report(top) => {
+            let lines = super::audit::report(&state.rows, state.audit.as_ref());
+            let height = (lines.len() as u16).min(area.height.saturating_sub(4));
+            let inside = boxed_wide("You and the filter", height, context, area, buffer);
+            for (row, line) in lines.iter().skip(*top).enumerate().take(usize::from(inside.height)) {
+                let line = fit(&one_line(line), usize::from(inside.width), context.ascii).into_owned();
+                put(buffer, inside.x, inside.y + row as u16, inside.width, &line, context.theme.style(Look::Text));
+            }
+        }
         Mode::Note { editor, .. } => {
             let inside = boxed("Note", 6, context, area, buffer);
             editor.as_ref().render(inside, buffer);
+        }
+    }
+}
+
+/// A box nearly as wide as the pane; its inside.
+fn boxed_wide(title: &str, height: u16, context: &ViewContext, area: Rect, buffer: &mut Buffer) -> Rect {
+    let width = area.width.saturating_sub(4).clamp(area.width.min(60), 110);
+    let outer_height = (height + 2).min(area.height);
+    let outer = part(area, (area.width - width) / 2, (area.height - outer_height) / 2, width, outer_height);
+    blank(buffer, outer);
+    let border = context.theme.style(Look::BorderFocus);
+    rule(buffer, part(outer, 0, 0, width, 1), title, border, context.theme.style(Look::Title), context.ascii);
+    let bottom = part(outer, 0, outer_height.saturating_sub(1), width, 1);
+    rule(buffer, bottom, "", border, border, context.ascii);
+    part(outer, 1, 1, width.saturating_sub(2), outer_height.saturating_sub(2))
+}
+
+fn bulk(state: &ReviewState, verb: DecisionVerb, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let word = if verb == DecisionVerb::Accept { "Accept" } else { "Reject" };
+    let inside = boxed(&format!("{word} the whole list?"), 5, context, area, buffer);
+    let decided = state.listed.iter().filter(|&&at| state.rows[at].standing.verb.is_some()).count();
+    let filter = if state.filter.is_empty() {
+        "no filter: all samples".into()
+    } else {
+        format!("filter {}", state.filter.text())
+    };
+    let lines = [
+        format!("{} samples ({filter})", state.listed.len()),
+        format!("{decided} of them you have decided on before; this replaces it"),
+        "u takes all of it back at once".to_owned(),
+        String::new(),
+        "y yes   any other key no".to_owned(),
+    ];
+    for (row, line) in lines.iter().enumerate().take(usize::from(inside.height)) {
+        put(buffer, inside.x, inside.y + row as u16, inside.width, line, context.theme.style(Look::Text));
+    }
+}
+
+/// What is left after each rule, as a bar, and what each rule alone drops.
+fn funnel(state: &ReviewState, at: usize, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let Some(outcome) = &state.outcome else { return };
+    let style = |look| context.theme.style(look);
+    let height = outcome.funnel.len() as u16 + 3;
+    let inside = boxed_wide("Funnel", height, context, area, buffer);
+    let title = format!(
+        "{} judged, {} accepted; you overrule {}",
+        compact(outcome.judged),
+        rate(outcome.accepted, outcome.judged),
+        state.rows.iter().filter(|row| super::audit::overrules(row)).count()
+    );
+    put(buffer, inside.x, inside.y, inside.width, &title, style(Look::Title));
+    let head = format!("{:<15}{:>8}{:>8}{:>8}  left", "rule", "dropped", "alone", "fails");
+    put(buffer, inside.x, inside.y + 1, inside.width, &head, style(Look::Dim));
+    let bar_width = usize::from(inside.width.saturating_sub(50)).clamp(10, 40);
+    let mut left = outcome.judged;
+    for (row, step) in outcome.funnel.iter().enumerate() {
+        left = left.saturating_sub(step.dropped);
+        let y = inside.y + 2 + row as u16;
+        if y >= inside.bottom() {
+            break;
+        }
+        let filled = (left * bar_width).div_ceil(outcome.judged.max(1));
+        let (full, empty) = (signs(context.ascii).full, signs(context.ascii).empty);
+        let line = format!(
+            "{:<15}{:>8}{:>8}{:>8}  {}{} {}",
+            step.rule.name(),
+            compact(step.dropped),
+            compact(step.sole),
+            compact(step.failed),
+            full.repeat(filled),
+            empty.repeat(bar_width - filled.min(bar_width)),
+            compact(left)
+        );
+        let place = Rect { x: inside.x, y, width: inside.width, height: 1 };
+        put_clean(
+            buffer,
+            place.x,
+            place.y,
+            place.width,
+            &line,
+            style(if step.dropped > 0 { Look::Text } else { Look::Dim }),
+        );
+        if row == at {
+            tint(buffer, place, style(Look::Selection));
         }
     }
 }
@@ -301,6 +421,27 @@ fn foot(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut Buf
         Mode::Note { .. } => {
             let hint = "Enter keep   Alt-Enter new line   Esc back";
             put_clean(buffer, area.x, area.y, area.width, hint, style(Look::Dim));
+        }
+        Mode::Edit { .. } => {
+            let hint = "Ctrl-S store as a new sample   Esc back, nothing is kept";
+            put_clean(buffer, area.x, area.y, area.width, hint, style(Look::Dim));
+        }
+        Mode::Bulk(_) => {}
+        Mode::Funnel(_) => {
+            let hint = "j k choose a rule   Enter its samples   Esc back";
+            put_clean(buffer, area.x, area.y, area.width, hint, style(Look::Dim));
+        }
+        Mode::Report(_) => {
+            let hint = if state.audit.is_some() {
+                "j k scroll   e ends the spot check   Esc back"
+            } else {
+                "j k scroll   Esc back"
+            };
+            put_clean(buffer, area.x, area.y, area.width, hint, style(Look::Dim));
+        }
+        Mode::Browse if state.judging.is_some() => {
+            let (done, all) = state.judging.unwrap_or_default();
+            put(buffer, area.x, area.y, area.width, &format!("judging: {done}/{all} measured"), style(Look::Info));
         }
         Mode::Browse => match &state.notice {
             Some(Notice::Said(text)) => {
