@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use color_eyre::Result;
 
+use super::failure::BadInput;
 use crate::generate::bench as decode_bench;
 use crate::model::ComputeChoice;
 use crate::tui::bench as frame_bench;
@@ -78,6 +79,9 @@ struct Frame {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.what {
+        What::Decode(decode) if decode.batch == 0 || decode.prompt_tokens == 0 => {
+            return Err(BadInput("--batch and --prompt-tokens: 1 or more is needed".into()).into());
+        }
         What::Decode(decode) => {
             let report = decode_bench::decode(
                 &decode.model,
@@ -87,21 +91,21 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 decode.compute,
             )?;
             if decode.json {
-                println!("{}", serde_json::to_string(&report)?);
+                super::out::line(format_args!("{}", serde_json::to_string(&report)?))?;
             } else {
-                println!(
+                super::out::line(format_args!(
                     "decode {:.1} tok/s over {} sequences, prefill {:.1} tok/s, peak memory {} MiB, compute {}",
                     report.tokens_per_second,
                     decode.batch,
                     report.prefill_tokens_per_second,
                     report.peak_rss_mib,
                     report.compute
-                );
+                ))?;
             }
         }
         What::Reference(reference) => {
             let report = decode_bench::reference(&reference.model, &reference.ids, reference.new_tokens)?;
-            println!("{}", serde_json::to_string(&report)?);
+            super::out::line(format_args!("{}", serde_json::to_string(&report)?))?;
         }
         What::Filter(filter) => {
             let directory = std::env::temp_dir().join(format!("cribble-bench-{}", std::process::id()));
@@ -110,27 +114,27 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             let _ = std::fs::remove_dir_all(&directory);
             let speed = speed?;
             if filter.json {
-                println!("{}", serde_json::to_string(&speed)?);
+                super::out::line(format_args!("{}", serde_json::to_string(&speed)?))?;
             } else {
-                println!(
+                super::out::line(format_args!(
                     "{} samples: all rules {:.1} s ({:.0} samples/s), judged again in {:.2} s, {} threads",
                     speed.samples,
                     speed.all_rules_seconds,
                     speed.samples_per_second,
                     speed.rejudge_seconds,
                     speed.threads
-                );
+                ))?;
             }
         }
         What::Frame(frame) => {
             let report = frame_bench::frame(frame.frames)?;
             if frame.json {
-                println!("{}", serde_json::to_string(&report)?);
+                super::out::line(format_args!("{}", serde_json::to_string(&report)?))?;
             } else {
-                println!(
+                super::out::line(format_args!(
                     "key to frame over {} frames: median {:.2} ms, p99 {:.2} ms",
                     report.frames, report.p50_ms, report.p99_ms
-                );
+                ))?;
             }
         }
     }

@@ -48,9 +48,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for finding in &findings {
         let found = text::clean(&finding.found);
         if arguments.json {
-            println!("{}", serde_json::json!({"check": finding.check, "ok": finding.ok, "found": found}));
+            super::out::line(format_args!(
+                "{}",
+                serde_json::json!({"check": finding.check, "ok": finding.ok, "found": found})
+            ))?;
         } else {
-            println!("{:<4} {:<12} {found}", if finding.ok { "ok" } else { "look" }, finding.check);
+            super::out::line(format_args!(
+                "{:<4} {:<12} {found}",
+                if finding.ok { "ok" } else { "look" },
+                finding.check
+            ))?;
         }
     }
     match findings.iter().filter(|finding| !finding.ok).count() {

@@ -31,9 +31,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let samples = messages::export(&session, arguments.output.as_deref(), arguments.which, arguments.dialogue)?;
     let Some(path) = &arguments.output else { return Ok(()) };
     if arguments.json {
-        println!("{}", serde_json::json!({"path": path, "samples": samples}));
+        super::out::line(format_args!("{}", serde_json::json!({"path": path, "samples": samples})))?;
     } else {
-        println!("{samples} samples written to {}", crate::tui::text::clean(&path.display().to_string()));
+        super::out::line(format_args!(
+            "{samples} samples written to {}",
+            crate::tui::text::clean(&path.display().to_string())
+        ))?;
     }
     Ok(())
 }

@@ -9,8 +9,9 @@ use crate::dialogue::DialogueError;
 use crate::exchange::ImportError;
 use crate::filter::settings::SettingsError;
 use crate::model::{DecoderError, ModelError};
+use crate::pipeline::OrderError;
 use crate::session::SessionError;
-use crate::tui::{NotATerminal, text};
+use crate::tui::{NotATerminal, ScriptError, text};
 
 /// A usage that the argument parser cannot see is wrong, such as a missing session.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,8 @@ fn code(report: &Report) -> u8 {
             || cause.is::<ImportError>()
             || cause.is::<ConfigError>()
             || cause.is::<DialogueError>()
+            || cause.is::<OrderError>()
+            || cause.is::<ScriptError>()
             || cause.is::<SettingsError>()
             || cause.is::<NotATerminal>();
         if bad {

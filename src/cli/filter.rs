@@ -36,7 +36,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = settings(arguments.settings.as_deref())?;
     if arguments.print_settings {
-        print!("{}", settings.to_toml());
+        super::out::text(&format!("{}", settings.to_toml()))?;
         return Ok(());
     }
     let session = arguments.session.open_for_writing()?;
@@ -53,9 +53,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return Err(Interrupted("what was measured is kept; the verdicts are as they were".into()).into());
     };
     if arguments.json {
-        println!("{}", serde_json::to_string(&outcome)?);
+        super::out::line(format_args!("{}", serde_json::to_string(&outcome)?))?;
     } else {
-        print!("{}", drawn(&outcome));
+        super::out::text(&format!("{}", drawn(&outcome)))?;
     }
     Ok(())
 }

@@ -91,9 +91,6 @@ impl Arguments {
                 BadInput("--backend http: this version decodes locally only; leave out --endpoint".into()).into()
             );
         }
-        if self.samples == 0 {
-            return Err(BadInput("--samples 0: nothing to do; ask for at least 1".into()).into());
-        }
         let sampling = Sampling {
             temperature: self.temperature,
             top_p: self.top_p,
@@ -103,7 +100,6 @@ impl Arguments {
             stop: self.stop.clone(),
             max_tokens: self.max_tokens,
         };
-        sampling.validate().map_err(BadInput)?;
         Ok(GenerateOrder {
             model: self.model.clone(),
             problems: self.problems.clone(),
@@ -132,9 +128,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     progress.clear();
     let outcome = job.join()?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&outcome)?);
+        super::out::line(format_args!("{}", serde_json::to_string(&outcome)?))?;
     } else if std::io::stdout().is_terminal() || !asked.to_stop() {
-        println!(
+        super::out::line(format_args!(
             "{} samples for {} problems ({} were there), {} tokens at {:.0} tok/s in {:.0} s, compute {}",
             outcome.samples,
             outcome.problems,
@@ -143,7 +139,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             outcome.tokens_per_second,
             outcome.wall_seconds,
             outcome.compute
-        );
+        ))?;
+    }
+    if outcome.failed > 0 && !outcome.stopped {
+        return Err(eyre!("{} dialogues failed and are no samples; the same command tries them again", outcome.failed));
     }
     if outcome.stopped {
         let line = format!("{} samples stored; the same command goes on from there", outcome.samples);

@@ -25,22 +25,30 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let (read, report) = problems::read(&arguments.input)?;
+    if arguments.dry_run && arguments.json {
+        let found = serde_json::json!({
+            "session": arguments.session.path()?, "format": report.format.to_string(), "problems": read.len(),
+            "added": 0, "unchanged": 0, "dry_run": true,
+        });
+        super::out::line(format_args!("{found}"))?;
+        return Ok(());
+    }
     if arguments.dry_run {
-        println!("{report}");
+        super::out::line(format_args!("{report}"))?;
         return Ok(());
     }
     let session = arguments.session.open_or_create()?;
     let added = session.add_problems(&read)?;
     if arguments.json {
-        println!(
+        super::out::line(format_args!(
             "{}",
             serde_json::json!({
                 "session": session.dir(), "format": report.format.to_string(), "problems": read.len(),
                 "added": added.added, "unchanged": added.unchanged,
             })
-        );
+        ))?;
     } else {
-        println!("{report}; {} added, {} were there already", added.added, added.unchanged);
+        super::out::line(format_args!("{report}; {} added, {} were there already", added.added, added.unchanged))?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ mod generate;
 mod import;
 mod new;
 mod open;
+mod out;
 mod progress;
 mod sessions;
 mod signals;

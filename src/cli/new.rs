@@ -19,7 +19,7 @@ pub fn run(arguments: &Arguments, screen: &workbench::ScreenArguments) -> Result
     let path = arguments::path_of(&arguments.session)?;
     Session::create(&path)?;
     if arguments.no_open {
-        println!("{}", crate::tui::text::clean(&path.display().to_string()));
+        super::out::line(format_args!("{}", crate::tui::text::clean(&path.display().to_string())))?;
         return Ok(());
     }
     workbench::open(Some(path), screen)

@@ -18,24 +18,27 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let sessions = directories.sessions()?;
     if arguments.json {
         for session in &sessions {
-            println!("{}", serde_json::to_string(session)?);
+            super::out::line(format_args!("{}", serde_json::to_string(session)?))?;
         }
         return Ok(());
     }
     if sessions.is_empty() {
-        println!("no sessions yet; `cribble new NAME` makes one");
+        super::out::line(format_args!("no sessions yet; `cribble new NAME` makes one"))?;
         return Ok(());
     }
-    println!("{:<24} {:>8} {:>8} {:>8} {:>8}", "session", "problems", "samples", "accepted", "rejected");
+    super::out::line(format_args!(
+        "{:<24} {:>8} {:>8} {:>8} {:>8}",
+        "session", "problems", "samples", "accepted", "rejected"
+    ))?;
     for session in &sessions {
-        println!(
+        super::out::line(format_args!(
             "{:<24} {:>8} {:>8} {:>8} {:>8}",
             text::clean(&session.name),
             session.problems,
             session.samples,
             session.accepted,
             session.rejected
-        );
+        ))?;
     }
     Ok(())
 }

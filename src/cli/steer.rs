@@ -51,12 +51,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         if let Some(answer) = session.command(id)?.and_then(|command| command.answer) {
             let seconds = asked.elapsed().as_secs_f64();
             if arguments.json {
-                println!(
+                super::out::line(format_args!(
                     "{}",
                     serde_json::json!({"job": holder.job, "verb": verb, "answer": answer, "seconds": seconds})
-                );
+                ))?;
             } else {
-                println!("{} {verb}: {answer}", holder.job);
+                super::out::line(format_args!("{} {verb}: {answer}", holder.job))?;
             }
             return Ok(());
         }

@@ -33,9 +33,10 @@ pub struct ScreenArguments {
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {
-    let wrong = || format!("`{text}` is no size; write columns x rows, such as 120x40");
+    let wrong = || format!("`{text}` is no size; write columns x rows, such as 120x40, up to 1000 each");
     let (columns, rows) = text.split_once(['x', 'X']).ok_or_else(wrong)?;
-    Ok((columns.parse().map_err(|_| wrong())?, rows.parse().map_err(|_| wrong())?))
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=1000).contains(side)).ok_or_else(wrong);
+    Ok((side(columns)?, side(rows)?))
 }
 
 /// The last session, or the start screen when there is none.
@@ -59,7 +60,7 @@ pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
     };
     let launcher = tui::Launcher { start_generate: Box::new(jobs::start_generate) };
     if let Some(frame) = tui::run(options, launcher)? {
-        println!("{frame}");
+        super::out::line(format_args!("{frame}"))?;
     }
     Ok(())
 }

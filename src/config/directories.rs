@@ -81,14 +81,14 @@ impl Directories {
     pub fn session_path(&self, session: &str) -> Result<PathBuf, ConfigError> {
         let path = Path::new(session);
         if session.contains('/') || session.starts_with('.') || path.is_absolute() {
-            return std::path::absolute(path).map_err(|source| ConfigError::Io { path: path.to_path_buf(), source });
+            return absolute(path);
         }
         let plain = !session.is_empty()
             && session.len() <= 100
             && session.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
             && matches!(path.components().collect::<Vec<_>>().as_slice(), [Component::Normal(_)]);
         if !plain {
-            return Err(ConfigError::BadName(session.escape_default().to_string()));
+            return Err(ConfigError::BadName(session.escape_debug().to_string()));
         }
         Ok(self.data.join("sessions").join(session))
     }
@@ -121,6 +121,25 @@ impl Directories {
             .and_then(|()| std::fs::write(&fresh, format!("{text}\n")))
             .and_then(|()| std::fs::rename(&fresh, &file))
             .map_err(|source| ConfigError::Io { path: file, source })
+    }
+}
+
+/// The one name of a path: absolute, without `.` and `..`, links followed as far as it exists.
+fn absolute(path: &Path) -> Result<PathBuf, ConfigError> {
+    let whole = std::path::absolute(path).map_err(|source| ConfigError::Io { path: path.to_path_buf(), source })?;
+    let mut there = whole.as_path();
+    let mut missing = Vec::new();
+    loop {
+        if let Ok(real) = there.canonicalize() {
+            return Ok(missing.iter().rev().fold(real, |path, part| path.join(part)));
+        }
+        match (there.parent(), there.file_name()) {
+            (Some(parent), Some(name)) => {
+                missing.push(name.to_owned());
+                there = parent;
+            }
+            _ => return Ok(whole),
+        }
     }
 }
 

@@ -56,8 +56,8 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
         let ending = end.load(Ordering::Acquire);
         let version = session.data_version().ok();
         if version.is_none() || version != seen {
-            seen = version;
-            answer(session, job, control);
+            // Not seen until every command was answered: the next look tries again.
+            seen = version.filter(|_| answer(session, job, control).is_ok());
         }
         let due = mirrored.is_none_or(|(at, _)| at.elapsed() >= MIRROR);
         if (due || ending) && (session.watched() || (ending && mirrored.is_some())) {
@@ -74,16 +74,17 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
     }
 }
 
-fn answer(session: &Session, job: &str, control: &Control) {
-    for command in session.pending_commands(job).unwrap_or_default() {
+fn answer(session: &Session, job: &str, control: &Control) -> Result<(), SessionError> {
+    for command in session.pending_commands(job)? {
         let said = match command.verb.as_str() {
             "pause" => steer(control, Steer::Pause, "paused"),
             "resume" => steer(control, Steer::Resume, "resumed"),
             "stop" => steer(control, Steer::Stop, "stopping"),
             _ => "unknown command",
         };
-        let _ = session.answer_command(command.id, said);
+        session.answer_command(command.id, said)?;
     }
+    Ok(())
 }
 
 fn steer(control: &Control, steer: Steer, said: &'static str) -> &'static str {

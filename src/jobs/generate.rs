@@ -36,6 +36,7 @@ fn run(
     context: &mut JobContext,
 ) -> Result<GenerateOutcome> {
     let began = Instant::now();
+    order.check()?;
     let policy = policy(order)?;
     let given = order.problems.as_deref().map(problems::read).transpose()?.map(|(problems, _)| problems);
     let mut held = match Session::open(dir) {

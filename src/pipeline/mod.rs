@@ -11,5 +11,5 @@ mod watcher;
 
 pub use filter::{FilterOutcome, agreement, filter, filter_settings};
 pub use generate::GenerateOutcome;
-pub use order::GenerateOrder;
+pub use order::{GenerateOrder, OrderError};
 pub use watcher::Watcher;

@@ -5,6 +5,14 @@ use std::path::PathBuf;
 use crate::model::ComputeChoice;
 use crate::records::Sampling;
 
+/// So many samples of one problem at most: more is a slip of the finger.
+const MOST_SAMPLES: u32 = 1_000_000;
+
+/// What is wrong with an order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OrderError(pub String);
+
 /// What a generation is to do, as the form or the command line says it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerateOrder {
@@ -24,4 +32,19 @@ pub struct GenerateOrder {
     pub slots: Option<usize>,
     /// How to compute, resolved when the model is loaded.
     pub compute: ComputeChoice,
+}
+
+impl GenerateOrder {
+    /// Whether it can be done at all; looked at before anything is opened or made.
+    pub fn check(&self) -> Result<(), OrderError> {
+        let wrong = |text: String| Err(OrderError(text));
+        match (self.samples, self.limit) {
+            (0, _) => wrong("0 samples: nothing to do; ask for at least 1".into()),
+            (samples, _) if samples > MOST_SAMPLES => {
+                wrong(format!("{samples} samples a problem: {MOST_SAMPLES} at most"))
+            }
+            (_, Some(0)) => wrong("a limit of 0 problems leaves nothing to do; ask for at least 1".into()),
+            _ => self.sampling.validate().map_err(OrderError),
+        }
+    }
 }

@@ -69,7 +69,12 @@ impl Session {
     /// Takes back this person's latest decision that was not taken back, with all that were made at once with it; returns
     /// it, the sample's row number, and how many were taken back.
     pub fn undo(&self) -> Result<Option<(Decision, i64, usize)>> {
-        self.writable()?;
+        self.durably(|| self.undo_last())
+    }
+
+    fn undo_last(&self) -> Result<Option<(Decision, i64, usize)>> {
+        // Two processes of one person must not take back the same decision.
+        let turn = self.begin()?;
         let last = self.query_decisions(
             &format!(
                 "SELECT {COLUMNS} FROM decisions d WHERE by = ?1 AND verb <> 'undo' \
@@ -104,7 +109,7 @@ impl Session {
                 ..decision.clone()
             })
             .collect();
-        self.append(&undos)?;
+        self.write(turn, &undos)?;
         let row: i64 = self.read(self.connection.query_row(
             "SELECT id FROM samples WHERE problem_id = ?1 AND draw = ?2 AND settings = ?3",
             params![taken_back.problem_id, taken_back.draw, taken_back.settings],
@@ -143,15 +148,19 @@ impl Session {
     /// Writes decisions to both places, all or none. The log file is written while the store's write lock is held, so that
     /// processes take turns, and is cut back if the store then refuses.
     fn append(&self, decisions: &[Decision]) -> Result<()> {
+        self.durably(|| self.write(self.begin()?, decisions))
+    }
+
+    /// Does something of which the commit is on the disk when this returns.
+    fn durably<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let connection = self.writable()?;
         self.read(connection.pragma_update(None, "synchronous", "FULL"))?;
-        let done = self.append_in_transaction(connection, decisions);
+        let done = work();
         self.read(connection.pragma_update(None, "synchronous", "NORMAL"))?;
         done
     }
 
-    fn append_in_transaction(&self, connection: &Connection, decisions: &[Decision]) -> Result<()> {
-        let transaction = self.read(Transaction::new_unchecked(connection, TransactionBehavior::Immediate))?;
+    fn write(&self, transaction: Transaction<'_>, decisions: &[Decision]) -> Result<()> {
         let mut line = String::new();
         for decision in decisions {
             self.insert_decision(&transaction, decision)?;

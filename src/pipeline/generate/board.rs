@@ -83,7 +83,7 @@ impl Shown {
 
 /// Seconds until all is done, from the pace of this call; none until a few samples are in.
 pub fn eta(totals: &LiveTotals) -> Option<f64> {
-    let left = totals.samples_wanted.checked_sub(totals.existing + totals.finished)?;
+    let left = totals.samples_wanted.checked_sub(totals.existing + totals.finished + totals.failed)?;
     (totals.finished > 0).then(|| totals.elapsed_seconds / totals.finished as f64 * left as f64)
 }
 

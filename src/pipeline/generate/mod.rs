@@ -8,7 +8,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use color_eyre::Result;
 use serde::Serialize;
@@ -62,20 +62,47 @@ pub fn generate(
     };
     let hash = session.put_settings(&settings, &provenance())?;
     let have = session.draws(&hash)?;
-    let missing = missing(problems, order.samples, &have);
-    let existing = problems.len() * order.samples as usize - missing.len();
-    run::Run::new(session, backend, problems, policy, order, hash, missing, existing).run(watcher)
+    let missing = Missing::new(problems, order.samples, have);
+    run::Run::new(session, backend, problems, policy, order, hash, missing).run(watcher)
 }
 
-/// The (problem index, draw) pairs that are not there yet; the draws of a problem stand together, so that their prompt
-/// is worked out once.
-fn missing(problems: &[Problem], samples: u32, have: &HashSet<(String, u32)>) -> Vec<(usize, u32)> {
-    let mut missing = Vec::new();
-    for (index, problem) in problems.iter().enumerate() {
-        missing
-            .extend((0..samples).filter(|draw| !have.contains(&(problem.id.clone(), *draw))).map(|draw| (index, draw)));
+/// The (problem index, draw) pairs that are not there yet, worked out as they are asked for; the draws of a problem stand
+/// together, so that their prompt is worked out once.
+struct Missing {
+    samples: u32,
+    have: Vec<HashSet<u32>>,
+    next: (usize, u32),
+}
+
+impl Missing {
+    fn new(problems: &[Problem], samples: u32, have: HashSet<(String, u32)>) -> Self {
+        let mut by_problem: HashMap<String, HashSet<u32>> = HashMap::new();
+        for (problem, draw) in have.into_iter().filter(|(_, draw)| *draw < samples) {
+            by_problem.entry(problem).or_default().insert(draw);
+        }
+        let have = problems.iter().map(|problem| by_problem.remove(&problem.id).unwrap_or_default()).collect();
+        Self { samples, have, next: (0, 0) }
     }
-    missing
+
+    /// Samples that are there.
+    fn existing(&self) -> usize {
+        self.have.iter().map(HashSet::len).sum()
+    }
+}
+
+impl Iterator for Missing {
+    type Item = (usize, u32);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.next.0 < self.have.len() {
+            let (problem, draw) = self.next;
+            self.next = if draw + 1 < self.samples { (problem, draw + 1) } else { (problem + 1, 0) };
+            if !self.have[problem].contains(&draw) {
+                return Some((problem, draw));
+            }
+        }
+        None
+    }
 }
 
 fn provenance() -> serde_json::Value {

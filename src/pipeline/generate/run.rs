@@ -1,13 +1,13 @@
 //! The loop of the generation step: open dialogues, hand turns to the backend, store what is finished.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 
 use super::board::{Rate, Shown, eta};
-use super::{GenerateOrder, GenerateOutcome, Watcher};
+use super::{GenerateOrder, GenerateOutcome, Missing, Watcher};
 use crate::dialogue::{Dialogue, Policy, Step};
 use crate::generate::{Backend, Event, Request, StreamKey};
 use crate::records::{FinishReason, LiveBoard, LiveState, LiveTotals, Problem};
@@ -32,7 +32,7 @@ pub(super) struct Run<'a> {
     policy: &'a Policy,
     order: &'a GenerateOrder,
     settings: String,
-    missing: VecDeque<(usize, u32)>,
+    missing: std::iter::Peekable<Missing>,
     open: HashMap<u64, Open<'a>>,
     next: u64,
     totals: LiveTotals,
@@ -44,7 +44,6 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    #[allow(clippy::too_many_arguments, reason = "made in one place, from what that place was given")]
     pub(super) fn new(
         session: &'a Session,
         backend: &'a mut dyn Backend,
@@ -52,12 +51,12 @@ impl<'a> Run<'a> {
         policy: &'a Policy,
         order: &'a GenerateOrder,
         settings: String,
-        missing: Vec<(usize, u32)>,
-        existing: usize,
+        missing: Missing,
     ) -> Self {
+        let existing = missing.existing();
         let totals = LiveTotals {
             problems: problems.len(),
-            samples_wanted: existing + missing.len(),
+            samples_wanted: problems.len() * order.samples as usize,
             existing,
             ..LiveTotals::default()
         };
@@ -68,7 +67,7 @@ impl<'a> Run<'a> {
             policy,
             order,
             settings,
-            missing: missing.into(),
+            missing: missing.peekable(),
             open: HashMap::new(),
             next: 0,
             totals,
@@ -102,7 +101,7 @@ impl<'a> Run<'a> {
             self.decoding += begun.elapsed();
             self.show(watcher, LiveState::Running);
         }
-        let stopped = watcher.stopping() && !(self.open.is_empty() && self.missing.is_empty());
+        let stopped = watcher.stopping() && !(self.open.is_empty() && self.missing.peek().is_none());
         for id in std::mem::take(&mut self.open).into_keys() {
             self.backend.cancel(id);
             self.backend.close_dialogue(id);
@@ -116,7 +115,7 @@ impl<'a> Run<'a> {
     /// Opens dialogues until every slot has one.
     fn fill(&mut self) -> Result<()> {
         while self.open.len() < self.backend.slots()
-            && let Some((problem, draw)) = self.missing.pop_front()
+            && let Some((problem, draw)) = self.missing.next()
         {
             let id = self.next;
             self.next += 1;

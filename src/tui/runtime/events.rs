@@ -9,6 +9,8 @@ use super::script::{Script, ScriptError, Seen};
 pub enum Events {
     Terminal(Option<EventStream>),
     Script(Script),
+    /// The script is over: what it asked for is still being done.
+    Over,
 }
 
 /// What came.
@@ -30,7 +32,7 @@ impl Events {
                 Some(Ok(event)) => Came::Event(event),
                 Some(Err(_)) | None => Came::End,
             }),
-            Events::Terminal(None) => std::future::pending().await,
+            Events::Terminal(None) | Events::Over => std::future::pending().await,
             Events::Script(script) => Ok(script.next(seen).await?.map_or(Came::End, Came::Event)),
         }
     }

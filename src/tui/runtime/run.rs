@@ -249,7 +249,7 @@ impl Screen {
         self.worker.ask(first);
         while !self.done {
             if self.due() && self.draw().is_err() {
-                return self.without_terminal().await;
+                return self.without_terminal(&mut signals).await;
             }
             let wake = self.wake();
             let shown = self.seen.clone();
@@ -257,18 +257,18 @@ impl Screen {
             tokio::select! {
                 came = events.next(seen) => match came? {
                     Came::Event(event) => self.event(&event, &mut events)?,
+                    // What the keys asked for is done before the last frame is taken.
                     Came::End if matches!(events, Events::Script(_)) => {
-                        self.drain();
-                        self.draw()?;
-                        return Ok(());
+                        events = Events::Over;
+                        self.leave();
                     }
-                    Came::End => return self.without_terminal().await,
+                    Came::End => return self.without_terminal(&mut signals).await,
                 },
                 Some(told) = self.told.recv() => self.take(told),
                 true = changed(&mut self.board) => self.dirty_by_job = true,
                 gone = signals.next() => {
                     if gone {
-                        return self.without_terminal().await;
+                        return self.without_terminal(&mut signals).await;
                     }
                     self.leave();
                 }
@@ -277,6 +277,9 @@ impl Screen {
                 }
             }
             self.drain();
+        }
+        if matches!(self.canvas, Canvas::Memory(_)) {
+            self.draw()?;
         }
         Ok(())
     }
@@ -311,8 +314,9 @@ impl Screen {
 
     fn leave(&mut self) {
         if self.leaving {
-            // Asked twice: not even the job is waited for.
-            self.done = true;
+            // Asked twice: the job is not waited for. Decisions that were asked for before are.
+            self.worker.hurry();
+            return;
         }
         self.leaving = true;
         self.worker.ask(Effect::Quit);
@@ -327,6 +331,12 @@ impl Screen {
                 self.dirty_by_job = true;
             }
             Told::Quit => self.done = true,
+            Told::Crashed if self.leaving => self.done = true,
+            Told::Crashed => {
+                self.message(&Message::Error(
+                    "a part of the program crashed: nothing more is stored; leave and open again".into(),
+                ));
+            }
         }
     }
 
@@ -418,17 +428,35 @@ impl Screen {
     }
 
     /// The terminal is gone. With a job at work the process goes on for it alone; a viewer just ends.
-    async fn without_terminal(&mut self) -> Result<()> {
+    async fn without_terminal(&mut self, signals: &mut Signals) -> Result<()> {
         self.lost = true;
         terminal::abandon();
         let kept = hangup::drop_terminal(self.directories.state());
+        // Nobody reads what the worker tells.
+        self.told.close();
         if let Some(mut board) = self.board.take() {
             while !matches!(board.borrow_and_update().state, LiveState::Done | LiveState::Failed) {
-                if board.changed().await.is_err() {
-                    break;
+                tokio::select! {
+                    changed = board.changed() => {
+                        if changed.is_err() {
+                            break;
+                        }
+                    }
+                    // Another hang-up changes nothing; a termination stops the job, a second one does not wait for it.
+                    gone = signals.next() => {
+                        if !gone && self.leaving {
+                            break;
+                        }
+                        if !gone {
+                            self.leave();
+                        }
+                    }
                 }
             }
         }
+        // What was asked for before the terminal went is still done.
+        self.leave();
+        self.worker.wait();
         drop(kept);
         Ok(())
     }

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use color_eyre::Result;
@@ -31,11 +33,15 @@ pub enum Told {
     Job(watch::Receiver<Arc<LiveBoard>>),
     /// The effect was the last one, and the job has ended or is to be left alone.
     Quit,
+    /// The thread crashed; nothing that is asked will be done.
+    Crashed,
 }
 
 /// A handle on the worker. Dropping it ends the thread once it has done what was asked.
 pub struct Worker {
     effects: Sender<Effect>,
+    hurry: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -46,14 +52,41 @@ impl Worker {
     ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Told>)> {
         let (effects, asked) = channel();
         let (told, messages) = mpsc::unbounded_channel();
-        let work = Work { launcher, directories, told, session: None, job: None, other: None, filter: None };
-        std::thread::Builder::new().name("worker".into()).spawn(move || work.run(&asked))?;
-        Ok((Self { effects }, messages))
+        let hurry = Arc::new(AtomicBool::new(false));
+        let crashed = told.clone();
+        let work = Work {
+            launcher,
+            directories,
+            told,
+            session: None,
+            job: None,
+            other: None,
+            filter: None,
+            hurry: Arc::clone(&hurry),
+        };
+        let thread = std::thread::Builder::new().name("worker".into()).spawn(move || {
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work.run(&asked))).is_err() {
+                let _ = crashed.send(Told::Crashed);
+            }
+        })?;
+        Ok((Self { effects, hurry, thread: Some(thread) }, messages))
     }
 
     pub fn ask(&self, effect: Effect) {
-        // The worker ends only with the loop, or by a crash that the panic hook reports.
+        // The worker ends only with the loop, or by a crash, which it tells.
         let _ = self.effects.send(effect);
+    }
+
+    /// Waits until all that was asked is done; to be called after `Effect::Quit` was asked.
+    pub fn wait(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+
+    /// A job that runs is not waited for when the screen is left. What was asked before is still done.
+    pub fn hurry(&self) {
+        self.hurry.store(true, Ordering::Release);
     }
 }
 
@@ -83,6 +116,7 @@ struct Work {
     job: Option<GenerateJob>,
     other: Option<Other>,
     filter: Option<FilterJob>,
+    hurry: Arc<AtomicBool>,
 }
 
 impl Work {
@@ -292,7 +326,6 @@ impl Work {
         let session = &following.session;
         let version = session.data_version()?;
         if version != following.version {
-            following.version = version;
             let counts = session.counts()?;
             let rows = session.sample_rows_after(following.last_row)?;
             let (last, decided) = session.decided_after(following.last_decision)?;
@@ -308,6 +341,8 @@ impl Work {
                 following.filtering = seq;
                 messages.push(Message::Judged { rows: session.sample_rows()?, outcome: outcome_of(filtering) });
             }
+            // Only now: had a query failed, the next look would try again.
+            following.version = version;
             for message in messages {
                 let _ = self.told.send(Told::Message(message));
             }
@@ -350,7 +385,7 @@ impl Work {
         if let Some(job) = self.job {
             job.control().steer(Steer::Stop);
             let begun = Instant::now();
-            while !job.finished() && begun.elapsed() < LAST_WAIT {
+            while !job.finished() && begun.elapsed() < LAST_WAIT && !self.hurry.load(Ordering::Acquire) {
                 job.wait(Duration::from_millis(50));
             }
         }

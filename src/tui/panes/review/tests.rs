@@ -497,12 +497,18 @@ fn the_funnel_opens_the_samples_of_a_rule() {
 #[test]
 fn a_spot_check_is_blind_until_each_is_decided_and_then_tells() {
     let mut state = with_verdicts();
-    assert_eq!(update(&mut state, ReviewAction::SpotCheck), [Effect::PlanAudit(crate::filter::audit::Order::Stratified)]);
+    assert_eq!(
+        update(&mut state, ReviewAction::SpotCheck),
+        [Effect::PlanAudit(crate::filter::audit::Order::Stratified)]
+    );
     assert_eq!(receive(&mut state, &Message::Audit(vec![3, 1])), [Effect::LoadSample(3)]);
     let sample = Message::Sample { id: 3, sample: Box::new(ordinary()), problem: None, judged: Some(judged()) };
     receive(&mut state, &sample);
     let blind = drawn(&mut state, 160, 48, false);
-    assert!(blind.contains("hidden until you decide") && !blind.contains("is wrong") && !blind.contains('✗'), "{blind}");
+    assert!(
+        blind.contains("hidden until you decide") && !blind.contains("is wrong") && !blind.contains('✗'),
+        "{blind}"
+    );
     let effects = update(&mut state, ReviewAction::Accept);
     assert_eq!(effects.len(), 2, "decided, and the next one is read: {effects:?}");
     let standing = Standing { verb: Some(DecisionVerb::Accept), ..Standing::default() };
@@ -526,7 +532,10 @@ fn the_whole_list_is_decided_on_after_a_question_only() {
     state.rearrange();
     update(&mut state, ReviewAction::RejectAll);
     let asked = drawn(&mut state, 80, 24, false);
-    assert!(asked.contains("Reject the whole list?") && asked.contains("4 samples (filter verdict:rejected)"), "{asked}");
+    assert!(
+        asked.contains("Reject the whole list?") && asked.contains("4 samples (filter verdict:rejected)"),
+        "{asked}"
+    );
     assert_eq!(key(&mut state, KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), []);
     update(&mut state, ReviewAction::RejectAll);
     let effects = key(&mut state, KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE));
