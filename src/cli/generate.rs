@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use color_eyre::Result;
+use color_eyre::eyre::eyre;
 
 use super::arguments::SessionArgument;
 use super::failure::{BadInput, Interrupted};

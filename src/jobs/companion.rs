@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::{Control, Steer};
 use crate::records::LiveBoard;
-use crate::session::Session;
+use crate::session::{Session, SessionError};
 
 const LOOK: Duration = Duration::from_millis(50);
 const MIRROR: Duration = Duration::from_millis(100);
