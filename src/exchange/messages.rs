@@ -15,6 +15,8 @@ pub enum Which {
     /// Accepted by the person
     #[default]
     Accepted,
+    /// What is trained on: accepted by the filter, unless the person decided otherwise
+    Training,
     /// With a right answer, unless the person rejected them
     Correct,
     /// All but what the person rejected
@@ -28,6 +30,7 @@ impl Which {
         let rejected = row.standing.verb == Some(DecisionVerb::Reject);
         match self {
             Which::Accepted => row.standing.verb == Some(DecisionVerb::Accept),
+            Which::Training => row.trained_on(),
             Which::Correct => row.correct == Some(true) && !rejected,
             Which::NotRejected => !rejected,
             Which::All => true,

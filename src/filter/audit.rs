@@ -96,6 +96,85 @@ impl Agreement {
     }
 }
 
+/// One part of the samples of a stratified check: those that pass, or those that fail one rule first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stratum {
+    /// Whether the filter accepts its samples.
+    pub passes: bool,
+    /// Samples in it, looked at or not.
+    pub size: usize,
+    pub checked: usize,
+    /// Of those looked at, how many the person accepts.
+    pub accepted: usize,
+}
+
+/// A rate over all samples, estimated from strata, with an interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    pub rate: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// What a stratified check says of all samples that it was drawn from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimates {
+    pub agreement: Estimate,
+    /// `None` where the person would accept nothing.
+    pub recall: Option<Estimate>,
+}
+
+/// Weighs each stratum by its size: a check that takes one of each in turn sees rare ones too often. `None` while a stratum
+/// was not looked at, since nothing is known of it.
+///
+/// Intervals are Wilson's at the effective number of checks n = r(1-r)/v, with v the variance of the weighted rate r (by the
+/// delta method for recall, a ratio), in which each stratum's share counts as (hits + 1/2)/(checked + 1).
+pub fn estimates(strata: &[Stratum]) -> Option<Estimates> {
+    let strata: Vec<&Stratum> = strata.iter().filter(|stratum| stratum.size > 0).collect();
+    if strata.is_empty() || strata.iter().any(|stratum| stratum.checked == 0) {
+        return None;
+    }
+    let all: f64 = strata.iter().map(|stratum| stratum.size as f64).sum();
+    let (mut agree, mut agree_variance) = (0.0, 0.0);
+    // Samples that the person would accept, and the variance of their number: with the filter, and against it.
+    let (mut kept, mut lost) = ((0.0, 0.0), (0.0, 0.0));
+    let (mut smooth_kept, mut smooth_lost) = (0.0, 0.0);
+    for stratum in strata {
+        let (size, checked) = (stratum.size as f64, stratum.checked as f64);
+        let share = stratum.accepted as f64 / checked;
+        let smooth = (stratum.accepted as f64 + 0.5) / (checked + 1.0);
+        // All of a stratum looked at leaves nothing to guess.
+        let unseen = ((size - checked) / size).max(0.0);
+        let variance = size * size * smooth * (1.0 - smooth) / checked * unseen;
+        agree += size * if stratum.passes { share } else { 1.0 - share };
+        agree_variance += variance;
+        let (side, smooth_side) =
+            if stratum.passes { (&mut kept, &mut smooth_kept) } else { (&mut lost, &mut smooth_lost) };
+        side.0 += size * share;
+        side.1 += variance;
+        *smooth_side += size * smooth;
+    }
+    let agreement = estimate(agree / all, agree_variance / (all * all));
+    let (smooth_all, accepted) = (smooth_kept + smooth_lost, kept.0 + lost.0);
+    let recall = (accepted > 0.0).then(|| {
+        // d(k/(k+l)) = (l dk - k dl)/(k+l)^2
+        let variance = (smooth_lost * smooth_lost * kept.1 + smooth_kept * smooth_kept * lost.1) / smooth_all.powi(4);
+        estimate(kept.0 / accepted, variance)
+    });
+    Some(Estimates { agreement, recall })
+}
+
+fn estimate(rate: f64, variance: f64) -> Estimate {
+    if variance <= 0.0 {
+        return Estimate { rate, low: rate, high: rate };
+    }
+    // A rate of 0 or 1 has no spread of its own: it is taken a little inside.
+    let inside = rate.clamp(0.01, 0.99);
+    let checks = inside * (1.0 - inside) / variance;
+    let (low, high) = wilson(rate * checks, checks);
+    Estimate { rate, low, high }
+}
+
 /// How many more checks narrow the interval of a share to this full width, if the share stays what it is. 0 when it is
 /// that narrow.
 pub fn more_checks(share: Share, width: f64) -> usize {
@@ -201,6 +280,34 @@ mod tests {
         let mut counted = Agreement::default();
         counted.count(true, true);
         assert_eq!((counted.checked(), counted.kappa()), (1, None));
+    }
+
+    #[test]
+    fn strata_count_by_their_size() {
+        let passing = Stratum { passes: true, size: 900, checked: 10, accepted: 10 };
+        let failing = Stratum { passes: false, size: 100, checked: 10, accepted: 5 };
+        let told = estimates(&[passing, failing, Stratum::default()]).unwrap();
+        // Ten of each agree in 15 of 20; by size it is 950 of 1,000, and 900 of 950 that the person wants are kept.
+        assert!((told.agreement.rate - 0.95).abs() < 1e-12);
+        let recall = told.recall.unwrap();
+        assert!((recall.rate - 900.0 / 950.0).abs() < 1e-12);
+        for estimate in [told.agreement, recall] {
+            assert!(estimate.low < estimate.rate && estimate.rate < estimate.high && estimate.high <= 1.0);
+        }
+        assert_eq!(estimates(&[passing, Stratum { checked: 0, accepted: 0, ..failing }]), None);
+        // Everything looked at: nothing is guessed.
+        let whole = Stratum { passes: true, size: 4, checked: 4, accepted: 3 };
+        let told = estimates(&[whole]).unwrap();
+        assert_eq!((told.agreement.low, told.agreement.high), (0.75, 0.75));
+        assert_eq!(estimates(&[Stratum { passes: false, accepted: 0, ..whole }]).unwrap().recall, None);
+    }
+
+    #[test]
+    fn strata_of_one_kind_are_a_plain_sample() {
+        // One large stratum: the interval is nearly Wilson's own.
+        let one = Stratum { passes: true, size: 1_000_000, checked: 100, accepted: 80 };
+        let (told, plain) = (estimates(&[one]).unwrap().agreement, Share::of(80, 100));
+        assert!((told.low - plain.low).abs() < 0.005 && (told.high - plain.high).abs() < 0.005, "{told:?} {plain:?}");
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use regex::{Regex, RegexSet};
 use serde::{Deserialize, Serialize};
 
-use super::behaviours::{Detector, Hit};
+use super::RuleId;
+use super::behaviours::{Behaviour, Detector, Hit};
 use super::rules::{arithmetic, dialogue, duplicate, form, repetition};
 use super::settings::{Settings, compile};
 use super::text::{self, Word};
-use super::{FILTER_VERSION, RuleId};
+use super::transitions::{self, Transition};
 use crate::math;
 use crate::records::{FinishReason, Segment};
 
@@ -68,12 +69,34 @@ pub struct Measured {
     /// In the order of [`RuleId::ALL`], those across samples left out.
     pub measures: Vec<Measure>,
     pub hits: Vec<Hit>,
+    /// The answer that was graded, as the chain writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// `None` where there is no answer or it cannot be graded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correct: Option<bool>,
+    /// Answers in the chain, in order, graded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<transitions::Candidate>,
+    /// From the first of them to the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<Transition>,
+    /// Tokens of the chain.
+    #[serde(default)]
+    pub tokens: usize,
     /// Earlier samples of the same problem that are alike: the caller's key, and the similarity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<(i64, f64)>,
 }
 
 impl Measured {
+    /// Words that a list of samples can be asked for: behaviours shown, and what became of the answer.
+    pub fn traits(&self) -> Vec<&'static str> {
+        let shown = |kind: &Behaviour| self.hits.iter().any(|hit| hit.behaviour == *kind);
+        let behaviours = Behaviour::ALL.into_iter().filter(shown).map(Behaviour::name);
+        behaviours.chain(self.transition.map(Transition::word)).collect()
+    }
+
     /// What a rule measured; nothing for those that look across samples.
     pub fn of(&self, rule: RuleId) -> Option<&Measure> {
         let at = RuleId::ALL.iter().position(|known| *known == rule)?;
@@ -133,7 +156,7 @@ impl Instruments {
             detector: Detector::new(settings),
             meta: Patterns::new(settings.patterns(RuleId::MetaReference)),
             leaks: Patterns::new(settings.patterns(RuleId::TemplateLeak)),
-            retraction: compile(settings.behaviour(super::behaviours::Behaviour::Backtracking)).ok(),
+            retraction: compile(settings.behaviour(Behaviour::Backtracking)).ok(),
             tail: (settings.whole(RuleId::Loops, "tail_words"), settings.whole(RuleId::Loops, "tail_period")),
             guidance_words: settings.whole(RuleId::MetaReference, "guidance_words"),
             tolerance: settings.number(RuleId::Arithmetic, "tolerance"),
@@ -142,10 +165,10 @@ impl Instruments {
 
     /// Measures all but what looks across samples. Linear in the text.
     pub fn measure(&self, subject: &Subject) -> Measured {
-        debug_assert_eq!(FILTER_VERSION, 1);
         let words = text::words(subject.chain);
         let hits = self.detector.hits(subject.chain, subject.problem);
         let tokens = subject.tokens.unwrap_or_else(|| estimated_tokens(&words));
+        let check = math::check(subject.gold, subject.chain);
         let measures = vec![
             form::empty(&words),
             form::truncated(subject.finish),
@@ -156,10 +179,12 @@ impl Instruments {
             dialogue::meta(self, subject, &words),
             dialogue::leaks(self, subject.chain),
             arithmetic::measure(self, subject),
-            answer(subject),
+            answer(subject, &check),
             behaviour(&hits),
         ];
-        Measured { measures, hits, alike: Vec::new() }
+        let (candidates, transition) = transitions::candidates(subject.chain, subject.gold);
+        let (answer, correct) = (check.answer, check.correct);
+        Measured { measures, hits, answer, correct, candidates, transition, tokens, alike: Vec::new() }
     }
 }
 
@@ -174,8 +199,7 @@ fn estimated_tokens(words: &[Word]) -> usize {
 }
 
 /// Values: graded (1 right, 0 wrong, -1 no answer), weak (1 when only the last number was found).
-fn answer(subject: &Subject) -> Measure {
-    let check = math::check(subject.gold, subject.chain);
+fn answer(subject: &Subject, check: &math::Check) -> Measure {
     let found = math::extract(subject.chain);
     let graded = match check.correct {
         Some(true) => 1.0,
@@ -183,13 +207,13 @@ fn answer(subject: &Subject) -> Measure {
         None => -1.0,
     };
     let weak = found.as_ref().is_some_and(|found| found.weak);
-    let note: String = check.answer.unwrap_or_default().chars().take(80).collect();
+    let note: String = check.answer.as_deref().unwrap_or_default().chars().take(80).collect();
     Measure::of([graded, f64::from(u8::from(weak))]).at(found.map(|found| found.span)).saying(note)
 }
 
 /// Values: hits of each behaviour, in the order of `Behaviour::ALL`.
 fn behaviour(hits: &[Hit]) -> Measure {
     let count = |kind| hits.iter().filter(|hit| hit.behaviour == kind).count() as f64;
-    let counts: Vec<f64> = super::behaviours::Behaviour::ALL.into_iter().map(count).collect();
+    let counts: Vec<f64> = Behaviour::ALL.into_iter().map(count).collect();
     Measure::of(counts).at(hits.iter().map(|hit| (hit.begin, hit.end)))
 }

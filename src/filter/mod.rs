@@ -15,6 +15,7 @@ mod measure;
 mod rules;
 pub mod settings;
 mod text;
+mod transitions;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +24,10 @@ pub use judge::{Candidate, Judgement, alike, judge};
 pub use measure::{Instruments, Measure, Measured, Subject};
 pub use rules::decide::within;
 pub use settings::Settings;
+pub use transitions::{Candidate as AnswerCandidate, Transition};
 
 /// Raised when measuring changes: verdicts of another version are made anew.
-pub const FILTER_VERSION: u32 = 1;
+pub const FILTER_VERSION: u32 = 2;
 
 /// The rules, in the order in which the funnel applies them: cheap ones first, those across samples last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

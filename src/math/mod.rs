@@ -94,3 +94,13 @@ mod tests {
         }
     }
 }
+
+pub struct Grade {
+    pub equal: Option<bool>,
+}
+pub fn grade(gold: &str, prediction: &str) -> Grade {
+    Grade { equal: Some(equal(gold, prediction)) }
+}
+pub fn candidates(text: &str) -> Vec<Extracted> {
+    extract(text).into_iter().collect()
+}

@@ -18,7 +18,7 @@ use crate::filter::{
     judge, within,
 };
 use crate::records::Problem;
-use crate::session::{FilterInput, SampleRow, Session, StoredVerdict};
+use crate::session::{FilterInput, SampleRow, Session, StoredMeasure, StoredVerdict};
 
 /// Samples measured between two transactions.
 const CHUNK: usize = 2000;
@@ -209,7 +209,7 @@ fn measure_new(
             let problem = group.first().and_then(|(id, _)| problems.get(*ids.get(id)?));
             work.push((problem, samples));
         }
-        let measured: Vec<(i64, String)> = work
+        let measured: Vec<StoredMeasure> = work
             .par_iter()
             .map(|(problem, samples)| measure_problem(&instruments, *problem, samples))
             .collect::<Result<Vec<_>>>()?
@@ -225,7 +225,7 @@ fn measure_problem(
     instruments: &Instruments,
     problem: Option<&Problem>,
     samples: &[(FilterInput, Option<String>)],
-) -> Result<Vec<(i64, String)>> {
+) -> Result<Vec<StoredMeasure>> {
     let chains: Vec<(i64, &str)> = samples.iter().map(|(input, _)| (input.id, input.chain.text.as_str())).collect();
     let likeness = alike(&chains);
     samples
@@ -248,7 +248,13 @@ fn measure_problem(
                 }
             };
             measured.alike = alike;
-            Ok((input.id, serde_json::to_string(&measured)?))
+            Ok(StoredMeasure {
+                id: input.id,
+                answer: measured.answer.clone(),
+                correct: measured.correct,
+                traits: serde_json::to_string(&measured.traits())?,
+                json: serde_json::to_string(&measured)?,
+            })
         })
         .collect()
 }

@@ -16,11 +16,11 @@ mod verdicts;
 
 use std::path::PathBuf;
 
-use crate::records::{Standing, UnixMillis};
+use crate::records::{DecisionVerb, Standing, UnixMillis};
 
 pub use lock::{Holder, JobLock};
 pub use store::Session;
-pub use verdicts::{FilterInput, FilterPlace, Filtering, StoredVerdict};
+pub use verdicts::{FilterInput, FilterPlace, Filtering, StoredMeasure, StoredVerdict};
 
 /// What can go wrong with a session; each says what, where and what to do in one line.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,25 @@ pub struct SampleRow {
     pub accepted: Option<bool>,
     /// Names of the rules in force that it fails.
     pub failed: Vec<String>,
+    /// Behaviours that it shows, and what became of its answer, as the filter measured.
+    pub traits: Vec<String>,
+}
+
+impl SampleRow {
+    /// Whether it is trained on: what the filter accepts, unless a person decided otherwise. A person always wins.
+    pub fn trained_on(&self) -> bool {
+        match self.standing.verb {
+            Some(DecisionVerb::Accept) => true,
+            Some(DecisionVerb::Reject) => false,
+            _ => self.accepted == Some(true),
+        }
+    }
+
+    /// Whether a person decided otherwise than the filter.
+    pub fn overruled(&self) -> bool {
+        use DecisionVerb::{Accept, Reject};
+        matches!((self.accepted, self.standing.verb), (Some(true), Some(Reject)) | (Some(false), Some(Accept)))
+    }
 }
 
 /// How many of what.

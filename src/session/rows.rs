@@ -7,9 +7,9 @@ use crate::records::Standing;
 
 const SELECT: &str = "SELECT m.id, m.problem_id, p.source, p.level, p.subject, m.draw, m.settings, m.strategies, \
      m.tags, m.answer, m.correct, m.finish, m.tokens, m.seconds, m.created_at, s.verb, s.reason, s.flagged, s.note, \
-     v.accepted, v.failed FROM samples m JOIN problems p ON p.id = m.problem_id \
+     v.accepted, v.failed, x.traits FROM samples m JOIN problems p ON p.id = m.problem_id \
      LEFT JOIN standings s ON s.problem_id = m.problem_id AND s.draw = m.draw AND s.settings = m.settings \
-     LEFT JOIN verdicts v ON v.sample = m.id";
+     LEFT JOIN verdicts v ON v.sample = m.id LEFT JOIN measures x ON x.sample = m.id";
 
 impl Session {
     /// All rows, oldest first, with their standing. Text is not loaded.
@@ -64,6 +64,10 @@ impl Session {
             accepted: self.read(row.get(19))?,
             failed: match self.read(row.get::<_, Option<String>>(20))? {
                 Some(failed) => self.parse(&failed)?,
+                None => Vec::new(),
+            },
+            traits: match self.read(row.get::<_, Option<String>>(21))? {
+                Some(traits) => self.parse(&traits)?,
                 None => Vec::new(),
             },
         })

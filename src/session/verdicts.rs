@@ -23,6 +23,18 @@ pub struct FilterPlace {
     pub measuring: Option<String>,
 }
 
+/// What the filter measured of one sample, to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMeasure {
+    pub id: i64,
+    /// The answer that was graded, and whether it is right: a newer grader corrects what the sample was stored with.
+    pub answer: Option<String>,
+    pub correct: Option<bool>,
+    /// JSON list of words.
+    pub traits: String,
+    pub json: String,
+}
+
 /// What the filter said of one sample, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredVerdict {
@@ -80,16 +92,19 @@ impl Session {
         })
     }
 
-    /// Keeps measures in one transaction: sample and JSON.
-    pub fn put_measures(&self, measuring: &str, measures: &[(i64, String)]) -> Result<()> {
+    /// Keeps measures in one transaction, and the grade that they hold with the sample.
+    pub fn put_measures(&self, measuring: &str, measures: &[StoredMeasure]) -> Result<()> {
         let transaction = self.begin()?;
         {
-            let mut insert = self.read(
-                transaction
-                    .prepare_cached("INSERT OR REPLACE INTO measures (sample, measuring, json) VALUES (?1, ?2, ?3)"),
-            )?;
-            for (sample, json) in measures {
-                self.read(insert.execute(params![sample, measuring, json]))?;
+            let mut insert = self.read(transaction.prepare_cached(
+                "INSERT OR REPLACE INTO measures (sample, measuring, json, traits) VALUES (?1, ?2, ?3, ?4)",
+            ))?;
+            let mut grade = self.read(transaction.prepare_cached(
+                "UPDATE samples SET answer = ?2, correct = ?3 WHERE id = ?1 AND (answer IS NOT ?2 OR correct IS NOT ?3)",
+            ))?;
+            for StoredMeasure { id, answer, correct, traits, json } in measures {
+                self.read(insert.execute(params![id, measuring, json, traits]))?;
+                self.read(grade.execute(params![id, answer, correct]))?;
             }
         }
         self.read(transaction.commit())

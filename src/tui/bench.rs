@@ -99,6 +99,7 @@ fn opened() -> Message {
             standing: Standing::default(),
             accepted: None,
             failed: Vec::new(),
+            traits: Vec::new(),
         })
         .collect();
     let counts = Counts { problems: ROWS / 8, samples: ROWS, ..Counts::default() };

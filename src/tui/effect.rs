@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use crate::config::SessionInfo;
-use crate::filter::Verdict;
 use crate::filter::audit::Order;
-use crate::filter::behaviours::Hit;
+use crate::filter::{Measured, Verdict};
 use crate::pipeline::{FilterOutcome, GenerateOrder};
 use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
@@ -15,7 +14,7 @@ use crate::session::{Counts, SampleRow};
 pub struct Judged {
     /// Each with whether its rule is in force.
     pub verdicts: Vec<(Verdict, bool)>,
-    pub hits: Vec<Hit>,
+    pub measured: Measured,
 }
 
 /// Asked of the outside.

@@ -255,7 +255,7 @@ impl Work {
         let Some((measured, verdicts)) = filter::verdicts(session, id, &settings)? else { return Ok(None) };
         let verdicts = verdicts.into_iter().map(|verdict| (settings.enabled(verdict.rule), verdict));
         let verdicts = verdicts.map(|(on, verdict)| (verdict, on)).collect();
-        Ok(Some(Box::new(Judged { verdicts, hits: measured.hits })))
+        Ok(Some(Box::new(Judged { verdicts, measured })))
     }
 
     /// Judges the session on a thread of its own; what came of it is seen in the store.

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::filter::audit::{Agreement, Order, Share, more_checks};
+use crate::filter::RuleId;
+use crate::filter::audit::{Agreement, Estimate, Estimates, Order, Share, Stratum, estimates, more_checks};
 use crate::pipeline::agreement;
 use crate::session::SampleRow;
 
@@ -46,6 +47,9 @@ pub fn report(rows: &[SampleRow], audit: Option<&Audit>) -> Vec<String> {
     lines.push(line("the whole filter", &whole));
     lines.extend(rules.iter().map(|(rule, counts)| line(rule.name(), counts)));
     lines.push(String::new());
+    if audit.is_some_and(|audit| audit.order == Order::Stratified) {
+        lines.push(over_all(&counted));
+    }
     let more = more_checks(whole.agreement(), WANTED);
     lines.push(match more {
         0 => format!("The interval of the agreement is narrower than {:.0} points.", WANTED * 100.0),
@@ -56,7 +60,7 @@ pub fn report(rows: &[SampleRow], audit: Option<&Audit>) -> Vec<String> {
     );
     let overruled: Vec<String> = counted
         .iter()
-        .filter(|row| overrules(row))
+        .filter(|row| row.overruled())
         .map(|row| {
             let verb = if row.accepted == Some(true) { "you rejected" } else { "you accepted" };
             let why =
@@ -72,10 +76,32 @@ pub fn report(rows: &[SampleRow], audit: Option<&Audit>) -> Vec<String> {
     lines
 }
 
-/// Whether the person decided otherwise than the filter.
-pub fn overrules(row: &SampleRow) -> bool {
+/// What a stratified check says of all the samples that it was drawn from: each stratum weighs as much as it is large.
+fn over_all(rows: &[&SampleRow]) -> String {
     use crate::records::DecisionVerb::{Accept, Reject};
-    matches!((row.accepted, row.standing.verb), (Some(true), Some(Reject)) | (Some(false), Some(Accept)))
+    let mut strata = [Stratum::default(); RuleId::ALL.len() + 1];
+    for row in rows {
+        let Some(passes) = row.accepted else { continue };
+        let failed = row.failed.iter().filter_map(|name| RuleId::ALL.iter().position(|rule| rule.name() == name)).min();
+        let stratum = &mut strata[failed.unwrap_or(RuleId::ALL.len())];
+        (stratum.passes, stratum.size) = (passes, stratum.size + 1);
+        stratum.checked += usize::from(matches!(row.standing.verb, Some(Accept | Reject)));
+        stratum.accepted += usize::from(row.standing.verb == Some(Accept));
+    }
+    let unseen = strata.iter().filter(|stratum| stratum.size > 0 && stratum.checked == 0).count();
+    match estimates(&strata) {
+        Some(Estimates { agreement, recall }) => format!(
+            "Of all {} samples of the check, each kind weighed by its size: agreement {}, recall {}.",
+            rows.len(),
+            estimated(agreement),
+            recall.map_or("-".to_owned(), estimated)
+        ),
+        None => format!("Rates of all {} samples need a check of each kind: {unseen} kinds are unseen.", rows.len()),
+    }
+}
+
+fn estimated(estimate: Estimate) -> String {
+    format!("{:.0}% [{:.0}-{:.0}]", estimate.rate * 100.0, estimate.low * 100.0, estimate.high * 100.0)
 }
 
 fn line(name: &str, counts: &Agreement) -> String {

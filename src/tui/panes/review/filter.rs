@@ -1,6 +1,7 @@
 //! Which samples the list shows, and in which order: a small language of words, and a sort.
 
 use crate::filter::RuleId;
+use crate::filter::behaviours::Behaviour;
 use crate::pipeline::edit::EDITED;
 use crate::records::{DecisionVerb, FinishReason};
 use crate::session::SampleRow;
@@ -24,18 +25,22 @@ enum Test {
     FewerTokens(usize),
     Verdict(Option<bool>),
     Rule(String),
+    Trait(String),
+    Traits(bool),
     Overruled(bool),
     Edited(bool),
     Text(String),
 }
 
-const KEYS: &str = "decision verdict rule overruled correct truncated flag note edited strategy source subject problem tag level tokens";
+const KEYS: &str = "decision verdict rule overruled behaviour answers correct truncated flag note edited strategy source subject problem tag level tokens";
 
 /// What may follow a key, for completion.
 const VALUES: &[(&str, &[&str])] = &[
     ("decision", &["none", "any", "accepted", "rejected", "skipped"]),
     ("verdict", &["accepted", "rejected", "none"]),
     ("overruled", &["yes", "no"]),
+    ("behaviour", &["verification", "backtracking", "subgoal", "backward", "none"]),
+    ("answers", &["tt", "tf", "ft", "ff"]),
     ("correct", &["yes", "no", "unknown"]),
     ("truncated", &["yes", "no"]),
     ("flag", &["yes", "no"]),
@@ -134,6 +139,18 @@ fn parse_word(word: &str) -> Result<Test, String> {
                 Err(wrong(word, &format!("rule: and one of {}", rules.join(" "))))
             }
         },
+        "behaviour" => match name.as_str() {
+            "none" => Ok(Test::Traits(false)),
+            "any" => Ok(Test::Traits(true)),
+            _ => match Behaviour::named(&name) {
+                Some(behaviour) => Ok(Test::Trait(behaviour.name().to_owned())),
+                None => Err(wrong(word, "behaviour:verification, backtracking, subgoal, backward, any or none")),
+            },
+        },
+        "answers" => match name.as_str() {
+            "tt" | "tf" | "ft" | "ff" => Ok(Test::Trait(name)),
+            _ => Err(wrong(word, "answers:tt, tf, ft or ff (right or wrong at first, then at the end)")),
+        },
         "overruled" => yes(&name).map(Test::Overruled).ok_or(wrong(word, "overruled:yes or no")),
         "edited" => yes(&name).map(Test::Edited).ok_or(wrong(word, "edited:yes or no")),
         "truncated" => yes(&name).map(Test::Truncated).ok_or(wrong(word, "truncated:yes or no")),
@@ -179,7 +196,9 @@ fn holds(test: &Test, row: &SampleRow) -> bool {
         Test::Correct(correct) => row.correct == *correct,
         Test::Verdict(accepted) => row.accepted == *accepted,
         Test::Rule(rule) => row.failed.contains(rule),
-        Test::Overruled(overruled) => super::audit::overrules(row) == *overruled,
+        Test::Trait(wanted) => row.traits.contains(wanted),
+        Test::Traits(any) => row.traits.iter().any(|shown| Behaviour::named(shown).is_some()) == *any,
+        Test::Overruled(overruled) => row.overruled() == *overruled,
         Test::Edited(edited) => row.tags.iter().any(|tag| tag == EDITED) == *edited,
         Test::Truncated(truncated) => is_truncated(row.finish) == *truncated,
         Test::Flag(flag) => row.standing.flagged == *flag,
@@ -312,12 +331,18 @@ mod tests {
         (rows[0].accepted, rows[1].accepted, rows[2].accepted) = (Some(false), Some(true), Some(false));
         rows[0].failed = vec!["loops".into(), "answer".into()];
         rows[1].standing.verb = Some(DecisionVerb::Reject);
+        rows[0].traits = vec!["backtracking".into(), "ft".into()];
+        rows[2].traits = vec!["tt".into()];
         rows[2].tags = vec!["edited".into()];
         rows[3].standing.note = Some("see #Hard ones".into());
         assert_eq!(admitted("verdict:accepted", &rows), [2]);
         assert_eq!(admitted("verdict:none", &rows), [4]);
         assert_eq!(admitted("rule:loops", &rows), [1]);
         assert_eq!(admitted("overruled:yes", &rows), [1, 2]);
+        assert_eq!(admitted("behaviour:backtracking", &rows), [1]);
+        assert_eq!(admitted("behaviour:none", &rows), [2, 3, 4]);
+        assert_eq!(admitted("answers:ft", &rows), [1]);
+        assert_eq!(admitted("-answers:ft behaviour:any", &rows), Vec::<i64>::new());
         assert_eq!(admitted("edited:yes", &rows), [3]);
         assert_eq!(admitted("tag:hard", &rows), [4]);
         assert!(Filter::parse("rule:lops").unwrap_err().contains("loops"));
@@ -340,6 +365,8 @@ mod tests {
         assert!(Filter::parse("colour:red").unwrap_err().contains("colour:red: no such key"));
         assert!(Filter::parse("decision:maybe").unwrap_err().contains("accepted"));
         assert!(Filter::parse("tokens:many").unwrap_err().contains("tokens:>500"));
+        assert!(Filter::parse("behaviour:singing").unwrap_err().contains("verification"));
+        assert!(Filter::parse("answers:yes").unwrap_err().contains("ft"));
         assert!(Filter::parse("strategy:").unwrap_err().contains("missing"));
     }
 

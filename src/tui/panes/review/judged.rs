@@ -1,6 +1,7 @@
 //! What the filter says of the open sample: the table of verdicts, and the places in the text that show them.
 
-use crate::filter::Verdict;
+use crate::filter::behaviours::{Behaviour, per_thousand};
+use crate::filter::{AnswerCandidate, Measured, Verdict};
 use crate::tui::effect::Judged;
 use crate::tui::theme::Look;
 use crate::tui::widgets::Piece;
@@ -36,13 +37,37 @@ pub fn table(judged: Option<&Judged>, blind: bool, ascii: bool) -> Vec<Piece> {
         let off = if *on { "" } else { " (off)" };
         pieces.push(line(format!("{sign} {}{off}: {}", verdict.rule.name(), verdict.reason), look));
     }
+    let measured = &judged.measured;
+    let shown: Vec<String> = Behaviour::ALL.into_iter().filter_map(|kind| behaviour(measured, kind)).collect();
+    if !shown.is_empty() {
+        pieces.push(heading("behaviours, per 1,000 tokens"));
+        pieces.extend(shown.into_iter().map(|text| line(text, Look::Behaviour)));
+    }
+    if let Some(transition) = measured.transition {
+        let signs = signs(ascii);
+        let sign = |candidate: &AnswerCandidate| match candidate.correct {
+            Some(true) => signs.right,
+            Some(false) => signs.wrong,
+            None => "?",
+        };
+        let marks: Vec<&str> = measured.candidates.iter().map(sign).collect();
+        pieces.push(heading("answers in the chain, in order"));
+        pieces.push(line(format!("{}  ({})", marks.join(" "), transition.name()), Look::Text));
+    }
     pieces
+}
+
+/// "verification 2 (4.1)", or nothing where there is none.
+fn behaviour(measured: &Measured, kind: Behaviour) -> Option<String> {
+    let count = measured.hits.iter().filter(|hit| hit.behaviour == kind).count();
+    let rate = per_thousand(count, measured.tokens);
+    (count > 0).then(|| format!("{} {count} ({rate:.1})", kind.name()))
 }
 
 /// The places to be seen in the chain: behaviours, what failed rules point at, and the answer that was graded.
 pub fn marks(judged: &Judged) -> Vec<(usize, usize, Look)> {
     let mut marks: Vec<(usize, usize, Look)> =
-        judged.hits.iter().map(|hit| (hit.begin, hit.end, Look::Behaviour)).collect();
+        judged.measured.hits.iter().map(|hit| (hit.begin, hit.end, Look::Behaviour)).collect();
     for (verdict, _) in &judged.verdicts {
         let look = match (verdict.rule, verdict.pass) {
             (crate::filter::RuleId::Answer, true) => Look::RightAnswer,
@@ -54,6 +79,10 @@ pub fn marks(judged: &Judged) -> Vec<(usize, usize, Look)> {
         };
         marks.extend(verdict.spans.iter().map(|(begin, end)| (*begin, *end, look)));
     }
+    marks.extend(judged.measured.candidates.iter().filter_map(|candidate| {
+        let look = if candidate.correct? { Look::RightAnswer } else { Look::Fault };
+        Some((candidate.begin, candidate.end, look))
+    }));
     marks
 }
 
@@ -88,7 +117,7 @@ mod tests {
             spans: vec![(0, 3)],
             reason: "50% of 20-grams are repeated".into(),
         };
-        let judged = Judged { verdicts: vec![(verdict, true)], hits: Vec::new() };
+        let judged = Judged { verdicts: vec![(verdict, true)], ..Judged::default() };
         assert!(shown(table(Some(&judged), false, true)).contains("loops: 50%"));
         assert!(!shown(table(Some(&judged), true, true)).contains("loops"));
         assert!(shown(table(None, false, true)).contains("not judged yet"));

@@ -391,6 +391,6 @@ fn told(row: &SampleRow) -> String {
         Some(false) => format!("the filter rejected it ({})", row.failed.join(", ")),
         None => "the filter had not judged it".to_owned(),
     };
-    let agree = if super::audit::overrules(row) { ": you overrule it" } else { "" };
+    let agree = if row.overruled() { ": you overrule it" } else { "" };
     format!("#{} of {}: {filter}{agree}", row.draw, row.problem_id)
 }

@@ -36,6 +36,7 @@ pub(super) fn row(id: i64) -> SampleRow {
         standing: Standing::default(),
         accepted: None,
         failed: Vec::new(),
+        traits: Vec::new(),
     }
 }
 
@@ -427,15 +428,22 @@ fn verdict(rule: crate::filter::RuleId, pass: bool, reason: &str) -> crate::filt
 }
 
 fn judged() -> Box<crate::tui::effect::Judged> {
-    use crate::filter::RuleId;
     use crate::filter::behaviours::{Behaviour, Hit};
+    use crate::filter::{AnswerCandidate, RuleId};
     let verdicts = vec![
         (verdict(RuleId::Empty, true, "24 words"), true),
         (verdict(RuleId::Answer, false, "17 is wrong"), true),
         (verdict(RuleId::Cap, false, "12 accepted before it, 10 at most"), false),
     ];
     let hits = vec![Hit { behaviour: Behaviour::Verification, begin: 10, end: 14 }];
-    Box::new(crate::tui::effect::Judged { verdicts, hits })
+    let measured = crate::filter::Measured {
+        hits,
+        candidates: vec![AnswerCandidate { begin: 0, end: 2, correct: Some(false) }],
+        transition: Some(crate::filter::Transition::FalseSame),
+        tokens: 250,
+        ..Default::default()
+    };
+    Box::new(crate::tui::effect::Judged { verdicts, measured })
 }
 
 /// A pane with eight samples of two problems, the first judged and open.

@@ -214,6 +214,9 @@ fn standing(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut
     if let Some(reason) = &row.standing.reason {
         spans.push((format!(": {reason}"), style(look)));
     }
+    if row.overruled() {
+        spans.push(("  overrules the filter".into(), style(Look::Warn)));
+    }
     if row.standing.flagged {
         spans.push(("  ! flagged".into(), style(Look::Warn)));
     }
@@ -349,10 +352,11 @@ fn funnel(state: &ReviewState, at: usize, context: &ViewContext, area: Rect, buf
     let height = outcome.funnel.len() as u16 + 3;
     let inside = boxed_wide("Funnel", height, context, area, buffer);
     let title = format!(
-        "{} judged, {} accepted; you overrule {}",
+        "{} judged, {} accepted; you overrule {}: {} to train on",
         compact(outcome.judged),
         rate(outcome.accepted, outcome.judged),
-        state.rows.iter().filter(|row| super::audit::overrules(row)).count()
+        state.rows.iter().filter(|row| row.overruled()).count(),
+        compact(state.rows.iter().filter(|row| row.trained_on()).count())
     );
     put(buffer, inside.x, inside.y, inside.width, &title, style(Look::Title));
     let head = format!("{:<15}{:>8}{:>8}{:>8}  left", "rule", "dropped", "alone", "fails");
