@@ -7,7 +7,7 @@
 //! |---|---|
 //! | faces | [`cli`], [`tui`] |
 //! | work | [`pipeline`], [`exchange`], [`jobs`] |
-//! | method | [`generate`], [`dialogue`] |
+//! | method | [`generate`], [`dialogue`], [`filter`] |
 //! | ground | [`session`], [`model`], [`math`], [`config`], [`records`] |
 
 pub mod cli;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use cribble::records::DecisionVerb;
+use cribble::session::Session;
 use serde_json::Value;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-chat");
@@ -273,9 +275,18 @@ fn killed_at_any_moment_every_problem_ends_with_its_samples() {
         "24",
         "--json",
     ];
-    for delay in [5, 30, 60, 90, 140] {
+    let dir = home.path("data").join("sessions").join("killed");
+    let mut decided = 0;
+    for _ in 0..10 {
         let mut child = home.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(delay));
+        std::thread::sleep(Duration::from_millis(rand::random_range(5..200)));
+        // A second process decides while the first one writes.
+        if let Ok(session) = Session::open(&dir)
+            && let Some(row) = session.sample_rows().unwrap().last()
+        {
+            session.decide(row.id, DecisionVerb::Accept, None, None).unwrap();
+            decided += 1;
+        }
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -286,4 +297,63 @@ fn killed_at_any_moment_every_problem_ends_with_its_samples() {
     let check = home.run(&["doctor", "-s", "killed", "--json"]);
     let found = String::from_utf8_lossy(&check.stdout).into_owned();
     assert!(found.contains("integrity check passed"), "{found}");
+    let session = Session::open(&dir).unwrap();
+    assert_eq!(session.decisions().unwrap().len(), decided);
+    let mut counts = std::collections::HashMap::new();
+    for row in session.sample_rows().unwrap() {
+        *counts.entry(row.problem_id).or_insert(0) += 1;
+    }
+    assert!(counts.len() == 6 && counts.values().all(|count| *count == 8), "{counts:?}");
+}
+
+/// Judging again from elsewhere must not forget what the session was judged by.
+#[test]
+fn judging_again_keeps_the_benchmarks_and_the_settings_file() {
+    let home = Home::new();
+    let problems = home.problems(2);
+    let arguments = ["generate", "-s", "again", "-m", MODEL, "-p", text(&problems), "--max-tokens", "8"];
+    assert!(home.run(&arguments).status.success());
+    let strict = home.path("strict.toml");
+    std::fs::write(&strict, "[rules.empty]\nmin_words = 4000\n").unwrap();
+    let failed = |outcome: &Value, rule: &str| {
+        let steps = outcome["funnel"].as_array().unwrap();
+        steps.iter().find(|step| step["rule"] == rule).map(|step| step["failed"].as_u64().unwrap())
+    };
+    let first = ["filter", "-s", "again", "--benchmark", text(&problems), "--settings", text(&strict), "--json"];
+    let first = home.json(&first);
+    let again = home.json(&["filter", "-s", "again", "--json"]);
+    for outcome in [&first, &again] {
+        assert_eq!((failed(outcome, "contamination"), failed(outcome, "empty")), (Some(2), Some(2)), "{outcome}");
+    }
+    let afresh = home.json(&["filter", "-s", "again", "--afresh", "--json"]);
+    assert_eq!(failed(&afresh, "contamination"), Some(0));
+    std::fs::remove_file(&strict).unwrap();
+    home.json(&["filter", "-s", "again", "--afresh", "--benchmark", text(&problems), "--json"]);
+    std::fs::remove_file(&problems).unwrap();
+    home.fails(2, &["filter", "-s", "again"], &["problems.jsonl"]);
+}
+
+#[test]
+fn listing_changes_nothing_and_tells_what_cannot_be_read() {
+    let home = Home::new();
+    assert!(home.run(&["new", "good", "--no-open"]).status.success());
+    let dir = home.path("data").join("sessions");
+    std::fs::create_dir(dir.join("bad")).unwrap();
+    std::fs::write(dir.join("bad").join("session.db"), "no store at all, but long enough to be looked at").unwrap();
+    let before = std::fs::read(dir.join("good").join("session.db")).unwrap();
+    let listed = home.run(&["sessions"]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("good") && listed.contains("bad") && listed.contains("not a store"), "{listed}");
+    assert_eq!(std::fs::read(dir.join("good").join("session.db")).unwrap(), before);
+}
+
+#[test]
+fn a_full_disk_is_one_line() {
+    let home = Home::new();
+    for arguments in [&["completions", "bash"][..], &["filter", "-s", "x", "--print-settings"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = home.command(arguments).stdout(full).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), error.trim_end().lines().count()), (Some(1), 1), "{error}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `cribble check`: judges chains from a file, without a session.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -37,6 +37,8 @@ struct Line {
     chain: String,
     #[serde(default)]
     segments: Vec<Segment>,
+    #[serde(default)]
+    opened: Vec<(usize, usize)>,
     finish: Option<FinishReason>,
     tokens: Option<usize>,
     #[serde(default)]
@@ -45,7 +47,7 @@ struct Line {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = super::filter::settings(arguments.settings.as_deref())?;
-    let benchmarks = super::filter::benchmarks(&arguments.benchmark)?;
+    let benchmarks = crate::pipeline::benchmarks(&arguments.benchmark)?;
     let lines = read(&arguments.input)?;
     let measured = measure(&lines, &settings);
     // Samples of the same problem are judged together, in the order of the file.
@@ -74,7 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         .collect();
     let mut judged: Vec<Judgement> = judge(&candidates, &settings).into_iter().flatten().collect();
     judged.sort_by_key(|judgement| judgement.key);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = String::new();
     for (line, judgement) in lines.iter().zip(&judged) {
         let verdicts: Vec<_> = judgement
             .verdicts
@@ -86,10 +88,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 })
             })
             .collect();
-        writeln!(out, "{}", json!({"id": line.id, "accepted": judgement.accepted, "verdicts": verdicts}))?;
+        out.push_str(&json!({"id": line.id, "accepted": judgement.accepted, "verdicts": verdicts}).to_string());
+        out.push('\n');
+        if out.len() > 1 << 20 {
+            super::out::text(&out)?;
+            out.clear();
+        }
     }
-    out.flush()?;
-    Ok(())
+    super::out::text(&out)
 }
 
 fn read(path: &std::path::Path) -> Result<Vec<Line>> {
@@ -110,7 +116,8 @@ fn read(path: &std::path::Path) -> Result<Vec<Line>> {
             BadInput(format!("{name}:{}: not a line with id, problem, gold and chain: {error}", at + 1))
         })?;
         let whole = |segment: &Segment| parsed.chain.get(segment.begin..segment.end).is_some();
-        if !parsed.segments.iter().all(whole) {
+        let there = |place: &(usize, usize)| parsed.chain.get(place.0..place.1).is_some();
+        if !parsed.segments.iter().all(whole) || !parsed.opened.iter().all(there) {
             return Err(BadInput(format!("{name}:{}: a segment lies outside the chain", at + 1)).into());
         }
         lines.push(parsed);
@@ -131,6 +138,7 @@ fn measure(lines: &[Line], settings: &Settings) -> Vec<Measured> {
                 gold: &gold,
                 chain: &line.chain,
                 segments: &line.segments,
+                opened: &line.opened,
                 finish: line.finish.unwrap_or(FinishReason::Stop),
                 tokens: line.tokens,
                 guidance: &guidance,

@@ -10,6 +10,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    clap_complete::generate(arguments.shell, &mut super::Cli::command(), "cribble", &mut std::io::stdout());
-    Ok(())
+    // Into memory first: the generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut super::Cli::command(), "cribble", &mut script);
+    super::out::text(&String::from_utf8_lossy(&script))
 }

@@ -8,7 +8,7 @@ use color_eyre::Result;
 use super::arguments;
 use crate::config::Directories;
 use crate::model::ModelFiles;
-use crate::session::Session;
+use crate::session::{Session, network_file_system};
 use crate::tui::text;
 
 #[derive(Debug, Args)]
@@ -121,8 +121,21 @@ fn directories() -> Vec<Finding> {
         Ok(directories) => {
             let data = directories.data();
             let made = std::fs::create_dir_all(data);
-            vec![match made.and_then(|()| tempfile_in(data)) {
-                Ok(()) => Finding::new("data", true, data.display().to_string()),
+            let config = Finding::new("config", true, directories.config().display().to_string());
+            let state = Finding::new("state", true, directories.state().display().to_string());
+            let data = match made.and_then(|()| tempfile_in(data)) {
+                Ok(()) => match network_file_system(data) {
+                    None => Finding::new("data", true, data.display().to_string()),
+                    Some(kind) => Finding::new(
+                        "data",
+                        false,
+                        format!(
+                            "{} lies on {kind}: one process at a time can use a session; set CRIBBLE_DATA_DIR to a local \
+                             directory",
+                            data.display()
+                        ),
+                    ),
+                },
                 Err(error) => Finding::new(
                     "data",
                     false,
@@ -131,7 +144,8 @@ fn directories() -> Vec<Finding> {
                         data.display()
                     ),
                 ),
-            }]
+            };
+            vec![data, config, state]
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::filter::settings::SettingsError;
 use crate::model::{DecoderError, ModelError};
 use crate::pipeline::OrderError;
 use crate::session::SessionError;
+use crate::tui::keymap::KeymapError;
+use crate::tui::theme::NoTheme;
 use crate::tui::{NotATerminal, ScriptError, text};
 
 /// A usage that the argument parser cannot see is wrong, such as a missing session.
@@ -63,6 +65,8 @@ fn code(report: &Report) -> u8 {
             || cause.is::<OrderError>()
             || cause.is::<ScriptError>()
             || cause.is::<SettingsError>()
+            || cause.is::<KeymapError>()
+            || cause.is::<NoTheme>()
             || cause.is::<NotATerminal>();
         if bad {
             return 2;

@@ -9,22 +9,25 @@ use super::arguments::SessionArgument;
 use super::failure::Interrupted;
 use super::signals;
 use crate::config::Directories;
-use crate::exchange::problems;
 use crate::filter::Settings;
-use crate::filter::contamination::Benchmarks;
 use crate::jobs::Control;
-use crate::pipeline::{FilterOutcome, filter, filter_settings};
+use crate::pipeline::{FilterOutcome, FilterSources, filter, filter_settings};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     session: SessionArgument,
-    /// Thresholds and switches (TOML), over the defaults and under your own filter.toml
+    /// Thresholds and switches (TOML), over the defaults and under your own filter.toml; without it, the file that the
+    /// session was judged by last
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Problem file of a benchmark that must not be trained on; may be given more than once
+    /// Problem file of a benchmark that must not be trained on; may be given more than once; without it, those that the
+    /// session was judged by last
     #[arg(long, value_name = "FILE")]
     benchmark: Vec<PathBuf>,
+    /// Forget the settings file and the benchmarks of the last run
+    #[arg(long)]
+    afresh: bool,
     /// Print the settings in force as TOML and judge nothing
     #[arg(long)]
     print_settings: bool,
@@ -34,20 +37,23 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let settings = settings(arguments.settings.as_deref())?;
     if arguments.print_settings {
-        super::out::text(&format!("{}", settings.to_toml()))?;
-        return Ok(());
+        return super::out::text(&settings(arguments.settings.as_deref())?.to_toml());
     }
     let session = arguments.session.open_for_writing()?;
-    let benchmarks = benchmarks(&arguments.benchmark)?;
+    let named = FilterSources {
+        settings: arguments.settings.as_deref().map(std::path::absolute).transpose()?,
+        benchmarks: arguments.benchmark.iter().map(std::path::absolute).collect::<Result<_, _>>()?,
+    };
+    let sources = if arguments.afresh { named } else { named.or_as_before(&session)? };
     let asked = signals::listen(Control::default())?;
     let mut line = super::progress::Count::new("measured");
     let mut progress = |done: usize, all: usize| {
         line.show(done, all);
         !asked.to_stop()
     };
-    let outcome = filter(&session, &settings, &benchmarks, &mut progress)?;
+    let config = Directories::from_environment()?;
+    let outcome = filter(&session, &sources, config.config(), &mut progress)?;
     line.clear();
     let Some(outcome) = outcome else {
         return Err(Interrupted("what was measured is kept; the verdicts are as they were".into()).into());
@@ -55,7 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.json {
         super::out::line(format_args!("{}", serde_json::to_string(&outcome)?))?;
     } else {
-        super::out::text(&format!("{}", drawn(&outcome)))?;
+        super::out::text(&drawn(&outcome))?;
     }
     Ok(())
 }
@@ -63,16 +69,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// The defaults, this file, and the person's own `filter.toml` over it.
 pub fn settings(file: Option<&std::path::Path>) -> Result<Settings> {
     filter_settings(file, Directories::from_environment()?.config())
-}
-
-pub fn benchmarks(files: &[PathBuf]) -> Result<Benchmarks> {
-    let mut benchmarks = Benchmarks::default();
-    for file in files {
-        for problem in problems::read_questions(file)? {
-            benchmarks.add(&problem.id, &problem.text);
-        }
-    }
-    Ok(benchmarks)
 }
 
 /// The funnel as lines: what is left after each rule, as a bar.

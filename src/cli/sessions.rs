@@ -31,6 +31,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         "session", "problems", "samples", "accepted", "rejected"
     ))?;
     for session in &sessions {
+        if let Some(error) = &session.error {
+            super::out::line(format_args!(
+                "{:<24} cannot be read: {}",
+                text::clean(&session.name),
+                text::clean(error)
+            ))?;
+            continue;
+        }
         super::out::line(format_args!(
             "{:<24} {:>8} {:>8} {:>8} {:>8}",
             text::clean(&session.name),

@@ -7,6 +7,7 @@ use color_eyre::Result;
 
 use super::arguments::SessionArgument;
 use super::failure::BadInput;
+use crate::tui::text::clean;
 
 /// How long the holder has to answer; it looks at least twice a second.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,7 +49,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let asked = Instant::now();
     let id = session.send_command(&holder.job, verb, &serde_json::Value::Null)?;
     while asked.elapsed() < PATIENCE {
-        if let Some(answer) = session.command(id)?.and_then(|command| command.answer) {
+        let answer = session.command(id)?.and_then(|command| command.answer);
+        if answer.is_none() && session.holder()?.is_none() {
+            return Err(BadInput(format!("{}: the job ended before it answered", arguments.session.session)).into());
+        }
+        if let Some(answer) = answer {
+            if matches!(answer.as_str(), "stale" | "unknown command") {
+                return Err(color_eyre::eyre::eyre!("{} did not {verb}: {answer}", clean(&holder.job)));
+            }
             let seconds = asked.elapsed().as_secs_f64();
             if arguments.json {
                 super::out::line(format_args!(
@@ -56,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                     serde_json::json!({"job": holder.job, "verb": verb, "answer": answer, "seconds": seconds})
                 ))?;
             } else {
-                super::out::line(format_args!("{} {verb}: {answer}", holder.job))?;
+                super::out::line(format_args!("{} {verb}: {answer}", clean(&holder.job)))?;
             }
             return Ok(());
         }

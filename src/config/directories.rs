@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::Serialize;
 
 use crate::records::UnixMillis;
-use crate::session::Session;
+use crate::session::{Counts, Session};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -38,6 +38,8 @@ pub struct SessionInfo {
     pub rejected: usize,
     /// When its store last changed.
     pub modified: UnixMillis,
+    /// Why it cannot be read, if so; then the counts are 0.
+    pub error: Option<String>,
 }
 
 impl Directories {
@@ -93,7 +95,7 @@ impl Directories {
         Ok(self.data.join("sessions").join(session))
     }
 
-    /// The sessions under the data directory, the one changed last first. One that cannot be opened is left out.
+    /// The sessions under the data directory, the one changed last first. Nothing is changed in any of them.
     pub fn sessions(&self) -> Result<Vec<SessionInfo>, ConfigError> {
         let root = self.data.join("sessions");
         let entries = match std::fs::read_dir(&root) {
@@ -163,10 +165,16 @@ fn made(path: &Path) -> Option<UnixMillis> {
 }
 
 fn info(path: &Path) -> Option<SessionInfo> {
-    let session = Session::open(path).ok()?;
-    let counts = session.counts().ok()?;
+    if !path.join("session.db").is_file() {
+        return None;
+    }
     // Not the file's own time: opening a store may write to it.
-    let modified = session.last_change().ok()?.or_else(|| made(path))?;
+    let read = Session::peek(path).and_then(|session| Ok((session.counts()?, session.last_change()?)));
+    let (counts, changed, error) = match read {
+        Ok((counts, changed)) => (counts, changed, None),
+        Err(error) => (Counts::default(), None, Some(error.to_string())),
+    };
+    let modified = changed.or_else(|| made(path))?;
     Some(SessionInfo {
         name: path.file_name()?.to_str()?.to_owned(),
         path: path.to_path_buf(),
@@ -175,6 +183,7 @@ fn info(path: &Path) -> Option<SessionInfo> {
         accepted: counts.accepted,
         rejected: counts.rejected,
         modified,
+        error,
     })
 }
 

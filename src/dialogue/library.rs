@@ -98,6 +98,9 @@ impl Policy {
 
     fn reads_answer(&self) -> Result<bool, DialogueError> {
         let mut reads = template::variables(&format!("policy {}, prompt", self.name), &self.prompt)?.contains("answer");
+        if let Some(system) = &self.system {
+            reads |= template::variables(&format!("policy {}, system", self.name), system)?.contains("answer");
+        }
         for (strategy, _) in &self.choices {
             for guidance in &strategy.guidance {
                 let what = format!("strategy {}, guidance", strategy.name);

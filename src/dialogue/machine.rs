@@ -103,6 +103,11 @@ impl<'a> Dialogue<'a> {
         }
     }
 
+    /// Whether the model has answered at all.
+    pub fn begun(&self) -> bool {
+        self.answered() > 0
+    }
+
     fn answered(&self) -> usize {
         self.turns.iter().filter(|turn| matches!(turn.kind, TurnKind::Attempt | TurnKind::Revision)).count()
     }

@@ -1,49 +1,59 @@
 //! From the turns of a dialogue to one single-turn chain: what the model wrote, joined by the strategies' phrases.
 //!
-//! Every box but the last is opened (`\boxed{41}` becomes `41`), so that the chain states one final answer. What a model
-//! adds after the paragraph of its conclusion ("Let me know if ...") is left out where the chain goes on.
+//! Every box but the last is opened (`\boxed{41}` becomes `41`), so that the chain states one final answer; where the others
+//! stood is kept. What a model adds after the paragraph of its conclusion ("Let me know if ...") is left out where the chain
+//! goes on, and so are the marks of a thinking model's thoughts: all of the chain is one thought.
 
-use crate::math::boxes;
+use crate::math::{Boxed, box_groups, boxes};
 use crate::records::{Chain, Segment, SegmentKind, Turn, TurnKind};
 
 /// Stitches the turns. `bridges`: the phrase before each revision, in order.
 pub fn stitch(turns: &[Turn], bridges: &[String]) -> Chain {
-    let written: Vec<(usize, &Turn)> = turns
-        .iter()
-        .enumerate()
-        .filter(|(_, turn)| matches!(turn.kind, TurnKind::Attempt | TurnKind::Revision))
-        .filter(|(position, turn)| *position == first_written(turns) || !turn.text.trim().is_empty())
-        .collect();
     // A dialogue of one turn has nothing to stitch: its text is the chain.
     let alone = bridges.is_empty();
-    let mut chain = Chain::default();
     let mut bridges = bridges.iter();
-    for (index, (position, turn)) in written.iter().enumerate() {
+    let mut written: Vec<(usize, &Turn, &str)> = Vec::new();
+    for (position, turn) in turns.iter().enumerate() {
+        let bridge = match turn.kind {
+            TurnKind::Attempt => "",
+            // An empty revision takes its bridge with it.
+            TurnKind::Revision => bridges.next().map_or("", String::as_str),
+            _ => continue,
+        };
+        if turn.kind == TurnKind::Attempt || !turn.text.trim().is_empty() {
+            written.push((position, turn, bridge));
+        }
+    }
+    let mut chain = Chain::default();
+    for (index, (position, turn, bridge)) in written.iter().enumerate() {
         let last = index + 1 == written.len();
         if turn.kind == TurnKind::Revision {
-            let bridge = bridges.next().map_or("", String::as_str);
             let joint = if bridge.is_empty() { "\n\n".to_owned() } else { format!("\n\n{bridge}\n\n") };
-            push(&mut chain, SegmentKind::Bridge, position - 1, &joint);
+            push(&mut chain, SegmentKind::Bridge, position - 1, &joint, &[]);
         }
         let kind = if turn.kind == TurnKind::Attempt { SegmentKind::Attempt } else { SegmentKind::Revision };
-        let text = match last {
-            true if alone => turn.text.clone(),
-            true => open_boxes(&turn.text, true),
-            false => open_boxes(conclusion(&turn.text), false),
-        };
-        let text = if index == 0 { text.as_str() } else { text.trim_start() };
-        push(&mut chain, kind, *position, if last { text } else { text.trim_end() });
+        if alone {
+            push(&mut chain, kind, *position, &turn.text, &[]);
+            continue;
+        }
+        let thought = turn.text.replace("<think>", "").replace("</think>", "");
+        let (text, opened) = if last { open_boxes(&thought, true) } else { open_boxes(conclusion(&thought), false) };
+        let begin = if index == 0 { 0 } else { text.len() - text.trim_start().len() };
+        let end = if last { text.len() } else { text.trim_end().len().max(begin) };
+        let opened: Vec<_> = opened
+            .into_iter()
+            .filter(|(from, to)| *from >= begin && *to <= end)
+            .map(|(from, to)| (from - begin, to - begin))
+            .collect();
+        push(&mut chain, kind, *position, &text[begin..end], &opened);
     }
     chain
 }
 
-fn first_written(turns: &[Turn]) -> usize {
-    turns.iter().position(|turn| turn.kind == TurnKind::Attempt).unwrap_or(0)
-}
-
-fn push(chain: &mut Chain, kind: SegmentKind, turn: usize, text: &str) {
+fn push(chain: &mut Chain, kind: SegmentKind, turn: usize, text: &str, opened: &[(usize, usize)]) {
     let begin = chain.text.len();
     chain.text.push_str(text);
+    chain.opened.extend(opened.iter().map(|(from, to)| (begin + from, begin + to)));
     chain.segments.push(Segment { kind, turn, begin, end: chain.text.len() });
 }
 
@@ -54,18 +64,24 @@ fn conclusion(text: &str) -> &str {
     text[after..].find("\n\n").map_or(text, |length| &text[..after + length])
 }
 
-/// The text with its boxes opened, all of them or all but the last.
-fn open_boxes(text: &str, keep_last: bool) -> String {
-    let found = boxes(text);
-    let opened = if keep_last { &found[..found.len().saturating_sub(1)] } else { &found[..] };
+/// The text with its boxes opened, all of them or all but the last answer, and where what stood in them is now.
+fn open_boxes(text: &str, keep_last: bool) -> (String, Vec<(usize, usize)>) {
+    let mut groups = box_groups(text);
+    if keep_last {
+        groups.pop();
+    }
+    let opened: Vec<Boxed> = groups.into_iter().flatten().collect();
     let mut out = String::with_capacity(text.len());
+    let mut places = Vec::with_capacity(opened.len());
     let mut at = 0;
     for boxed in opened {
         out.push_str(&text[at..boxed.whole.0]);
         // A box in a box is opened as well.
-        out.push_str(&open_boxes(&text[boxed.inside.0..boxed.inside.1], false));
+        let begin = out.len();
+        out.push_str(&open_boxes(&text[boxed.inside.0..boxed.inside.1], false).0);
+        places.push((begin, out.len()));
         at = boxed.whole.1;
     }
     out.push_str(&text[at..]);
-    out
+    (out, places)
 }

@@ -52,6 +52,24 @@ fn two_turns_become_one_chain_with_one_box() {
 }
 
 #[test]
+fn answers_that_lost_their_box_are_remembered() {
+    let turn =
+        |kind, text: &str| Turn { kind, strategy: None, text: text.into(), token_ids: vec![], tokens: 0, finish: None };
+    let turns = [
+        turn(TurnKind::Problem, "q"),
+        turn(TurnKind::Attempt, "So it is $\\boxed{42}$.\n\nBye."),
+        turn(TurnKind::Guidance, "g"),
+        turn(TurnKind::Revision, "  "),
+        turn(TurnKind::Guidance, "g"),
+        turn(TurnKind::Revision, "<think>\nNo.</think> \\boxed{40}, then \\boxed{41}, \\boxed{43}"),
+    ];
+    let chain = stitch(&turns, &["First.".to_owned(), "Second.".to_owned()]);
+    assert_eq!(chain.text, "So it is $42$.\n\nSecond.\n\nNo. 40, then \\boxed{41}, \\boxed{43}");
+    let opened: Vec<&str> = chain.opened.iter().map(|(begin, end)| &chain.text[*begin..*end]).collect();
+    assert_eq!(opened, ["42", "40"]);
+}
+
+#[test]
 fn one_turn_is_the_attempt_as_it_is() {
     let (problem, policy) = (problem(), policy("default"));
     let mut dialogue = Dialogue::new(&problem, &policy, 1, 0, 0).unwrap();
@@ -113,6 +131,10 @@ fn a_prompt_that_shows_the_answer_is_tagged() {
     let policy = policy("default").with_prompt("{{ problem }} It is {{ answer }}.".into()).unwrap();
     let mut dialogue = Dialogue::new(&problem, &policy, 1, 0, 0).unwrap();
     assert!(ask(&mut dialogue).0[0].content.ends_with("It is 41."));
+    let told = Policy { system: Some("It is {{ answer }}".into()), ..self::policy("default") };
+    assert!(told.with_prompt("{{ problem }}".into()).unwrap().shows_answer);
+    let dumps = self::policy("default").with_prompt("{{ debug() }}".into()).unwrap();
+    assert!(Dialogue::new(&problem, &dumps, 1, 0, 0).unwrap().next_step().is_err());
     answer(&mut dialogue, "41");
     assert_eq!(dialogue.finish("s", 0.0).tags, ["shows_answer"]);
 }
@@ -178,7 +200,10 @@ proptest! {
         }
         prop_assert_eq!(at, chain.text.len());
         if texts.len() > 1 {
-            prop_assert!(crate::math::boxes(&chain.text).len() <= 1, "{}", chain.text);
+            prop_assert!(crate::math::box_groups(&chain.text).len() <= 1, "{}", chain.text);
+        }
+        for (begin, end) in &chain.opened {
+            prop_assert!(chain.text.get(*begin..*end).is_some());
         }
     }
 }

@@ -243,8 +243,9 @@ pub fn stratum(judgement: &Judgement, settings: &Settings) -> usize {
 fn margin(judgement: &Judgement, settings: &Settings) -> f64 {
     let near = judgement.verdicts.iter().filter(|verdict| settings.enabled(verdict.rule)).filter_map(|verdict| {
         let threshold = verdict.threshold.filter(|threshold| *threshold > 0.0)?;
-        // The answer is right or wrong: there is no near.
-        (verdict.rule != RuleId::Answer).then(|| (verdict.value - threshold).abs() / threshold)
+        // The others count or tell one of two things: nothing lies near their threshold but what lies on it.
+        let graded = matches!(verdict.rule, RuleId::Length | RuleId::Loops | RuleId::Language | RuleId::Duplicate);
+        graded.then(|| (verdict.value - threshold).abs() / threshold)
     });
     near.fold(f64::INFINITY, f64::min)
 }

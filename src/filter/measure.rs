@@ -10,7 +10,7 @@ use super::settings::{Settings, compile};
 use super::text::{self, Word};
 use super::transitions::{self, Transition};
 use crate::math;
-use crate::records::{FinishReason, Segment};
+use crate::records::{FinishReason, Segment, SegmentKind};
 
 /// More places than this of one rule are not kept: they say nothing new.
 const MOST_SPANS: usize = 50;
@@ -23,6 +23,8 @@ pub struct Subject<'a> {
     pub chain: &'a str,
     /// Where the chain came from; empty when that is not known.
     pub segments: &'a [Segment],
+    /// Answers that stood in a box before the chain was stitched.
+    pub opened: &'a [(usize, usize)],
     pub finish: FinishReason,
     /// Tokens of the chain; estimated from its words where they are not known.
     pub tokens: Option<usize>,
@@ -166,7 +168,11 @@ impl Instruments {
     /// Measures all but what looks across samples. Linear in the text.
     pub fn measure(&self, subject: &Subject) -> Measured {
         let words = text::words(subject.chain);
-        let hits = self.detector.hits(subject.chain, subject.problem);
+        // What a strategy's bridge says is not the model's doing.
+        let bridges = subject.segments.iter().filter(|segment| segment.kind == SegmentKind::Bridge);
+        let bridges: Vec<&Segment> = bridges.collect();
+        let mut hits = self.detector.hits(subject.chain, subject.problem);
+        hits.retain(|hit| !bridges.iter().any(|bridge| (bridge.begin..bridge.end).contains(&hit.begin)));
         let tokens = subject.tokens.unwrap_or_else(|| estimated_tokens(&words));
         let check = math::check(subject.gold, subject.chain);
         let measures = vec![
@@ -174,7 +180,7 @@ impl Instruments {
             form::truncated(subject.finish),
             form::boxes(subject.chain),
             form::length(tokens, subject.tokens.is_some()),
-            repetition::loops(&words, self.tail),
+            repetition::loops(&words, subject.segments, self.tail),
             form::language(subject),
             dialogue::meta(self, subject, &words),
             dialogue::leaks(self, subject.chain),
@@ -182,7 +188,7 @@ impl Instruments {
             answer(subject, &check),
             behaviour(&hits),
         ];
-        let (candidates, transition) = transitions::candidates(subject.chain, subject.gold);
+        let (candidates, transition) = transitions::candidates(subject.chain, subject.opened, subject.gold);
         let (answer, correct) = (check.answer, check.correct);
         Measured { measures, hits, answer, correct, candidates, transition, tokens, alike: Vec::new() }
     }

@@ -59,18 +59,22 @@ impl Transition {
 }
 
 /// Every answer in a chain, graded, and what became of it; no transition where nothing can be graded.
-pub fn candidates(chain: &str, gold: &str) -> (Vec<Candidate>, Option<Transition>) {
-    let mut found = math::candidates(chain);
+/// `opened`: answers that were boxed before the chain was stitched.
+pub fn candidates(chain: &str, opened: &[(usize, usize)], gold: &str) -> (Vec<Candidate>, Option<Transition>) {
+    let apart = |span: (usize, usize)| opened.iter().all(|(begin, end)| span.1 <= *begin || span.0 >= *end);
+    let mut found: Vec<(String, (usize, usize))> = math::candidates(chain)
+        .into_iter()
+        .filter(|answer| apart(answer.span))
+        .map(|answer| (answer.text, answer.span))
+        .collect();
+    found.extend(opened.iter().filter_map(|(begin, end)| Some((chain.get(*begin..*end)?.to_owned(), (*begin, *end)))));
+    found.sort_by_key(|(_, span)| *span);
     if found.len() > MOST {
         found.drain(MOST - 1..found.len() - 1);
     }
     let graded: Vec<Candidate> = found
         .iter()
-        .map(|answer| Candidate {
-            begin: answer.span.0,
-            end: answer.span.1,
-            correct: math::grade(gold, &answer.text).equal,
-        })
+        .map(|(text, (begin, end))| Candidate { begin: *begin, end: *end, correct: math::grade(gold, text).equal })
         .collect();
     let gradable = || graded.iter().zip(&found).filter_map(|(one, answer)| Some((one.correct?, answer)));
     let transition =
@@ -78,7 +82,7 @@ pub fn candidates(chain: &str, gold: &str) -> (Vec<Candidate>, Option<Transition
             (true, true) => Transition::TrueTrue,
             (true, false) => Transition::TrueFalse,
             (false, true) => Transition::FalseTrue,
-            (false, false) if math::grade(&one.text, &other.text).equal == Some(true) => Transition::FalseSame,
+            (false, false) if math::grade(&one.0, &other.0).equal == Some(true) => Transition::FalseSame,
             (false, false) => Transition::FalseOther,
         });
     (graded, transition)
@@ -89,7 +93,7 @@ mod tests {
     use super::*;
 
     fn moved(chain: &str) -> Option<Transition> {
-        candidates(chain, "12").1
+        candidates(chain, &[], "12").1
     }
 
     #[test]
@@ -104,14 +108,21 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_lost_its_box_is_the_first() {
+        let chain = "So it is 13.\n\nLet me check this.\n\nIt is \\boxed{12}.";
+        assert_eq!(candidates(chain, &[(9, 11)], "12").1, Some(Transition::FalseTrue));
+        assert_eq!(candidates(chain, &[], "12").1, Some(Transition::TrueTrue));
+    }
+
+    #[test]
     fn places_are_kept_and_a_flood_is_cut() {
         let chain = "The answer is 13.\n\nWait, \\boxed{12}.";
-        let (found, _) = candidates(chain, "12");
+        let (found, _) = candidates(chain, &[], "12");
         let texts: Vec<(&str, Option<bool>)> =
             found.iter().map(|one| (&chain[one.begin..one.end], one.correct)).collect();
         assert_eq!(texts, [("13", Some(false)), ("12", Some(true))]);
         let flood = "The answer is 7.\n".repeat(500) + "\\boxed{12}";
-        let (found, moved) = candidates(&flood, "12");
+        let (found, moved) = candidates(&flood, &[], "12");
         assert_eq!((found.len(), moved), (MOST, Some(Transition::FalseTrue)));
     }
 }

@@ -50,14 +50,14 @@ impl Drop for Companion {
 
 /// An error here (a full disk, say) must not end the job: the next look tries again.
 fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receiver<Arc<LiveBoard>>, end: &AtomicBool) {
-    let mut seen = None;
+    let (mut seen, mut applied) = (None, 0);
     let mut mirrored: Option<(Instant, u64)> = None;
     loop {
         let ending = end.load(Ordering::Acquire);
         let version = session.data_version().ok();
         if version.is_none() || version != seen {
             // Not seen until every command was answered: the next look tries again.
-            seen = version.filter(|_| answer(session, job, control).is_ok());
+            seen = version.filter(|_| answer(session, job, control, &mut applied).is_ok());
         }
         let due = mirrored.is_none_or(|(at, _)| at.elapsed() >= MIRROR);
         if (due || ending) && (session.watched() || (ending && mirrored.is_some())) {
@@ -74,20 +74,20 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
     }
 }
 
-fn answer(session: &Session, job: &str, control: &Control) -> Result<(), SessionError> {
+/// `applied`: the last command that was done; one of which the answer could not be stored is not done twice.
+fn answer(session: &Session, job: &str, control: &Control, applied: &mut i64) -> Result<(), SessionError> {
     for command in session.pending_commands(job)? {
-        let said = match command.verb.as_str() {
-            "pause" => steer(control, Steer::Pause, "paused"),
-            "resume" => steer(control, Steer::Resume, "resumed"),
-            "stop" => steer(control, Steer::Stop, "stopping"),
-            _ => "unknown command",
+        let (steer, said) = match command.verb.as_str() {
+            "pause" => (Some(Steer::Pause), "paused"),
+            "resume" => (Some(Steer::Resume), "resumed"),
+            "stop" => (Some(Steer::Stop), "stopping"),
+            _ => (None, "unknown command"),
         };
+        if let Some(steer) = steer.filter(|_| command.id > *applied) {
+            control.steer(steer);
+            *applied = command.id;
+        }
         session.answer_command(command.id, said)?;
     }
     Ok(())
-}
-
-fn steer(control: &Control, steer: Steer, said: &'static str) -> &'static str {
-    control.steer(steer);
-    said
 }

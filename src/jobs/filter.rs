@@ -10,8 +10,7 @@ use color_eyre::Result;
 use color_eyre::eyre::{WrapErr, eyre};
 
 use super::yield_to_the_screen;
-use crate::filter::contamination::Benchmarks;
-use crate::pipeline::{FilterOutcome, filter, filter_settings};
+use crate::pipeline::{FilterOutcome, FilterSources, filter};
 use crate::session::Session;
 
 /// Between two reports of progress.
@@ -65,10 +64,10 @@ fn judge(
     stopping: &AtomicBool,
     say: &dyn Fn(FilterNews),
 ) -> Result<Option<FilterOutcome>> {
-    let settings = filter_settings(None, config)?;
     let session = Session::open(dir)?;
+    let sources = FilterSources::default().or_as_before(&session)?;
     let mut last: Option<Instant> = None;
-    filter(&session, &settings, &Benchmarks::default(), &mut |done, all| {
+    filter(&session, &sources, config, &mut |done, all| {
         if last.is_none_or(|last| last.elapsed() >= BETWEEN_REPORTS) {
             last = Some(Instant::now());
             say(FilterNews::Measured { done, all });

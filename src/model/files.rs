@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{Architecture, ChatTemplate, Gguf, ModelError, Tokenizer, Weights};
 
@@ -73,8 +74,10 @@ fn open_gguf(spec: &str, path: &Path) -> Result<ModelFiles, ModelError> {
     let (bos, eos) = tokenizer.end_texts();
     let template = ChatTemplate::from_gguf(&file)?.with_tokens(bos, eos);
     let weights = Weights::from_gguf(file, &architecture);
+    // A GGUF file is named whole: its metadata is part of it.
+    let content_hash = weights.content_hash();
     let generation = GenerationDefaults { eos_ids: tokenizer.eos_id().into_iter().collect(), ..Default::default() };
-    assemble(spec, path, architecture, weights, tokenizer, template, generation)
+    assemble(spec, path, architecture, weights, tokenizer, template, generation, content_hash)
 }
 
 fn open_directory(spec: &str, directory: &Path) -> Result<ModelFiles, ModelError> {
@@ -100,9 +103,19 @@ fn open_directory(spec: &str, directory: &Path) -> Result<ModelFiles, ModelError
     let json = std::fs::read(&tokenizer_path).map_err(|error| ModelError::read(&tokenizer_path, &error))?;
     let tokenizer = Tokenizer::from_json(&json, &tokenizer_config, &generation.eos_ids, &tokenizer_path)?;
     let template = ChatTemplate::from_directory(directory, &tokenizer_config)?;
-    assemble(spec, directory, architecture, weights, tokenizer, template, generation)
+    // Beside the weights, what decides which numbers and which tokens come out of them.
+    let mut content = Sha256::new();
+    content.update(weights.content_hash().as_bytes());
+    content.update(format!("{architecture:?} {:?}", generation.eos_ids).as_bytes());
+    content.update(&json);
+    content.update(tokenizer_config.get("bos_token").unwrap_or(&Value::Null).to_string().as_bytes());
+    content.update(tokenizer_config.get("eos_token").unwrap_or(&Value::Null).to_string().as_bytes());
+    content.update(tokenizer_config.get("add_bos_token").unwrap_or(&Value::Null).to_string().as_bytes());
+    let content_hash = content.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    assemble(spec, directory, architecture, weights, tokenizer, template, generation, content_hash)
 }
 
+#[allow(clippy::too_many_arguments, reason = "the parts of a model's files, put together in one place")]
 fn assemble(
     spec: &str,
     path: &Path,
@@ -111,6 +124,7 @@ fn assemble(
     tokenizer: Tokenizer,
     template: ChatTemplate,
     generation: GenerationDefaults,
+    content_hash: String,
 ) -> Result<ModelFiles, ModelError> {
     weights.check_architecture(&architecture)?;
     if tokenizer.vocab_size() > architecture.vocab_size {
@@ -123,7 +137,6 @@ fn assemble(
             ),
         ));
     }
-    let content_hash = weights.content_hash();
     Ok(ModelFiles {
         name: spec.to_owned(),
         path: path.to_path_buf(),

@@ -3,13 +3,14 @@
 //! A changed threshold measures nothing anew. Verdicts across samples follow (problem, draw), never the order of arrival.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::problems;
 use crate::filter::audit::{Agreement, Order, plan};
 use crate::filter::contamination::{Benchmarks, Contaminated};
 use crate::filter::settings::SettingsError;
@@ -24,6 +25,46 @@ use crate::session::{FilterInput, SampleRow, Session, StoredMeasure, StoredVerdi
 const CHUNK: usize = 2000;
 /// The verdicts from here on look across samples.
 const ACROSS: [RuleId; 3] = [RuleId::Duplicate, RuleId::Contamination, RuleId::Cap];
+
+/// Where a run of the filter takes its rules from, beside the defaults and the person's own file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterSources {
+    /// Thresholds and switches of this piece of work (TOML).
+    #[serde(default)]
+    pub settings: Option<PathBuf>,
+    /// Problem files that must not be trained on.
+    #[serde(default)]
+    pub benchmarks: Vec<PathBuf>,
+}
+
+impl FilterSources {
+    /// What is not named is as it was when the session was judged last, so that judging again forgets nothing.
+    pub fn or_as_before(self, session: &Session) -> Result<Self> {
+        let Some(filtering) = session.filtering()? else { return Ok(self) };
+        let before: FilterOutcome = serde_json::from_str(&filtering.summary).wrap_err("the last run of the filter")?;
+        let benchmarks = if self.benchmarks.is_empty() { before.sources.benchmarks } else { self.benchmarks };
+        Ok(Self { settings: self.settings.or(before.sources.settings), benchmarks })
+    }
+
+    /// Everything named, read. `config`: where the person's own `filter.toml` lies.
+    ///
+    /// # Errors
+    /// What is wrong in which file, in one line.
+    pub fn read(&self, config: &Path) -> Result<(Settings, Benchmarks)> {
+        Ok((filter_settings(self.settings.as_deref(), config)?, benchmarks(&self.benchmarks)?))
+    }
+}
+
+/// The problems of these files, to be looked for in others.
+pub fn benchmarks(files: &[PathBuf]) -> Result<Benchmarks> {
+    let mut benchmarks = Benchmarks::default();
+    for file in files {
+        for problem in problems::read_questions(file)? {
+            benchmarks.add(&problem.id, &problem.text);
+        }
+    }
+    Ok(benchmarks)
+}
 
 /// What a run of the filter came to; printed by `filter --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +84,9 @@ pub struct FilterOutcome {
     pub overruled: [usize; 2],
     /// Names the settings in force.
     pub settings: String,
+    /// What was named for this run; the next one takes it up.
+    #[serde(default)]
+    pub sources: FilterSources,
 }
 
 /// The settings in force: the defaults, over them a file that was named, over both the person's own `filter.toml`.
@@ -66,10 +110,23 @@ pub fn filter_settings(file: Option<&Path>, config: &Path) -> Result<Settings> {
 /// Runs the filter over a session. `progress` is told samples measured and to be measured; it returns false to stop.
 pub fn filter(
     session: &Session,
-    settings: &Settings,
-    benchmarks: &Benchmarks,
+    sources: &FilterSources,
+    config: &Path,
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Option<FilterOutcome>> {
+    let (settings, benchmarks) = sources.read(config)?;
+    judge_session(session, &settings, &benchmarks, sources, progress)
+}
+
+/// As [`filter`], by settings and benchmarks that are there already.
+pub fn judge_session(
+    session: &Session,
+    settings: &Settings,
+    benchmarks: &Benchmarks,
+    sources: &FilterSources,
+    progress: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Option<FilterOutcome>> {
+    let _lock = session.lock_filter()?;
     let problems: HashMap<String, Problem> =
         session.problems()?.into_iter().map(|problem| (problem.id.clone(), problem)).collect();
     let Some(measured) = measure_new(session, settings, &problems, progress)? else { return Ok(None) };
@@ -106,6 +163,7 @@ pub fn filter(
         to_review,
         overruled: overruled(session, &judgements)?,
         settings: settings.hash(),
+        sources: sources.clone(),
     };
     session.put_filtering(&outcome.settings, &settings.to_toml(), &serde_json::to_string(&outcome)?, &changed)?;
     Ok(Some(outcome))
@@ -241,6 +299,7 @@ fn measure_problem(
                         gold: problem.map_or("", |problem| &problem.answer),
                         chain: &input.chain.text,
                         segments: &input.chain.segments,
+                        opened: &input.chain.opened,
                         finish: input.finish,
                         tokens: Some(input.tokens),
                         guidance: &guidance,

@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::filter::filter;
+use super::filter::{FilterSources, judge_session};
 use crate::filter::contamination::Benchmarks;
 use crate::filter::{RuleId, Settings};
 use crate::records::{
@@ -44,11 +44,11 @@ pub fn bench(samples: usize, directory: &std::path::Path) -> Result<FilterSpeed>
         benchmarks.add(&format!("benchmark/{at}"), &problem_text(&mut random));
     }
     let begun = Instant::now();
-    filter(&session, &settings, &benchmarks, &mut |_, _| true)?;
+    judge_session(&session, &settings, &benchmarks, &FilterSources::default(), &mut |_, _| true)?;
     let all_rules_seconds = begun.elapsed().as_secs_f64();
     settings.set(RuleId::Length, "min_tokens", 420.0);
     let begun = Instant::now();
-    let again = filter(&session, &settings, &benchmarks, &mut |_, _| true)?;
+    let again = judge_session(&session, &settings, &benchmarks, &FilterSources::default(), &mut |_, _| true)?;
     Ok(FilterSpeed {
         samples,
         words,
@@ -155,7 +155,7 @@ fn fill(session: &Session, samples: usize) -> Result<usize> {
             draw: (at % 8) as u32,
             settings: hash.clone(),
             turns: vec![turn],
-            chain: Chain { text, segments: Vec::new() },
+            chain: Chain { text, segments: Vec::new(), opened: Vec::new() },
             tags: Vec::new(),
             finish: FinishReason::Stop,
             answer: None,

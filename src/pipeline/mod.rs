@@ -9,7 +9,7 @@ pub mod generate;
 mod order;
 mod watcher;
 
-pub use filter::{FilterOutcome, agreement, filter, filter_settings};
+pub use filter::{FilterOutcome, FilterSources, agreement, benchmarks, filter, filter_settings, judge_session};
 pub use generate::GenerateOutcome;
 pub use order::{GenerateOrder, OrderError};
 pub use watcher::Watcher;

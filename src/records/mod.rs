@@ -12,7 +12,7 @@ mod settings;
 pub use decision::{Decision, DecisionVerb, Standing};
 pub use live::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn};
 pub use problem::Problem;
-pub use sample::{Chain, Sample, Segment, SegmentKind, Turn, TurnKind};
+pub use sample::{Chain, EDITED, Sample, Segment, SegmentKind, Turn, TurnKind};
 pub use settings::{FinishReason, Message, ModelIdentity, Role, SampleSettings, Sampling};
 
 /// Milliseconds since the Unix epoch.

@@ -63,7 +63,34 @@ pub struct Segment {
 pub struct Chain {
     pub text: String,
     pub segments: Vec<Segment>,
+    /// Byte ranges of answers that stood in a box before the chain was stitched: only the last box stays one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opened: Vec<(usize, usize)>,
 }
+
+impl Chain {
+    /// About how many tokens the chain has: those of the turns it was stitched from, by the share of their text that is
+    /// left, and for what no turn holds one for each four bytes, as English text has.
+    pub fn tokens(&self, turns: &[(usize, usize)]) -> usize {
+        let mut tokens = 0.0;
+        for segment in &self.segments {
+            let bytes = segment.end.saturating_sub(segment.begin) as f64;
+            tokens += match turns.get(segment.turn) {
+                Some((count, length)) if segment.kind != SegmentKind::Bridge && *length > 0 => {
+                    bytes / *length as f64 * *count as f64
+                }
+                _ => bytes / 4.0,
+            };
+        }
+        if self.segments.is_empty() {
+            tokens = self.text.len() as f64 / 4.0;
+        }
+        tokens.round() as usize
+    }
+}
+
+/// Tag of a sample that a person wrote part of.
+pub const EDITED: &str = "edited";
 
 /// One finished generation for one problem, with the dialogue it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

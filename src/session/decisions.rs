@@ -173,8 +173,9 @@ impl Session {
         let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
         let outcome = written.map_err(|error| self.io_error(&error)).and_then(|()| {
             self.note_length(&transaction, before + line.len() as u64)?;
-            self.read(transaction.commit())
+            self.read(transaction.execute_batch("COMMIT"))
         });
+        // While the store's lock is still held: after it another process may have appended.
         if outcome.is_err() {
             // Best effort: what cannot be cut back is dropped as a torn or foreign line when the session is opened.
             let _ = file.set_len(before);

@@ -16,6 +16,7 @@ use crate::records::{UnixMillis, now_millis};
 
 const LOCK: &str = "job.lock";
 const PROCESS: &str = "process.lock";
+const FILTER: &str = "filter.lock";
 
 /// Who holds the job lock.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -25,6 +26,12 @@ pub struct Holder {
     /// Such as `generate`.
     pub job: String,
     pub since: UnixMillis,
+}
+
+/// Held while a session is judged; released when dropped or when the process dies.
+#[derive(Debug)]
+pub struct FilterLock {
+    _file: File,
 }
 
 /// Held while a heavy job runs; released when dropped or when the process dies.
@@ -56,6 +63,23 @@ impl Session {
         Ok(Ok(JobLock { _file: file }))
     }
 
+    /// Takes the right to judge the samples: two that judge at once would leave verdicts of two kinds.
+    ///
+    /// # Errors
+    /// If another process judges, or nothing can be written.
+    pub fn lock_filter(&self) -> Result<FilterLock> {
+        self.writable()?;
+        let path = self.dir.join(FILTER);
+        let file = self.io(OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(FilterLock { _file: file }),
+            Err(Errno::WOULDBLOCK) => {
+                Err(SessionError::other(&self.dir, "the filter runs here already; try again when it is done"))
+            }
+            Err(error) => Err(SessionError::other(&self.dir, format!("cannot lock {FILTER}: {error}"))),
+        }
+    }
+
     /// Who holds the job lock now, if a living process does.
     pub fn holder(&self) -> Result<Option<Holder>> {
         // Opened for reading only, so that a viewer without the right to write can ask as well.
@@ -67,7 +91,18 @@ impl Session {
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             // Nobody holds it. The lock just taken goes when the file is closed, at the end of this function.
             Ok(()) => Ok(None),
-            Err(Errno::WOULDBLOCK) => Ok(Some(named(&mut file))),
+            Err(Errno::WOULDBLOCK) => {
+                let mut holder = named(&mut file);
+                // For an instant after it took the lock the holder has not written who it is.
+                for _ in 0..10 {
+                    if holder.pid != 0 {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                    holder = named(&mut file);
+                }
+                Ok(Some(holder))
+            }
             Err(error) => Err(SessionError::other(&self.dir, format!("cannot look at {LOCK}: {error}"))),
         }
     }
@@ -106,12 +141,18 @@ pub(super) fn whole_session(dir: &Path, file_system: &str) -> Result<ProcessLock
             return Err(SessionError::other(
                 dir,
                 format!(
-                    "open on {} (pid {}); on {file_system} one process at a time can use a session, see `cribble doctor`",
+                    "open on {} (pid {}); on {file_system} one process at a time can use a session: set CRIBBLE_DATA_DIR to \
+                     a local directory",
                     holder.host, holder.pid
                 ),
             ));
         }
-        Err(error) => return Err(failed(&error)),
+        Err(error) => {
+            return Err(SessionError::other(
+                dir,
+                format!("{file_system} does not lock files here ({error}): set CRIBBLE_DATA_DIR to a local directory"),
+            ));
+        }
     }
     let holder = Holder { pid: std::process::id(), host: host(), job: "open".into(), since: now_millis() };
     let json = serde_json::to_string(&holder).map_err(|error| failed(&error))?;

@@ -18,8 +18,8 @@ use std::path::PathBuf;
 
 use crate::records::{DecisionVerb, Standing, UnixMillis};
 
-pub use lock::{Holder, JobLock};
-pub use store::Session;
+pub use lock::{FilterLock, Holder, JobLock};
+pub use store::{Session, network_file_system};
 pub use verdicts::{FilterInput, FilterPlace, Filtering, StoredMeasure, StoredVerdict};
 
 /// What can go wrong with a session; each says what, where and what to do in one line.
@@ -29,6 +29,8 @@ pub enum SessionError {
     Missing { path: PathBuf },
     #[error("{path}: the session is open for viewing only: {reason}")]
     ReadOnly { path: PathBuf, reason: String },
+    #[error("{path}: another process has held the store for more than 5 s; see `cribble doctor --session`")]
+    Busy { path: PathBuf },
     #[error("{path}: {message}")]
     Other { path: PathBuf, message: String },
 }

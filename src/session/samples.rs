@@ -127,7 +127,7 @@ impl Session {
         }))
     }
 
-    fn turns(&self, sample: i64) -> Result<Vec<Turn>> {
+    pub(super) fn turns(&self, sample: i64) -> Result<Vec<Turn>> {
         let mut statement = self.read(self.connection.prepare_cached(
             "SELECT kind, strategy, text, token_ids, tokens, finish FROM turns WHERE sample = ?1 ORDER BY position",
         ))?;

@@ -150,18 +150,45 @@ impl Session {
     }
 
     fn open_for_viewing(dir: &Path, reason: String) -> Result<Session> {
-        // A store whose log is not empty needs its shared memory file, which cannot be made here; without a log the
-        // file can be taken as it is.
-        let path = dir.join(STORE);
+        // A store with a log needs its shared memory file, which cannot be made here if it is missing; without a log the
+        // file can be taken as it is. That is the last resort: what another process writes later is then not seen.
         let log = std::fs::metadata(dir.join("session.db-wal")).map_or(0, |data| data.len());
-        let uri = format!("file:{}?mode=ro{}", percent(&path), if log == 0 { "&immutable=1" } else { "" });
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(uri, flags).map_err(|error| SessionError::of_sqlite(dir, &error))?;
-        connection.busy_timeout(BUSY).map_err(|error| SessionError::of_sqlite(dir, &error))?;
-        match schema::fit(&connection).map_err(|error| SessionError::of_sqlite(dir, &error))? {
+        let opened = match Self::connect_for_viewing(dir, false, BUSY) {
+            Err(_) if log == 0 => Self::connect_for_viewing(dir, true, BUSY),
+            opened => opened,
+        };
+        let (connection, fit) = opened.map_err(|error| SessionError::of_sqlite(dir, &error))?;
+        match fit {
             Fit::Current => Ok(Session { dir: dir.to_path_buf(), connection, read_only: Some(reason), _process: None }),
             Fit::Older => Err(SessionError::other(dir, "an older store in a place that cannot be written; copy it")),
+            Fit::Newer(version) => Err(newer(dir, version)),
+        }
+    }
+
+    /// A connection that writes nothing, and how the store fits this program. `frozen`: nobody else writes either.
+    fn connect_for_viewing(dir: &Path, frozen: bool, patience: Duration) -> rusqlite::Result<(Connection, Fit)> {
+        let frozen = if frozen { "&immutable=1" } else { "" };
+        let uri = format!("file:{}?mode=ro{frozen}", percent(&dir.join(STORE)));
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(uri, flags)?;
+        connection.busy_timeout(patience)?;
+        let fit = schema::fit(&connection)?;
+        Ok((connection, fit))
+    }
+
+    /// Looks into a session without changing anything: no migration, no lock, no long wait. Good for its counts only.
+    ///
+    /// # Errors
+    /// If it cannot be read now, or was made by a newer program.
+    pub fn peek(dir: &Path) -> Result<Session> {
+        let frozen = unwritable(dir).is_some() && !dir.join("session.db-shm").exists();
+        let opened = Self::connect_for_viewing(dir, frozen, Duration::from_millis(200));
+        let (connection, fit) = opened.map_err(|error| SessionError::of_sqlite(dir, &error))?;
+        match fit {
+            Fit::Current | Fit::Older => {
+                let read_only = Some("looked into only".to_owned());
+                Ok(Session { dir: dir.to_path_buf(), connection, read_only, _process: None })
+            }
             Fit::Newer(version) => Err(newer(dir, version)),
         }
     }
@@ -192,7 +219,7 @@ impl SessionError {
         let message = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => "the disk is full; what was stored is safe, make room and start again".into(),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                "another process has held the store for more than 5 s; see `cribble doctor --session`".into()
+                return SessionError::Busy { path: dir.to_path_buf() };
             }
             Some(ErrorCode::NotADatabase) => "session.db is not a store of cribble".into(),
             Some(ErrorCode::DatabaseCorrupt) => "the store is damaged; decisions.jsonl still has every decision".into(),
@@ -236,9 +263,48 @@ fn percent(path: &Path) -> String {
     uri
 }
 
+/// The kind of network file system that a directory lies on; `None` for a local one.
+pub fn network_file_system(dir: &Path) -> Option<&'static str> {
+    match file_system(dir) {
+        FileSystem::Local => None,
+        FileSystem::Network(name) => Some(name),
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn file_system(dir: &Path) -> FileSystem {
-    rustix::fs::statfs(dir).map_or(FileSystem::Local, |found| of_magic(found.f_type as u64 & 0xffff_ffff))
+    let magic = rustix::fs::statfs(dir).map_or(0, |found| found.f_type as u64 & 0xffff_ffff);
+    if magic != FUSE {
+        return of_magic(magic);
+    }
+    // Anything may be behind FUSE, a local disk too: the table of mounts says what.
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    if dir.canonicalize().is_ok_and(|dir| remote_fuse(&mounts, &dir)) {
+        FileSystem::Network("a remote FUSE mount")
+    } else {
+        FileSystem::Local
+    }
+}
+
+#[cfg(target_os = "linux")]
+const FUSE: u64 = 0x6573_5546;
+#[cfg(target_os = "linux")]
+const REMOTE_FUSE: &[&str] =
+    &["sshfs", "s3fs", "gcsfuse", "rclone", "glusterfs", "juicefs", "ceph", "davfs", "mfs", "lustre"];
+
+/// Whether the mount that holds `dir` is a FUSE type that reaches over a network. `mounts` is in the form of proc(5).
+#[cfg(target_os = "linux")]
+fn remote_fuse(mounts: &str, dir: &Path) -> bool {
+    let mount = |line: &str| {
+        let (left, right) = line.split_once(" - ")?;
+        let point = left.split(' ').nth(4)?.replace("\\040", " ");
+        let kind = right.split(' ').next()?.to_owned();
+        dir.starts_with(&point).then_some((point.len(), kind))
+    };
+    let holds = mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length);
+    holds.is_some_and(|(_, kind)| {
+        kind.strip_prefix("fuse.").is_some_and(|kind| REMOTE_FUSE.iter().any(|remote| kind.contains(remote)))
+    })
 }
 
 #[cfg(not(target_os = "linux"))]

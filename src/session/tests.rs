@@ -55,6 +55,7 @@ fn sample(problem: &str, draw: u32) -> Sample {
         chain: Chain {
             text: "4".into(),
             segments: vec![Segment { kind: SegmentKind::Attempt, turn: 1, begin: 0, end: 1 }],
+            opened: Vec::new(),
         },
         tags: vec!["gold_conditioned".into()],
         finish: FinishReason::Stop,

@@ -3,14 +3,16 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{Result, Session};
-use crate::records::{Chain, FinishReason, TurnKind, UnixMillis, now_millis};
+use crate::records::{Chain, EDITED, FinishReason, TurnKind, UnixMillis, now_millis};
 
 /// What the filter needs of a sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FilterInput {
     pub id: i64,
     pub chain: Chain,
+    /// [`FinishReason::Length`] if any turn was cut off.
     pub finish: FinishReason,
+    /// About how many the chain has.
     pub tokens: usize,
     pub guidance: Vec<String>,
 }
@@ -74,22 +76,25 @@ impl Session {
     /// Everything that the filter looks at in a sample.
     pub fn filter_input(&self, id: i64) -> Result<FilterInput> {
         let mut statement = self.read(self.connection.prepare_cached(
-            "SELECT m.finish, m.tokens, c.json FROM samples m JOIN chains c ON c.sample = m.id WHERE m.id = ?1",
+            "SELECT m.finish, c.json, m.tags FROM samples m JOIN chains c ON c.sample = m.id WHERE m.id = ?1",
         ))?;
-        let (finish, tokens, chain): (String, i64, String) =
+        let (finish, chain, tags): (String, String, String) =
             self.read(statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))))?;
-        let mut turns = self.read(
-            self.connection.prepare_cached("SELECT text FROM turns WHERE sample = ?1 AND kind = ?2 ORDER BY position"),
-        )?;
-        let kind = self.json(&TurnKind::Guidance)?;
-        let guidance = self.read(turns.query_map(params![id, kind], |row| row.get(0)))?;
-        Ok(FilterInput {
-            id,
-            chain: self.parse(&chain)?,
-            finish: self.parse(&finish)?,
-            tokens: tokens as usize,
-            guidance: guidance.map(|text| self.read(text)).collect::<Result<_>>()?,
-        })
+        let (mut finish, chain): (FinishReason, Chain) = (self.parse(&finish)?, self.parse(&chain)?);
+        let edited = self.parse::<Vec<String>>(&tags)?.iter().any(|tag| tag == EDITED);
+        let (mut guidance, mut lengths) = (Vec::new(), Vec::new());
+        for turn in self.turns(id)? {
+            lengths.push((turn.tokens, turn.text.len()));
+            if turn.kind == TurnKind::Guidance {
+                guidance.push(turn.text);
+            }
+            // A turn that was cut off anywhere leaves a hole in the chain, unless a person has mended it.
+            if !edited && turn.finish.is_some_and(|ended| ended == FinishReason::Length) {
+                finish = FinishReason::Length;
+            }
+        }
+        let tokens = chain.tokens(&lengths);
+        Ok(FilterInput { id, chain, finish, tokens, guidance })
     }
 
     /// Keeps measures in one transaction, and the grade that they hold with the sample.

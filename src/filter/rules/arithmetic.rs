@@ -8,7 +8,7 @@ use crate::records::SegmentKind;
 /// Values: false equations that count, false ones before the last segment, equations looked at.
 pub fn measure(instruments: &Instruments, subject: &Subject) -> Measure {
     let all = equations(subject.chain);
-    let begin = last_part(instruments, subject);
+    let begin = last_part(instruments, subject, all.last().map_or(0, |last| last.begin));
     let holds = |equation: &Equation| equation.holds(instruments.tolerance);
     let (early, late): (Vec<&Equation>, Vec<&Equation>) = all.iter().partition(|equation| equation.begin < begin);
     let early_false: Vec<&Equation> = early.into_iter().filter(|equation| !holds(equation)).collect();
@@ -30,12 +30,35 @@ pub fn measure(instruments: &Instruments, subject: &Subject) -> Measure {
     Measure::of([counts.len() as f64, early_false.len() as f64, all.len() as f64]).at(spans).saying(note)
 }
 
-/// Where the part begins that the chain stands by: after its last bridge or its last retraction.
-fn last_part(instruments: &Instruments, subject: &Subject) -> usize {
+/// Where the part begins that the chain stands by: after its last bridge or retraction that an equation follows, of which
+/// the last begins at `last`. A retraction after all equations takes none of them back in favour of another.
+fn last_part(instruments: &Instruments, subject: &Subject, last: usize) -> usize {
     let bridge =
         subject.segments.iter().filter(|segment| segment.kind == SegmentKind::Bridge).map(|segment| segment.end);
-    let retraction = instruments.retraction.as_ref().and_then(|pattern| pattern.find_iter(subject.chain).last());
-    bridge.chain(retraction.map(|found| found.end())).max().unwrap_or(0)
+    let retractions =
+        instruments.retraction.iter().flat_map(|pattern| pattern.find_iter(subject.chain)).map(|found| found.end());
+    let bare = subject.segments.is_empty().then(|| bare_bridges(instruments, subject.chain)).unwrap_or_default();
+    bridge.chain(retractions).chain(bare).filter(|end| *end <= last).max().unwrap_or(0)
+}
+
+/// Most words of a paragraph that only says what comes next.
+const SHORT: usize = 14;
+
+/// Where short paragraphs end that only announce a check or another way, in a chain of which the segments are not known.
+fn bare_bridges(instruments: &Instruments, chain: &str) -> Vec<usize> {
+    let (mut at, mut ends) = (0, Vec::new());
+    for paragraph in chain.split("\n\n") {
+        let end = at + paragraph.len();
+        let announces = at > 0
+            && paragraph.split_whitespace().count() <= SHORT
+            && !paragraph.contains(|letter: char| letter.is_ascii_digit() || letter == '=')
+            && !instruments.detector.hits(paragraph, "").is_empty();
+        if announces {
+            ends.push(end);
+        }
+        at = end + 2;
+    }
+    ends
 }
 
 /// Whether a wrong value is computed with again: it is an operand later, and neither the problem nor a right equation of
@@ -74,6 +97,7 @@ mod tests {
             gold: "17",
             chain,
             segments: &segments,
+            opened: &[],
             finish: FinishReason::Stop,
             tokens: None,
             guidance: &[],
@@ -97,6 +121,20 @@ mod tests {
         assert_eq!(measure.spans.len(), 1);
         let retracted = measured("3 * 4 = 13. Wait, 3 * 4 = 12. 12 + 5 = 17.", None);
         assert_eq!(retracted.values[..2], [0.0, 1.0]);
+    }
+
+    #[test]
+    fn a_retraction_after_all_equations_excuses_none() {
+        let late = measured("3 * 4 = 12. 12 + 5 = 18. So the 16 was wrong. \\boxed{18}", None);
+        assert_eq!(late.value(0), 1.0);
+        let back = measured("12 + 5 = 18. Going back to the question, the answer is 18.", None);
+        assert_eq!(back.value(0), 1.0);
+    }
+
+    #[test]
+    fn a_short_paragraph_that_announces_a_check_is_a_bridge() {
+        let chain = "3 * 4 = 13.\n\nLet me check this.\n\n3 * 4 = 12, so 12 + 5 = 17. \\boxed{17}";
+        assert_eq!(measured(chain, None).values[..2], [0.0, 1.0]);
     }
 
     #[test]

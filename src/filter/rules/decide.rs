@@ -22,7 +22,10 @@ fn decide(rule: RuleId, measure: &Measure, settings: &Settings) -> Verdict {
         RuleId::Format => format(measure, number("max_boxes"), number("max_after")),
         RuleId::Length => {
             let (least, most) = (number("min_tokens"), number("max_tokens"));
-            let compared = if first < least { at_least(first, least) } else { at_most(first, most) };
+            // The bound that it breaks, else the one it is nearer to.
+            let low =
+                first < least || (first <= most && (first - least) / least.max(1.0) < (most - first) / most.max(1.0));
+            let compared = if low { at_least(first, least) } else { at_most(first, most) };
             let how = if measure.note.is_empty() { String::new() } else { format!(", {}", measure.note) };
             (compared, format!("{first} tokens{how}; {least} to {most} are wanted"))
         }
@@ -88,7 +91,10 @@ fn loops(measure: &Measure, settings: &Settings) -> Decided {
         let period = measure.value(3);
         ((false, repeats, Some(number("tail_repeats"))), format!("ends with {period} words said {repeats} times"))
     } else {
-        ((true, twenty, Some(number("share_20"))), "no loop".into())
+        let shares = [(twenty, number("share_20")), (ten, number("share_10")), (repeats, number("tail_repeats"))];
+        let nearest = shares.into_iter().max_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)));
+        let (value, threshold) = nearest.unwrap_or((twenty, number("share_20")));
+        ((true, value, Some(threshold)), "no loop".into())
     }
 }
 

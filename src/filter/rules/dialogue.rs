@@ -4,13 +4,26 @@ use std::collections::HashSet;
 
 use super::super::measure::{Instruments, Measure, Subject};
 use super::super::text::{self, Word};
+use crate::records::SegmentKind;
 
 /// Value: references to the dialogue, verbatim runs of a guidance's words among them.
 pub fn meta(instruments: &Instruments, subject: &Subject, words: &[Word]) -> Measure {
     let mut spans = instruments.meta.find(subject.chain);
+    // Words of the problem are no words about the dialogue.
+    let problem = subject.problem.to_lowercase();
+    spans.retain(|(begin, end)| !problem.contains(&subject.chain[*begin..*end].to_lowercase()));
     let n = instruments.guidance_words;
-    let asked: HashSet<u64> =
+    let mut asked: HashSet<u64> =
         subject.guidance.iter().flat_map(|guidance| text::ngrams(&text::words(guidance), n)).collect();
+    // A guidance may quote the problem and the attempt, which the chain holds of its own.
+    for own in text::ngrams(&text::words(subject.problem), n) {
+        asked.remove(&own);
+    }
+    for attempt in subject.segments.iter().filter(|segment| segment.kind == SegmentKind::Attempt) {
+        for own in text::ngrams(&text::words(&subject.chain[attempt.begin..attempt.end]), n) {
+            asked.remove(&own);
+        }
+    }
     if !asked.is_empty() {
         for (at, gram) in text::ngrams(words, n).into_iter().enumerate() {
             if asked.contains(&gram) {

@@ -42,6 +42,8 @@ enum Token {
     Break,
     /// A word of letters with space around it.
     Word,
+    /// The word that joins a number to another as well as a sentence to another.
+    And,
     /// Anything else; what stands beside it is not taken.
     Other,
 }
@@ -82,6 +84,19 @@ const SPOILERS: &[&str] = &[
     "half",
     "twice",
     "double",
+    "triple",
+    // "4 less than 3 * 5 = 11", "the sum of 3 and 4 + 5 = 12"
+    "than",
+    "sum",
+    "product",
+    "difference",
+    // "Step 2 - 3 = 5"
+    "step",
+    "case",
+    "part",
+    "problem",
+    "question",
+    "equation",
 ];
 const COMMANDS: &[(&str, Token)] = &[
     ("times", Token::Operator('*')),
@@ -124,14 +139,21 @@ fn equation(pieces: &[Piece], at: usize) -> Option<Equation> {
     if left.operators == 0 && (right.operators == 0 || !chained) {
         return None;
     }
+    // "16 - 3 = 13 - 4 = 9" runs on from each result: there the first number is what is said to be equal.
+    let runs_on = right.operators > 0 && pieces.get(to).is_some_and(|piece| piece.token == Token::Equals);
+    let first = right.operands.first().copied().filter(|first| runs_on && near(*first, left.value));
     Some(Equation {
         begin: left.begin,
         end: right.end,
         left: left.value,
-        right: right.value,
+        right: first.unwrap_or(right.value),
         decimals: (right.operators == 0).then_some(right.decimals),
         operands: left.operands,
     })
+}
+
+fn near(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 1e-9 * one.abs().max(other.abs())
 }
 
 /// Where the expression left of the sign begins, if what stands before it leaves it its meaning.
@@ -142,24 +164,47 @@ fn left_begin(pieces: &[Piece], at: usize) -> Option<usize> {
             Token::Close | Token::CloseBrace => depth += 1,
             Token::Open | Token::OpenBrace if depth == 0 => break,
             Token::Open | Token::OpenBrace => depth -= 1,
-            Token::Equals | Token::Break | Token::Word | Token::Other => break,
+            Token::Equals | Token::Break | Token::Word | Token::And | Token::Other => break,
             _ => {}
         }
         from -= 1;
     }
-    while from < at && pieces[from].token == Token::Nothing {
-        from += 1;
+    let skip = |mut from: usize| {
+        while from < at && pieces[from].token == Token::Nothing {
+            from += 1;
+        }
+        from
+    };
+    from = skip(from);
+    // A dash at the beginning of a line, with space after it, is the mark of a list and no sign.
+    let before = pieces[..from].iter().rev().find(|piece| piece.token != Token::Nothing);
+    if before.is_none_or(|piece| piece.token == Token::Break)
+        && pieces.get(from).is_some_and(|piece| matches!(piece.token, Token::Operator('-' | '+' | '*')))
+        && pieces.get(from + 1).is_some_and(|piece| piece.token == Token::Nothing)
+    {
+        from = skip(from + 1);
     }
     let first = pieces.get(from).filter(|_| from < at)?;
-    let before = pieces[..from].iter().rev().find(|piece| piece.token != Token::Nothing);
     let fits = match before.map(|piece| piece.token) {
         None | Some(Token::Equals | Token::Break) => true,
         // An opening bracket around the whole equation; one that a function or product belongs to stands beside something.
         Some(Token::Open | Token::OpenBrace) => !matches!(first.token, Token::Operator(sign) if sign != '-'),
-        Some(Token::Word) => matches!(first.token, Token::Number(..) | Token::Open | Token::Fraction),
+        // "The sum of 3 and 4 + 5": what stands before it may belong to it. The result of an equation does not.
+        Some(Token::And) if !follows_a_result(&pieces[..from]) => false,
+        Some(Token::Word | Token::And) => matches!(first.token, Token::Number(..) | Token::Open | Token::Fraction),
         _ => false,
     };
     fits.then_some(from)
+}
+
+/// Whether the "and" that these pieces end with follows words, or a number that an equation ends with.
+fn follows_a_result(pieces: &[Piece]) -> bool {
+    let mut before = pieces.iter().rev().map(|piece| piece.token).filter(|token| *token != Token::Nothing).skip(1);
+    match before.next() {
+        Some(Token::Number(..)) => before.next() == Some(Token::Equals),
+        Some(Token::Close | Token::CloseBrace | Token::Other) => false,
+        _ => true,
+    }
 }
 
 fn right_end(pieces: &[Piece], at: usize) -> Option<usize> {
@@ -169,7 +214,7 @@ fn right_end(pieces: &[Piece], at: usize) -> Option<usize> {
             Token::Open | Token::OpenBrace => depth += 1,
             Token::Close | Token::CloseBrace if depth == 0 => break,
             Token::Close | Token::CloseBrace => depth -= 1,
-            Token::Equals | Token::Break | Token::Word | Token::Other => break,
+            Token::Equals | Token::Break | Token::Word | Token::And | Token::Other => break,
             _ => {}
         }
         to += 1;
@@ -215,6 +260,11 @@ impl Parser<'_> {
         self.pieces.get(self.at).map(|piece| piece.token)
     }
 
+    /// Whether what comes next stands apart from what is before it.
+    fn spaced(&self) -> bool {
+        self.at > 0 && self.pieces[self.at].begin > self.pieces[self.at - 1].end
+    }
+
     fn take(&mut self, token: Token) -> Option<()> {
         (self.peek()? == token).then(|| self.at += 1)
     }
@@ -232,9 +282,14 @@ impl Parser<'_> {
 
     fn product(&mut self) -> Option<f64> {
         let mut value = self.signed()?;
+        // "25 / 1/3" divides by a third, "25/1/3" does not: where the signs stand differently nothing is said.
+        let mut spaced = None;
         loop {
             match self.peek() {
                 Some(Token::Operator(sign @ ('*' | '/'))) => {
+                    if sign == '/' && *spaced.get_or_insert(self.spaced()) != self.spaced() {
+                        return None;
+                    }
                     self.at += 1;
                     self.operators += 1;
                     let other = self.signed()?;
@@ -389,8 +444,28 @@ fn command(rest: &str) -> (Token, usize) {
         };
         return (token, 1 + second);
     }
+    if ["text", "mathrm", "mbox", "textrm"].contains(&&rest[1..=name])
+        && let Some((words, length)) = braced(&rest[1 + name..])
+    {
+        return (if plain_words(words) { Token::Word } else { Token::Other }, 1 + name + length);
+    }
     let known = COMMANDS.iter().find(|(known, _)| *known == &rest[1..=name]);
     (known.map_or(Token::Other, |(_, token)| *token), 1 + name)
+}
+
+/// What stands in the braces that a text begins with, and how long all of it is.
+fn braced(text: &str) -> Option<(&str, usize)> {
+    let inside = text.strip_prefix('{')?;
+    let end = inside.find(['{', '}']).filter(|end| inside[*end..].starts_with('}'))?;
+    Some((&inside[..end], end + 2))
+}
+
+/// Words of prose, such as a unit, none of which changes a number.
+fn plain_words(text: &str) -> bool {
+    let plain = |word: &str| {
+        word.len() >= 2 && word.chars().all(char::is_alphabetic) && !SPOILERS.contains(&word.to_lowercase().as_str())
+    };
+    !text.trim().is_empty() && text.split_whitespace().all(|word| plain(word.trim_end_matches(['.', ','])))
 }
 
 /// A lone `x` between two numbers is a sign of multiplication.
@@ -414,16 +489,14 @@ fn word(text: &str, at: usize) -> (Token, usize) {
         && before
         && apart(rest[length..].chars().next())
         && !SPOILERS.contains(&rest[..length].to_lowercase().as_str());
-    let plain = plain && !(&rest[..length] == "and" && begins_with_fraction(&rest[length..]));
     // A single letter is a variable, but for the article.
     let article = &rest[..length] == "a" && before && apart(rest[length..].chars().next());
-    (if plain || article { Token::Word } else { Token::Other }, length)
-}
-
-/// As in "2 and 1/2", which is one number.
-fn begins_with_fraction(text: &str) -> bool {
-    let digits = text.trim_start().trim_start_matches(|letter: char| letter.is_ascii_digit());
-    digits.len() < text.trim_start().len() && digits.starts_with('/')
+    let token = match (plain || article, &rest[..length]) {
+        (true, "and") => Token::And,
+        (true, _) => Token::Word,
+        (false, _) => Token::Other,
+    };
+    (token, length)
 }
 
 #[cfg(test)]
@@ -451,6 +524,11 @@ mod tests {
         assert_eq!(sides("2 + 3 = 5 = 10 / 2"), [(5.0, 5.0), (5.0, 5.0)]);
         assert_eq!(sides("**12 - 5 = 7**"), [(7.0, 7.0)]);
         assert_eq!(sides("2 + 3 * 4 - -1 = 15"), [(15.0, 15.0)]);
+        assert_eq!(sides("Then:\n- 5 + 3 = 8\n- 3 * 4 = 12\n- \\(2^2 = 4\\)"), [(8.0, 8.0), (12.0, 12.0), (4.0, 4.0)]);
+        assert_eq!(sides("-3 + 5 = 2"), [(2.0, 2.0)]);
+        assert_eq!(sides("12 \\times 3 = 35 \\text{ dollars}"), [(36.0, 35.0)]);
+        assert_eq!(sides("16 - 3 = 13 - 4 = 9"), [(13.0, 13.0), (9.0, 9.0)]);
+        assert_eq!(sides("2 * 3 + 1 = 6 + 1 = 7"), [(7.0, 7.0), (7.0, 7.0)]);
     }
 
     #[test]
@@ -481,6 +559,13 @@ mod tests {
             "3 + 4 million = 7",
             "90^\\circ + 10 = 100",
             "5 + 3 = 8 thousand 2x",
+            "4 less than 3 * 5 = 11",
+            "5 more than 2 * 10 = 25",
+            "the sum of 3 and 4 + 5 = 12",
+            "Step 2 - 3 = 5",
+            "25 / 1/3 = 75",
+            "60 / 3/4 = 80",
+            "3 \\times 4 = 1 \\text{ dozen}",
             "",
         ] {
             let found: Vec<_> = equations(text).into_iter().filter(|found| !found.holds(1e-4)).collect();

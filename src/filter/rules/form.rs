@@ -13,21 +13,21 @@ pub fn empty(words: &[Word]) -> Measure {
 /// Value: 1 when the last turn was cut off.
 pub fn truncated(finish: FinishReason) -> Measure {
     let note = match finish {
-        FinishReason::Length => "cut off at the token limit",
+        FinishReason::Length => "a turn was cut off at the token limit",
         FinishReason::ContextFull => "a turn had no room in the context",
         _ => "",
     };
     Measure::of([f64::from(u8::from(!note.is_empty()))]).saying(note)
 }
 
-/// Values: boxes, characters after the last one, 1 when the last one is empty.
+/// Values: boxed answers (boxes side by side are one), characters after the last one, 1 when the last one is empty.
 pub fn boxes(chain: &str) -> Measure {
-    let boxes = math::boxes(chain);
-    let last = boxes.last();
+    let groups = math::box_groups(chain);
+    let last = groups.last().and_then(|group| group.last());
     let after = last.map_or(0, |last| chain[last.whole.1..].trim().chars().count());
     let empty = last.is_some_and(|last| chain[last.inside.0..last.inside.1].trim().is_empty());
-    Measure::of([boxes.len() as f64, after as f64, f64::from(u8::from(empty))])
-        .at(boxes.iter().map(|found| found.whole))
+    Measure::of([groups.len() as f64, after as f64, f64::from(u8::from(empty))])
+        .at(groups.iter().flatten().map(|found| found.whole))
 }
 
 /// Value: tokens.

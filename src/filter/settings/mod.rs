@@ -152,8 +152,9 @@ impl Settings {
 
     /// Names what measuring depends on: patterns and window sizes, not thresholds. The same hash, the same measures.
     pub fn measuring_hash(&self) -> String {
-        let mut text = format!("v{}\n", super::FILTER_VERSION);
+        let mut text = format!("v{} grader {}\n", super::FILTER_VERSION, crate::math::GRADER_VERSION);
         for rule in RuleId::ALL {
+            text.push_str(&format!("{}\n", rule.name()));
             self.patterns(rule).iter().for_each(|pattern| text.push_str(&format!("{pattern}\n")));
         }
         for name in ["tail_words", "tail_period"] {

@@ -97,12 +97,11 @@ impl ChatTemplate {
         &self.name
     }
 
-    /// A short hash of its text, or `plain`.
+    /// A short hash of its text; that of the plain one says so.
     pub fn hash(&self) -> String {
-        if self.is_plain() {
-            return PLAIN_NAME.to_owned();
-        }
-        Sha256::digest(self.source.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let hash: String =
+            Sha256::digest(self.source.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        if self.is_plain() { format!("{PLAIN_NAME}-{hash}") } else { hash }
     }
 
     pub fn is_plain(&self) -> bool {

@@ -78,7 +78,7 @@ fn a_template_that_raises_loops_or_floods_is_one_clear_line() {
 #[test]
 fn the_plain_template_says_what_it_is() {
     let template = ChatTemplate::plain();
-    assert_eq!((template.name(), template.hash().as_str()), ("plain", "plain"));
+    assert!(template.name() == "plain" && template.hash().starts_with("plain-"));
     let chat = [Message::new(Role::System, "Be brief."), Message::new(Role::User, "Hello")];
     assert_eq!(template.render(&chat).unwrap(), "System: Be brief.\n\nUser: Hello\n\nAssistant:");
     let chat = [Message::new(Role::User, "Hello"), Message::new(Role::Assistant, "Good day")];

@@ -11,10 +11,13 @@ use super::{GenerateOrder, GenerateOutcome, Missing, Watcher};
 use crate::dialogue::{Dialogue, Policy, Step};
 use crate::generate::{Backend, Event, Request, StreamKey};
 use crate::records::{FinishReason, LiveBoard, LiveState, LiveTotals, Problem};
-use crate::session::Session;
+use crate::session::{Session, SessionError};
 
 /// So many failures with no success between them end the run: the backend is not well.
 const FAILURES_IN_A_ROW: usize = 10;
+
+/// So often a finished sample asks for a store that others hold, each time for some seconds.
+const PATIENCE: usize = 12;
 
 /// A dialogue in work. Its number names both its requests and its cache in the backend.
 struct Open<'a> {
@@ -132,7 +135,13 @@ impl<'a> Run<'a> {
     /// Asks for the next turn of a dialogue, or stores what it came to.
     fn advance(&mut self, id: u64) -> Result<()> {
         let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
-        match open.dialogue.next_step()? {
+        let step = match open.dialogue.next_step() {
+            Ok(step) => step,
+            // What a guidance cannot make of this attempt it may make of another.
+            Err(error) if open.dialogue.begun() => return self.fail(id, error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        match step {
             Step::Ask { messages, label, prompt, turn } => {
                 open.shown.ask(&label, &prompt);
                 let stream = StreamKey {
@@ -161,28 +170,42 @@ impl<'a> Run<'a> {
                 let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
                 self.rate.add(now, open.shown.finish_turn(&text, tokens));
                 open.dialogue.answer(text, token_ids, tokens, reason);
-                self.failures_in_a_row = 0;
-                self.advance(id)
-            }
-            Event::Failed { id, error } => {
-                self.open.remove(&id);
-                self.backend.close_dialogue(id);
-                self.totals.failed += 1;
-                self.failures_in_a_row += 1;
-                if self.failures_in_a_row >= FAILURES_IN_A_ROW {
-                    return Err(eyre!("{FAILURES_IN_A_ROW} dialogues failed in a row, the last with: {error}"));
+                let failed = self.totals.failed;
+                self.advance(id)?;
+                if self.totals.failed == failed {
+                    self.failures_in_a_row = 0;
                 }
-                self.last_error = Some(error);
                 Ok(())
             }
+            Event::Failed { id, error } => self.fail(id, error),
         }
+    }
+
+    /// Counts a dialogue that came to nothing; nothing of it is stored.
+    fn fail(&mut self, id: u64, error: String) -> Result<()> {
+        self.open.remove(&id);
+        self.backend.close_dialogue(id);
+        self.totals.failed += 1;
+        self.failures_in_a_row += 1;
+        if self.failures_in_a_row >= FAILURES_IN_A_ROW {
+            return Err(eyre!("{FAILURES_IN_A_ROW} dialogues failed in a row, the last with: {error}"));
+        }
+        self.last_error = Some(error);
+        Ok(())
     }
 
     fn store(&mut self, id: u64) -> Result<()> {
         let Some(open) = self.open.remove(&id) else { return Ok(()) };
         self.backend.close_dialogue(id);
         let sample = open.dialogue.finish(&self.settings, open.began.elapsed().as_secs_f64());
-        self.session.add_sample(&sample)?;
+        // A long write of another process must not end the run: the sample waits here.
+        let mut tries = 0;
+        while let Err(error) = self.session.add_sample(&sample) {
+            tries += 1;
+            if tries == PATIENCE || !matches!(error, SessionError::Busy { .. }) {
+                return Err(error.into());
+            }
+        }
         self.totals.finished += 1;
         self.totals.tokens += sample.tokens;
         self.totals.correct += usize::from(sample.correct == Some(true));

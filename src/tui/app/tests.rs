@@ -46,6 +46,7 @@ fn sessions() -> Message {
         accepted: 31,
         rejected: 7,
         modified: NOW - age * 1000,
+        error: None,
     };
     Message::Sessions(vec![info("math500", 30), info("gsm8k-qwen", 7300), info("a\u{1b}[31mname", 400_000)])
 }

@@ -2,8 +2,7 @@
 
 use crate::filter::RuleId;
 use crate::filter::behaviours::Behaviour;
-use crate::pipeline::edit::EDITED;
-use crate::records::{DecisionVerb, FinishReason};
+use crate::records::{DecisionVerb, EDITED, FinishReason};
 use crate::session::SampleRow;
 
 /// What a word asks of a row.

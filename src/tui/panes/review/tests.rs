@@ -72,6 +72,7 @@ fn sample(attempt: &str, revision: &str) -> Sample {
                 segment(SegmentKind::Bridge, 2, cut, joined),
                 segment(SegmentKind::Revision, 3, joined, text.len()),
             ],
+            opened: Vec::new(),
             text,
         },
         tags: Vec::new(),
@@ -473,6 +474,7 @@ fn outcome() -> Box<crate::pipeline::FilterOutcome> {
         to_review: Vec::new(),
         overruled: [0, 0],
         settings: "5f2c".into(),
+        sources: crate::pipeline::FilterSources::default(),
     })
 }
 

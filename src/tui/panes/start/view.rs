@@ -79,6 +79,10 @@ fn age(seconds: i64) -> String {
 fn cells(session: &SessionInfo, now: UnixMillis, ascii: bool) -> String {
     let age = age((now - session.modified).max(0) / 1000);
     let name = crate::tui::widgets::paint::one_line(&session.name);
+    if let Some(error) = &session.error {
+        let said = crate::tui::widgets::paint::one_line(error);
+        return format!("{:<28}  cannot be read: {said}", fit(&name, 27, ascii));
+    }
     format!(
         "{:<28}{:>9}{:>9}{:>10}{:>10}  {age}",
         fit(&name, 27, ascii),
