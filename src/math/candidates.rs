@@ -69,12 +69,17 @@ fn worded(text: &str, begin: usize, line: &str) -> Vec<(usize, usize)> {
     let lower = line.to_ascii_lowercase();
     let mut found = Vec::new();
     let mut from = 0;
+    let mut tries = 0;
     while let Some(at) = lower[from..].find("answer") {
         let after = from + at + "answer".len();
         from = after;
         let rest = &lower[after..];
         let said = rest.starts_with(" is") || rest.starts_with(':') || rest.starts_with("**:");
-        if said && found.len() < 16 {
+        if said {
+            tries += 1;
+            if tries > 16 {
+                break;
+            }
             let skip = if rest.starts_with(" is") { 3 } else { rest.find(':').map_or(0, |at| at + 1) };
             found.extend(phrase(text, begin + after + skip));
         }

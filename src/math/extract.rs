@@ -188,26 +188,38 @@ pub(super) fn after_hashes(text: &str) -> Option<(usize, usize)> {
     trimmed(text, begin, end)
 }
 
-/// The last occurrence of ASCII words in any case.
-fn rfind_words(text: &str, words: &str) -> Option<usize> {
-    let (bytes, words) = (text.as_bytes(), words.as_bytes());
-    let last = words.len().checked_sub(1)?;
-    (0..(bytes.len() + 1).saturating_sub(words.len())).rev().find(|at| {
-        bytes[at + last].eq_ignore_ascii_case(&words[last]) && bytes[*at..at + words.len()].eq_ignore_ascii_case(words)
-    })
-}
-
 /// After the last "answer is" or "answer:", to the end of the sentence or line.
 pub(super) fn after_words(text: &str) -> Option<(usize, usize)> {
-    let begin = ["answer is", "answer:", "answer**:", "answer:**"]
-        .iter()
-        .filter_map(|words| rfind_words(text, words).map(|at| at + words.len()))
-        .max()?;
-    phrase(text, begin)
+    let mut end = text.len();
+    // A text may speak of answers without giving one, but not for ever.
+    for _ in 0..1000 {
+        let before = &text[..end];
+        end = ["answer", "Answer", "ANSWER"].iter().filter_map(|word| before.rfind(word)).max()?;
+        let after = end + "answer".len();
+        let rest = &text[after..];
+        let word = rest.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(" is"));
+        let skip = if word {
+            3
+        } else {
+            ["**:", ":**", ":"].iter().find(|mark| rest.starts_with(**mark)).map_or(0, |mark| mark.len())
+        };
+        if skip > 0 {
+            return phrase(text, after + skip);
+        }
+    }
+    None
 }
+
+/// Bytes in which the answer after its announcement is looked for.
+const PHRASE: usize = 4096;
 
 /// The answer that begins here: to the end of its sentence or line, or the next line where this one is spent.
 pub(super) fn phrase(text: &str, begin: usize) -> Option<(usize, usize)> {
+    let mut last = text.len().min(begin + PHRASE);
+    while !text.is_char_boundary(last) {
+        last -= 1;
+    }
+    let text = &text[..last];
     let lead = |from: usize| {
         let rest = &text[from..];
         from + rest.len() - rest.trim_start_matches([':', '*', ' ', '\t']).len()

@@ -41,7 +41,12 @@ pub fn grade_with(policy: &Policy, gold: &str, prediction: &str) -> Grade {
     let same_text = !first_gold.text.is_empty()
         && (first_gold.text == first_prediction.text || first_gold.text == whole || normalise(gold) == whole);
     if same_text {
-        return Grade { equal: Some(true), tier: Some(Tier::String), gold_form: form(&golds), prediction_form: form(&predictions) };
+        return Grade {
+            equal: Some(true),
+            tier: Some(Tier::String),
+            gold_form: form(&golds),
+            prediction_form: form(&predictions),
+        };
     }
     // The smaller text goes first, whichever it is: the verdict cannot depend on the order.
     if first_gold.text <= first_prediction.text {

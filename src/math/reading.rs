@@ -10,8 +10,8 @@ use super::limits;
 use super::normal::normalise;
 use super::parse::clean::clean;
 use super::parse::lexer::Commas;
-use super::parse::parse_with;
 use super::parse::words::number;
+use super::parse::{parse, parse_with};
 
 /// One way to read an answer.
 #[derive(Debug, Clone)]
@@ -99,7 +99,9 @@ fn parsed(cleaned: &str, dollars: bool) -> Vec<Form> {
     }
     // {1,2} typed without backslashes is a set; inside of dollar signs the braces are not printed.
     let inner = cleaned.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    let set = inner.filter(|inner| !dollars && !inner.contains(['{', '}'])).map(|inner| format!("\\{{{inner}\\}}"));
+    let set = inner
+        .filter(|inner| !dollars && inner.contains(',') && !inner.contains(['{', '}']))
+        .map(|inner| format!("\\{{{inner}\\}}"));
     let source = set.as_deref().unwrap_or(cleaned);
     let bytes = source.as_bytes();
     let tight =
@@ -172,7 +174,7 @@ fn labelled(cleaned: &str, forms: &mut Vec<Form>) {
         forms.push(Form::value(Expr::Symbol(letter.to_string())));
     } else if closed && spaced {
         forms.insert(0, Form::value(Expr::Symbol(letter.to_string())));
-        match parse_with(rest.trim(), Commas::Thousands) {
+        match parse(rest.trim()) {
             Ok(tree) => forms.push(Form::of(&tree)),
             Err(_) => forms.push(Form::Text(rest.trim().to_owned())),
         }
@@ -187,7 +189,7 @@ fn small_unit(cleaned: &str, forms: &mut Vec<Form>) {
     {
         return;
     }
-    if let Ok(tree) = parse_with(number, Commas::Thousands)
+    if let Ok(tree) = parse(number)
         && let Form::Value(expr, None) = Form::of(&tree)
     {
         forms.push(Form::Value(expr, Some(unit.to_owned())));

@@ -109,5 +109,14 @@ pub fn says_none(normal: &str) -> bool {
 
 /// Words for the whole real line.
 pub fn says_all(normal: &str) -> bool {
-    matches!(normal, "all real numbers" | "all reals" | "all real x" | "real numbers" | "any real number" | "all real values" | "set of all real numbers")
+    matches!(
+        normal,
+        "all real numbers"
+            | "all reals"
+            | "all real x"
+            | "real numbers"
+            | "any real number"
+            | "all real values"
+            | "set of all real numbers"
+    )
 }

@@ -20,7 +20,7 @@ pub struct Sequence(u64);
 
 impl Sequence {
     pub fn new() -> Self {
-        Self(0x5eed_0f_c41b_b1e5)
+        Self(0x005e_ed0f_c41b_b1e5)
     }
 
     fn next(&mut self) -> u64 {

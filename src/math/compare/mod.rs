@@ -200,7 +200,9 @@ impl<'a> Comparer<'a> {
             (Form::Text(text), Form::Region(None, region)) if words::says_all(&words::normal(text, true)) => {
                 Verdict::structure(same_region(region, &Region::all()))
             }
-            (Form::Text(text), Form::Value(Expr::Mul(parts), None)) if parts.iter().all(|part| matches!(part, Expr::Symbol(_))) => {
+            (Form::Text(text), Form::Value(Expr::Mul(parts), None))
+                if parts.iter().all(|part| matches!(part, Expr::Symbol(_))) =>
+            {
                 // CBAD is a word where the other side says so.
                 let spelled: String = parts.iter().map(ToString::to_string).collect();
                 Verdict::new(words::normal(text, false) == words::normal(&spelled, false), Tier::Text)

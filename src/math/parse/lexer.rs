@@ -300,7 +300,7 @@ impl<'a> Lexer<'a> {
 
     fn mixed_digits(&mut self) -> Option<Token> {
         let rest = self.rest();
-        let end = rest.bytes().take_while(|byte| byte.is_ascii_digit() || (b'A'..=b'Z').contains(byte)).count();
+        let end = rest.bytes().take_while(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()).count();
         let digits = &rest[..end];
         let has_letter = digits.bytes().any(|byte| byte.is_ascii_uppercase());
         let has_digit = digits.bytes().any(|byte| byte.is_ascii_digit());

@@ -354,9 +354,11 @@ impl<'a> Parser<'a> {
     /// A factor without a sign before it, or a unit. `Err` in the value hands the left side back: nothing follows.
     fn implied(&mut self, left: Expr) -> Result<Result<Expr, Expr>, Refused> {
         let Some(token) = self.peek() else { return Ok(Err(left)) };
+        let begin = self.at;
         if let Some(measured) = self.unit(&left) {
             return Ok(Ok(measured));
         }
+        self.at = begin;
         let space = self.tokens[self.at].space;
         match token {
             Token::Currency => {

@@ -168,7 +168,7 @@ pub fn unit(word: &str) -> Option<(&'static str, f64)> {
         "cent" | "cents" => ("money", 0.01),
         "degree" | "degrees" | "deg" => ("angle", 1.0),
         "radian" | "radians" | "rad" | "rads" => ("angle", 57.295_779_513_082_32),
-        "acre" | "acres" => ("area", 4046.856_422_4),
+        "acre" | "acres" => ("area", 4_046.856_422_4),
         "hectare" | "hectares" => ("area", 10_000.0),
         "mph" => ("speed", 0.447_04),
         "kph" | "kmh" => ("speed", 0.277_777_777_8),
