@@ -22,6 +22,8 @@ enum What {
     Reference(Reference),
     /// All rules of the filter over made-up samples, and judging them again after one threshold changed
     Filter(Filter),
+    /// Answers graded per second on one core
+    Grade(Grade),
     /// Time from a key to its frame while every core is busy
     Frame(Frame),
 }
@@ -64,6 +66,16 @@ struct Filter {
     #[arg(long, default_value_t = 100_000)]
     samples: usize,
     /// Print a JSON object: {"samples","all_rules_seconds","rejudge_seconds","samples_per_second"}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Grade {
+    /// JSONL, one {"id","gold","prediction"} a line; built-in answers of all kinds without it
+    #[arg(long, short = 'i', value_name = "FILE")]
+    input: Option<std::path::PathBuf>,
+    /// Print a JSON object: {"answers","seconds","answers_per_second"}
     #[arg(long)]
     json: bool,
 }
@@ -123,6 +135,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                     speed.samples_per_second,
                     speed.rejudge_seconds,
                     speed.threads
+                ))?;
+            }
+        }
+        What::Grade(grade) => {
+            let cases = grade.input.as_deref().map(super::grade::read).transpose()?.unwrap_or_default();
+            if grade.input.is_some() && cases.is_empty() {
+                return Err(BadInput("--input: the file has no cases".into()).into());
+            }
+            let pairs: Vec<_> = cases.into_iter().map(|case| (case.gold, case.prediction)).collect();
+            let speed = crate::math::bench::bench(&pairs);
+            if grade.json {
+                super::out::line(format_args!("{}", serde_json::to_string(&speed)?))?;
+            } else {
+                super::out::line(format_args!(
+                    "{} answers in {:.2} s on one core: {:.0} answers/s",
+                    speed.answers, speed.seconds, speed.answers_per_second
                 ))?;
             }
         }

@@ -13,6 +13,7 @@ mod export;
 mod failure;
 mod filter;
 mod generate;
+mod grade;
 mod import;
 mod new;
 mod open;
@@ -66,6 +67,8 @@ enum Command {
     Filter(filter::Arguments),
     /// Judge chains from a file by the rules, without a session
     Check(check::Arguments),
+    /// Compare answers from a file with their gold answers
+    Grade(grade::Arguments),
     /// Add problems from a file to a session
     Import(import::Arguments),
     /// Write a session's chains as training data
@@ -99,6 +102,7 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Steer(arguments)) => steer::run(&arguments),
         Some(Command::Filter(arguments)) => filter::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
+        Some(Command::Grade(arguments)) => grade::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),
         Some(Command::Export(arguments)) => export::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),

@@ -1,7 +1,8 @@
 //! Where a text states its answer.
 //!
-//! In order: the last brace-matched `\boxed{}` or `\fbox{}`, `#### x`, "answer is x" or "answer: x", and at last the
-//! last number, which is *weak*: it may be anything. What stands inside `<think>` is not looked at when something follows it.
+//! In order: the last brace-matched `\boxed{}` or `\fbox{}` with those right before it, `#### x`, "answer is x" or
+//! "answer: x", and at last the last number, which is *weak*: it may be anything. What stands inside `<think>` is not
+//! looked at when something follows it.
 
 /// An answer as a text writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,16 +16,23 @@ pub struct Extracted {
 
 /// Finds the answer of a text. Linear in its length.
 pub fn extract(text: &str) -> Option<Extracted> {
-    let begin = text.rfind("</think>").map_or(0, |at| at + "</think>".len());
-    let begin = if text[begin..].trim().is_empty() { 0 } else { begin };
+    let begin = after_thinking(text);
     let rest = &text[begin..];
+    if let Some((answer, span)) = last_boxes(rest, false) {
+        return Some(Extracted { text: answer, weak: false, span: (begin + span.0, begin + span.1) });
+    }
     let (span, weak) = None
-        .or_else(|| boxes(rest).last().map(|found| (found.inside, false)))
         .or_else(|| after_hashes(rest).map(|span| (span, false)))
         .or_else(|| after_words(rest).map(|span| (span, false)))
         .or_else(|| last_number(rest).map(|span| (span, true)))?;
     let span = (begin + span.0, begin + span.1);
     Some(Extracted { text: text[span.0..span.1].trim().to_owned(), weak, span })
+}
+
+/// Where the text behind the thoughts begins; 0 where nothing follows them.
+pub(super) fn after_thinking(text: &str) -> usize {
+    let begin = text.rfind("</think>").map_or(0, |at| at + "</think>".len());
+    if text[begin..].trim().is_empty() { 0 } else { begin }
 }
 
 /// A box in a text, as byte ranges.
@@ -36,61 +44,134 @@ pub struct Boxed {
     pub inside: (usize, usize),
 }
 
-/// Every outermost `\boxed` and `\fbox` whose braces match, in order. `\boxed 4` counts as well.
+/// Boxes that may be open at once, and unmatched ones that are remembered.
+const OPEN_BOXES: usize = 4096;
+
+/// Every outermost `\boxed` and `\fbox` whose braces match, in order. `\boxed 4` counts as well. One pass.
 pub fn boxes(text: &str) -> Vec<Boxed> {
-    let mut found = Vec::new();
+    let bytes = text.as_bytes();
+    let mut found: Vec<Boxed> = Vec::new();
+    // Where the name, and the depth and place of the brace, of boxes that are open.
+    let mut open: Vec<(usize, usize, usize)> = Vec::new();
+    let mut depth = 0usize;
     let mut at = 0;
-    // A box that does not close is looked for to the end of the text; after so many no other is taken for closed, which
-    // keeps the whole linear.
-    let mut unclosed = 0;
-    for (begin, _) in text.match_indices('\\') {
-        if begin < at {
-            continue;
-        }
-        let Some(name) = ["\\boxed", "\\fbox"].iter().find(|name| text[begin..].starts_with(**name)) else { continue };
-        let after = begin + name.len();
-        let open = after + spaces(&text[after..]);
-        if text[open..].starts_with('{') {
-            let end = if unclosed < 64 { matching(text, open) } else { None };
-            match end {
-                Some(end) => {
-                    found.push(Boxed { whole: (begin, end + 1), inside: (open + 1, end) });
-                    at = end + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => {
+                let name = ["\\boxed", "\\fbox"].iter().find(|name| bytes[at..].starts_with(name.as_bytes()));
+                let Some(name) = name else {
+                    // A brace behind a backslash is a sign, not a brace.
+                    at += if bytes.get(at + 1).is_some_and(|next| matches!(next, b'{' | b'}')) { 2 } else { 1 };
+                    continue;
+                };
+                let after = at + name.len();
+                let brace = after + spaces(&text[after..]);
+                if bytes.get(brace) == Some(&b'{') {
+                    depth += 1;
+                    if open.len() < OPEN_BOXES {
+                        open.push((at, depth, brace));
+                    }
+                    at = brace + 1;
+                    continue;
                 }
-                None => unclosed += 1,
+                if let Some(inside) = bare(text, after, brace) {
+                    found.push(Boxed { whole: (at, inside.1), inside });
+                    at = inside.1;
+                    continue;
+                }
+                at = after;
             }
-        } else if let Some(inside) = bare(text, after, open) {
-            found.push(Boxed { whole: (begin, inside.1), inside });
-            at = inside.1;
+            b'{' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' => {
+                while open.last().is_some_and(|(_, level, _)| *level > depth) {
+                    open.pop();
+                }
+                if let Some(&(begin, level, brace)) = open.last()
+                    && level == depth
+                {
+                    open.pop();
+                    // Boxes inside this one are parts of its answer.
+                    while found.last().is_some_and(|last| last.whole.0 > begin) {
+                        found.pop();
+                    }
+                    found.push(Boxed { whole: (begin, at + 1), inside: (brace + 1, at) });
+                }
+                depth = depth.saturating_sub(1);
+                at += 1;
+            }
+            _ => at += 1,
         }
     }
     found
 }
 
+/// The content of the last box, joined with that of the boxes before it where only commas, "and", dollar signs and
+/// spaces stand between them. With `loosely` a few words with a connective may stand there as well.
+pub(super) fn last_boxes(text: &str, loosely: bool) -> Option<(String, (usize, usize))> {
+    let mut boxes = boxes(text);
+    boxes.retain(|found| !text[found.inside.0..found.inside.1].trim().is_empty());
+    let last = boxes.last()?;
+    let mut first = boxes.len() - 1;
+    while first > 0 && boxes.len() - first < 64 {
+        let between = &text[boxes[first - 1].whole.1..boxes[first].whole.0];
+        if !(adjacent(between) || loosely && nearly_adjacent(between)) {
+            break;
+        }
+        first -= 1;
+    }
+    if first == boxes.len() - 1 {
+        return Some((text[last.inside.0..last.inside.1].trim().to_owned(), last.inside));
+    }
+    let parts: Vec<&str> = boxes[first..].iter().map(|found| text[found.inside.0..found.inside.1].trim()).collect();
+    // The same answer boxed twice is one answer.
+    let same = parts.iter().all(|part| *part == parts[0]);
+    let joined = if same { parts[0].to_owned() } else { parts.join(", ") };
+    Some((joined, (boxes[first].inside.0, last.inside.1)))
+}
+
+/// Nothing but separators.
+fn adjacent(between: &str) -> bool {
+    if between.len() > 60 {
+        return false;
+    }
+    let mut rest = between.to_owned();
+    for word in [
+        "\\text{ and }",
+        "\\text{and}",
+        "\\text{ or }",
+        "\\text{or}",
+        "\\quad",
+        "\\qquad",
+        "\\,",
+        "\\;",
+        "\\ ",
+        "\\(",
+        "\\)",
+        "\\[",
+        "\\]",
+        "\\text",
+        "and",
+        "or",
+    ] {
+        rest = rest.replace(word, " ");
+    }
+    rest.chars().all(|c| c.is_whitespace() || "$,;&{}".contains(c))
+}
+
+/// A short stretch on one line with "and", "or" or a comma in it, or without any letter.
+fn nearly_adjacent(between: &str) -> bool {
+    let short = between.len() <= 48 && !between.contains('\n');
+    let joins =
+        between.contains(',') || between.split(|c: char| !c.is_alphabetic()).any(|word| word == "and" || word == "or");
+    short && (joins || !between.contains(char::is_alphabetic))
+}
+
 /// Bytes of spaces and tabs that a text begins with.
 fn spaces(text: &str) -> usize {
     text.len() - text.trim_start_matches([' ', '\t']).len()
-}
-
-/// The brace that closes the one at `open`; escaped braces do not count.
-fn matching(text: &str, open: usize) -> Option<usize> {
-    let mut depth = 0usize;
-    let mut escaped = false;
-    for (offset, byte) in text.as_bytes()[open..].iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'{' => depth += 1,
-            b'}' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(open + offset);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
 }
 
 /// The number after `\boxed` where there are no braces, as in `\boxed 4`.
@@ -101,58 +182,134 @@ fn bare(text: &str, after: usize, begin: usize) -> Option<(usize, usize)> {
     (begin > after && number.bytes().any(|byte| byte.is_ascii_digit())).then_some((begin, begin + number.len()))
 }
 
-fn after_hashes(text: &str) -> Option<(usize, usize)> {
+pub(super) fn after_hashes(text: &str) -> Option<(usize, usize)> {
     let begin = text.rfind("####")? + "####".len();
     let end = text[begin..].find('\n').map_or(text.len(), |length| begin + length);
     trimmed(text, begin, end)
 }
 
 /// After the last "answer is" or "answer:", to the end of the sentence or line.
-fn after_words(text: &str) -> Option<(usize, usize)> {
-    // Only ASCII letters change length-preservingly, and the words looked for have no others.
-    let lower = text.to_ascii_lowercase();
-    let begin =
-        ["answer is", "answer:"].iter().filter_map(|words| lower.rfind(words).map(|at| at + words.len())).max()?;
+pub(super) fn after_words(text: &str) -> Option<(usize, usize)> {
+    let mut end = text.len();
+    // A text may speak of answers without giving one, but not for ever.
+    for _ in 0..1000 {
+        let before = &text[..end];
+        end = ["answer", "Answer", "ANSWER"].iter().filter_map(|word| before.rfind(word)).max()?;
+        let after = end + "answer".len();
+        let rest = &text[after..];
+        let word = rest.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(" is"));
+        let skip = if word {
+            3
+        } else {
+            ["**:", ":**", ":"].iter().find(|mark| rest.starts_with(**mark)).map_or(0, |mark| mark.len())
+        };
+        if skip > 0 {
+            return phrase(text, after + skip);
+        }
+    }
+    None
+}
+
+/// Bytes in which the answer after its announcement is looked for.
+const PHRASE: usize = 4096;
+
+/// The answer that begins here: to the end of its sentence or line, or the next line where this one is spent.
+pub(super) fn phrase(text: &str, begin: usize) -> Option<(usize, usize)> {
+    let mut last = text.len().min(begin + PHRASE);
+    while !text.is_char_boundary(last) {
+        last -= 1;
+    }
+    let text = &text[..last];
+    let lead = |from: usize| {
+        let rest = &text[from..];
+        from + rest.len() - rest.trim_start_matches([':', '*', ' ', '\t']).len()
+    };
+    let mut begin = lead(begin);
+    if text[begin..].starts_with(['\n', '\r']) {
+        begin = lead(begin + text[begin..].len() - text[begin..].trim_start().len());
+    }
+    // A display stands on lines of its own.
+    for (open, close) in [("\\[", "\\]"), ("$$", "$$")] {
+        if let Some(rest) = text[begin..].strip_prefix(open)
+            && let Some(length) = rest.find(close).filter(|length| *length <= 1000)
+        {
+            return trimmed(text, begin + open.len(), begin + open.len() + length);
+        }
+    }
     let rest = &text[begin..];
     let mut end = rest.find('\n').unwrap_or(rest.len());
-    if let Some(stop) = rest[..end].find(". ") {
+    if let Some(stop) = sentence_end(&rest[..end]) {
         end = stop;
     }
     let (begin, end) = trimmed(text, begin, begin + end)?;
     let rest = &text[begin..end];
-    let lead = rest.len() - rest.trim_start_matches([':', '*', ' ']).len();
     let tail = rest.len() - rest.trim_end_matches(['.', '*', ' ']).len();
-    let (begin, end) = (begin + lead, end - tail);
+    let end = end - tail;
     // A whole sentence is no answer: take the number in it, if there is one.
-    if begin < end && text[begin..end].split_whitespace().count() > 6 {
+    if begin < end && text[begin..end].split_whitespace().count() > 6 && !text[begin..end].contains(['$', '\\']) {
         return last_number(&text[begin..end]).map(|span| (begin + span.0, begin + span.1));
     }
     (begin < end).then_some((begin, end))
 }
 
-fn last_number(text: &str) -> Option<(usize, usize)> {
-    let bytes = text.as_bytes();
-    let end = bytes.iter().rposition(u8::is_ascii_digit)? + 1;
-    let mut begin = end;
-    while begin > 0 {
-        let byte = bytes[begin - 1];
-        let inner = (byte == b',' || byte == b'.') && begin >= 2 && bytes[begin - 2].is_ascii_digit();
-        if !(byte.is_ascii_digit() || inner) {
-            break;
+/// A full stop and a space, outside of dollar signs; the one of "p.m." ends nothing.
+fn sentence_end(line: &str) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = line[from..].find(". ") {
+        let stop = from + at;
+        let dollars = line[..stop].bytes().filter(|byte| *byte == b'$').count();
+        let word = line[..stop].rsplit(|c: char| !c.is_alphanumeric() && c != '.').next().unwrap_or("");
+        if dollars.is_multiple_of(2) && !matches!(word, "a.m" | "p.m" | "sq" | "Oct" | "Nov" | "Dec" | "Jan" | "Feb") {
+            return Some(stop);
         }
-        begin -= 1;
+        from = stop + 2;
     }
-    // A point without digits before it, and a sign that is no subtraction.
-    if begin > 0 && bytes[begin - 1] == b'.' {
-        begin -= 1;
-    }
-    if begin > 0 && bytes[begin - 1] == b'-' && (begin == 1 || !bytes[begin - 2].is_ascii_alphanumeric()) {
-        begin -= 1;
-    }
-    Some((begin, end))
+    None
 }
 
-fn trimmed(text: &str, begin: usize, end: usize) -> Option<(usize, usize)> {
+/// The last number that is no part of a word, with its sign and, where it is a plain fraction, its denominator.
+pub(super) fn last_number(text: &str) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let mut search = bytes.len();
+    loop {
+        let end = bytes[..search].iter().rposition(u8::is_ascii_digit)? + 1;
+        let mut begin = end;
+        while begin > 0 {
+            let byte = bytes[begin - 1];
+            let inner = (byte == b',' || byte == b'.') && begin >= 2 && bytes[begin - 2].is_ascii_digit();
+            if !(byte.is_ascii_digit() || inner) {
+                break;
+            }
+            begin -= 1;
+        }
+        // "A2" and "x_2" are names.
+        if begin > 0 && (bytes[begin - 1].is_ascii_alphabetic() || bytes[begin - 1] == b'_') {
+            search = begin;
+            continue;
+        }
+        if begin > 1 && bytes[begin - 1] == b'/' && bytes[begin - 2].is_ascii_digit() {
+            let digits = bytes[..begin - 1].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            let before = begin - 1 - digits;
+            // 3/4, but not the date 1/2/3.
+            if before == 0 || !matches!(bytes[before - 1], b'/' | b'.' | b',') {
+                begin = before;
+            }
+        }
+        // A point without digits before it, and a sign that is no subtraction.
+        if begin > 0 && bytes[begin - 1] == b'.' && (begin < 2 || bytes[begin - 2] != b'.') {
+            begin -= 1;
+        }
+        if begin > 0
+            && bytes[begin - 1] == b'-'
+            && (begin == 1 || !(bytes[begin - 2].is_ascii_alphanumeric() || bytes[begin - 2] == b')'))
+        {
+            begin -= 1;
+        }
+        return Some((begin, end));
+    }
+}
+
+pub(super) fn trimmed(text: &str, begin: usize, end: usize) -> Option<(usize, usize)> {
     let inside = &text[begin..end];
     let lead = inside.len() - inside.trim_start().len();
     let word = inside.trim();
@@ -178,6 +335,16 @@ mod tests {
         assert_eq!(found("\\boxed 4."), strong("4"));
         assert_eq!(found("\\boxed{\\{1,2\\}}"), strong("\\{1,2\\}"));
         assert_eq!(found("\\boxed{3} and \\boxed{4"), strong("3"));
+        assert_eq!(found("\\boxed{a \\boxed{b} c}"), strong("a \\boxed{b} c"));
+        assert_eq!(found("\\boxed{a \\boxed{4}"), strong("4"));
+    }
+
+    #[test]
+    fn boxes_next_to_each_other_are_one_answer() {
+        assert_eq!(found("$\\boxed{1}, \\boxed{2}$"), strong("1, 2"));
+        assert_eq!(found("\\(\\boxed{1}\\) and \\(\\boxed{-2}\\)."), strong("1, -2"));
+        assert_eq!(found("\\boxed{1} no \\boxed{2}"), strong("2"));
+        assert_eq!(found("\\boxed{7} \\boxed{7}"), strong("7"));
     }
 
     #[test]
@@ -185,8 +352,11 @@ mod tests {
         assert_eq!(found("48/2 = 24\n#### 24\n"), strong("24"));
         assert_eq!(found("The final answer is: **42**."), strong("42"));
         assert_eq!(found("the answer is $x^2$. I hope it is right."), strong("$x^2$"));
+        assert_eq!(found("The answer is:\n\\[ 12 \\]\nas wanted"), strong("12"));
+        assert_eq!(found("**Final Answer:**\n\n7 apples"), strong("7 apples"));
         assert_eq!(found("He pays 3 and gets -1,250.5 back"), Some(("-1,250.5".into(), true)));
         assert_eq!(found("from 7-3"), Some(("3".into(), true)));
+        assert_eq!(found("the chance is 2/3 for x_4 and AZYUK2A"), Some(("2/3".into(), true)));
         assert_eq!(found("nothing"), None);
     }
 

@@ -1,111 +1,118 @@
-//! Answers without their clothes: dollar signs, spaces, units, separators.
+//! One spelling for texts that differ only in their clothes: layout commands, spaces, names for one fraction.
+//!
+//! It never joins what is apart: `1 2` stays two numbers, `28\%` keeps its sign. What these mean is for the parser.
 
-/// What stands for nothing in an answer.
+use super::limits;
+use super::parse::clean::clean;
+
+/// Commands that print nothing of their own.
 const NOTHING: &[&str] = &[
     "\\left",
     "\\right",
+    "\\bigl",
+    "\\bigr",
+    "\\big",
+    "\\Big",
     "\\!",
     "\\,",
     "\\;",
     "\\:",
     "\\ ",
-    "\\$",
-    "\\%",
-    "^\\circ",
-    "^{\\circ}",
-    "\\circ",
-    "\\mathrm",
     "\\displaystyle",
+    "\\limits",
+    "\\quad",
+    "\\qquad",
+    "\\(",
+    "\\)",
+    "\\[",
+    "\\]",
 ];
 
 /// Two names for one thing; the second is kept.
-const SAME: &[(&str, &str)] =
-    &[("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("{,}", ","), ("\\le ", "\\leq "), ("\\ge ", "\\geq ")];
+const SAME: &[(&str, &str)] = &[
+    ("\\dfrac", "\\frac"),
+    ("\\tfrac", "\\frac"),
+    ("\\cfrac", "\\frac"),
+    ("\\dbinom", "\\binom"),
+    ("\\tbinom", "\\binom"),
+    ("{,}", ","),
+    ("\\leq", "\\le"),
+    ("\\geq", "\\ge"),
+    ("\\neq", "\\ne"),
+];
 
-/// The answer as it is compared.
+/// The answer as its text is compared; empty where there is nothing in it.
 pub fn normalise(answer: &str) -> String {
-    let mut text = answer.replace('\u{2212}', "-");
-    for (name, kept) in SAME {
-        text = text.replace(name, kept);
+    let answer = answer.trim();
+    if answer.len() > limits::TEXT_BYTES {
+        return answer.to_owned();
     }
-    for nothing in NOTHING {
-        text = text.replace(nothing, "");
+    let mut text = clean(answer);
+    if text.contains('\\') {
+        for (name, kept) in SAME {
+            text = replaced(&text, name, kept);
+        }
+        for nothing in NOTHING {
+            text = replaced(&text, nothing, " ");
+        }
     }
-    text.retain(|c| !matches!(c, '$' | '%' | '°'));
-    let text = without_text(text.trim());
-    let text: String = text.split_whitespace().collect();
-    let text = text.trim_end_matches('.');
-    number(text).unwrap_or_else(|| text.to_owned())
+    let text = without_dollars(&text);
+    let text = text.trim().trim_end_matches('.').trim();
+    // A space counts only between two letters or digits.
+    let mut out = String::with_capacity(text.len());
+    let mut pending = false;
+    for letter in text.chars() {
+        if letter.is_whitespace() {
+            pending = true;
+            continue;
+        }
+        let joint = |c: char| c.is_alphanumeric() || c == '\\' || c == '.';
+        if pending && joint(letter) && out.chars().next_back().is_some_and(joint) {
+            out.push(' ');
+        }
+        pending = false;
+        out.push(letter);
+    }
+    out
 }
 
-/// `\text{...}` alone is the answer itself; after something else it is a unit.
-fn without_text(text: &str) -> String {
-    let mut kept = text.to_owned();
-    while let Some(begin) = kept.rfind("\\text{") {
-        let inside = begin + "\\text{".len();
-        let Some(length) = kept[inside..].find('}') else { break };
-        let word = kept[inside..inside + length].trim().to_owned();
-        let unit = begin > 0 && kept[..begin].trim_end().ends_with(|c: char| c.is_ascii_digit() || c == '}');
-        kept.replace_range(begin..=inside + length, if unit { "" } else { &word });
+/// Replaces a command that is not the beginning of a longer one.
+fn replaced(text: &str, name: &str, with: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(name) {
+        let after = &rest[at + name.len()..];
+        let word = name.as_bytes()[name.len() - 1].is_ascii_alphabetic();
+        let longer = word && after.starts_with(|c: char| c.is_ascii_alphabetic());
+        // The second half of a line break is no command.
+        let broken = rest[..at].ends_with('\\');
+        out.push_str(&rest[..at]);
+        out.push_str(if longer || broken { name } else { with });
+        rest = after;
     }
-    kept
+    out.push_str(rest);
+    out
 }
 
-/// A plain number without separators, leading zeros, and zeros after the point; anything else is none of it.
-fn number(text: &str) -> Option<String> {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let grouped: String = whole.replace(',', "");
-    if whole.contains(',') && !groups_of_three(whole) {
-        return None;
+/// Pairs of dollar signs enclose mathematics; a single one is money.
+fn without_dollars(text: &str) -> String {
+    let count = text
+        .bytes()
+        .zip(std::iter::once(b' ').chain(text.bytes()))
+        .filter(|(byte, before)| *byte == b'$' && *before != b'\\')
+        .count();
+    if count % 2 == 1 || count == 0 {
+        return text.to_owned();
     }
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if (grouped.is_empty() && fraction.is_empty()) || !all_digits(&grouped) || !all_digits(fraction) {
-        return None;
+    let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
+    for letter in text.chars() {
+        if letter != '$' || before == '\\' {
+            out.push(letter);
+        }
+        before = letter;
     }
-    let whole = grouped.trim_start_matches('0');
-    let whole = if whole.is_empty() { "0" } else { whole };
-    let fraction = fraction.trim_end_matches('0');
-    let point = if fraction.is_empty() { "" } else { "." };
-    let sign = if whole == "0" && fraction.is_empty() { "" } else { sign };
-    Some(format!("{sign}{whole}{point}{fraction}"))
-}
-
-fn groups_of_three(whole: &str) -> bool {
-    let mut groups = whole.split(',');
-    groups.next().is_some_and(|first| (1..=3).contains(&first.len())) && groups.all(|group| group.len() == 3)
-}
-
-/// The value of a short plain fraction or decimal, for two ways to write one number.
-pub(super) fn decimal(text: &str) -> Option<(i128, i128)> {
-    if let Some(inside) = text.strip_prefix("\\frac{").and_then(|rest| rest.strip_suffix('}')) {
-        let (above, below) = inside.split_once("}{")?;
-        return reduced(above.parse().ok()?, below.parse().ok()?);
-    }
-    if let Some((above, below)) = text.split_once('/') {
-        return reduced(above.parse().ok()?, below.parse().ok()?);
-    }
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if whole.len() + fraction.len() > 30 || whole.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let scale = 10i128.checked_pow(fraction.len() as u32)?;
-    reduced(format!("{whole}{fraction}").parse().ok()?, scale)
-}
-
-fn reduced(above: i128, below: i128) -> Option<(i128, i128)> {
-    let (mut a, mut b) = (above.checked_abs()?, below.checked_abs()?);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    if below == 0 || a == 0 {
-        return None;
-    }
-    let sign = if below < 0 { -1 } else { 1 };
-    Some((above / a * sign, below / a * sign))
+    out
 }
 
 #[cfg(test)]
@@ -113,18 +120,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_ways_to_write_one_number() {
-        assert_eq!(decimal("0.5"), decimal("\\frac{1}{2}"));
-        assert_eq!(decimal("-6/4"), decimal("-1.5"));
-        assert_eq!(decimal("1/0"), None);
-        assert_eq!(decimal("x"), None);
-        assert_eq!(decimal("\\frac{1}{-2}"), decimal("-0.5"));
-    }
-
-    #[test]
-    fn lists_are_not_numbers() {
-        assert_eq!(normalise("1,2"), "1,2");
-        assert_eq!(normalise("12,345.60"), "12345.6");
-        assert_eq!(normalise("-0"), "0");
+    fn clothes_go_and_meaning_stays() {
+        for (one, other) in [
+            ("\\dfrac{1}{2}", "\\frac{1}{2}"),
+            ("\\left( 3, \\frac{\\pi}{2} \\right)", "(3,\\frac{\\pi}{2})"),
+            ("$x + 1$", "x+1"),
+            ("5.", "5"),
+            ("**12**", "12"),
+        ] {
+            assert_eq!(normalise(one), normalise(other));
+        }
+        for (one, other) in [("1 2", "12"), ("28\\%", "28"), ("2 1/2", "21/2"), ("\\pi r", "\\pir"), ("52_8", "52")] {
+            assert_ne!(normalise(one), normalise(other));
+        }
     }
 }
