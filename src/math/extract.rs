@@ -4,6 +4,8 @@
 //! "answer: x", and at last the last number, which is *weak*: it may be anything. What stands inside `<think>` is not
 //! looked at when something follows it.
 
+use super::limits;
+
 /// An answer as a text writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extracted {
@@ -14,11 +16,11 @@ pub struct Extracted {
     pub span: (usize, usize),
 }
 
-/// Finds the answer of a text. Linear in its length.
+/// Finds the answer of a text, in its last mebibyte. Linear in its length.
 pub fn extract(text: &str) -> Option<Extracted> {
     let begin = after_thinking(text);
     let rest = &text[begin..];
-    if let Some((answer, span)) = last_boxes(rest, false) {
+    if let Some((answer, span)) = last_boxes(rest, &boxes(rest), false) {
         return Some(Extracted { text: answer, weak: false, span: (begin + span.0, begin + span.1) });
     }
     let (span, weak) = None
@@ -29,10 +31,14 @@ pub fn extract(text: &str) -> Option<Extracted> {
     Some(Extracted { text: text[span.0..span.1].trim().to_owned(), weak, span })
 }
 
-/// Where the text behind the thoughts begins; 0 where nothing follows them.
+/// Where the text behind the thoughts begins; its beginning where nothing follows them, or the last stretch of a long one.
 pub(super) fn after_thinking(text: &str) -> usize {
-    let begin = text.rfind("</think>").map_or(0, |at| at + "</think>".len());
-    if text[begin..].trim().is_empty() { 0 } else { begin }
+    let mut first = text.len().saturating_sub(limits::COMPLETION_BYTES);
+    while !text.is_char_boundary(first) {
+        first += 1;
+    }
+    let begin = text[first..].rfind("</think>").map_or(first, |at| first + at + "</think>".len());
+    if text[begin..].trim().is_empty() { first } else { begin }
 }
 
 /// A box in a text, as byte ranges.
@@ -110,9 +116,10 @@ pub fn boxes(text: &str) -> Vec<Boxed> {
 
 /// The content of the last box, joined with that of the boxes before it where only commas, "and", dollar signs and
 /// spaces stand between them. With `loosely` a few words with a connective may stand there as well.
-pub(super) fn last_boxes(text: &str, loosely: bool) -> Option<(String, (usize, usize))> {
-    let mut boxes = boxes(text);
-    boxes.retain(|found| !text[found.inside.0..found.inside.1].trim().is_empty());
+pub(super) fn last_boxes(text: &str, boxes: &[Boxed], loosely: bool) -> Option<(String, (usize, usize))> {
+    let full = |found: &Boxed| !text[found.inside.0..found.inside.1].trim().is_empty();
+    // An empty box says nothing.
+    let boxes = &boxes[..boxes.iter().rposition(full)? + 1];
     let last = boxes.last()?;
     let mut first = boxes.len() - 1;
     while first > 0 && boxes.len() - first < 64 {

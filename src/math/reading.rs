@@ -30,9 +30,10 @@ pub struct Reading {
 pub fn readings(text: &str) -> Vec<Reading> {
     let rest = text[after_thinking(text)..].trim();
     let mut out = Vec::new();
-    if let Some((answer, _)) = last_boxes(rest, false) {
+    let boxed = boxes(rest);
+    if let Some((answer, _)) = last_boxes(rest, &boxed, false) {
         answered(&answer, false, &mut out);
-        if let Some((joined, _)) = last_boxes(rest, true).filter(|(joined, _)| *joined != answer) {
+        if let Some((joined, _)) = last_boxes(rest, &boxed, true).filter(|(joined, _)| *joined != answer) {
             answered(&joined, true, &mut out);
         }
         return out;
@@ -43,7 +44,7 @@ pub fn readings(text: &str) -> Vec<Reading> {
     }
     // A box that is never closed, in an answer that is short.
     let open = ["\\boxed{", "\\fbox{"].iter().filter_map(|name| rest.rfind(name).map(|at| at + name.len())).max();
-    if let Some(begin) = open.filter(|begin| rest.len() - begin < 500 && boxes(rest).is_empty()) {
+    if let Some(begin) = open.filter(|begin| rest.len() - begin < 500 && boxed.is_empty()) {
         answered(rest[begin..].trim_end_matches(['$', ' ']), false, &mut out);
         return out;
     }
@@ -156,6 +157,7 @@ fn labelled(cleaned: &str, forms: &mut Vec<Form>) {
     for name in ["\\textbf", "\\textrm", "\\text", "\\mathrm", "\\mathbf", "\\quad", "\\ ", "\\,", "{", "}", "~"] {
         bare = bare.replace(name, " ");
     }
+    let bare = bare.replace("\\left", "").replace("\\right", "");
     let bare = bare.trim();
     let lower = bare.to_ascii_lowercase();
     let named = ["option ", "choice ", "answer "]
