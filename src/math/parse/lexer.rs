@@ -142,6 +142,8 @@ impl<'a> Lexer<'a> {
 
     fn relation(&mut self, space: bool) {
         let signs: &[(&str, Token)] = &[
+            ("≤", Token::Relation(Comparison::LessEqual)),
+            ("≥", Token::Relation(Comparison::GreaterEqual)),
             ("<=", Token::Relation(Comparison::LessEqual)),
             (">=", Token::Relation(Comparison::GreaterEqual)),
             ("=<", Token::Relation(Comparison::LessEqual)),

@@ -238,3 +238,14 @@ fn switches_change_what_mathematics_leaves_open() {
     assert_eq!(graded(Policy { variables_matter: false, ..Policy::default() }, "x^2", "t^2"), Some(true));
     assert_eq!(graded(Policy { text_any_case: false, ..Policy::default() }, "\\text{East}", "east"), Some(false));
 }
+
+#[test]
+fn every_sign_is_read_or_refused() {
+    // Without cleaning first: the lexer has to move on from whatever it meets.
+    for code in (0..0x2_0000u32).filter_map(char::from_u32) {
+        for formula in [format!("{code}"), format!("x{code}2"), format!("\\{code}")] {
+            let _ = parse::parse(&formula);
+            let _ = grade(&formula, "1");
+        }
+    }
+}
