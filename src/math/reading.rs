@@ -61,7 +61,7 @@ fn answered(answer: &str, joined: bool, out: &mut Vec<Reading>) {
         return;
     }
     let (bare, dollars) = undelimited(answer);
-    let cleaned = clean(&bare);
+    let cleaned = unbraced(clean(&bare));
     if cleaned.is_empty() {
         return;
     }
@@ -78,6 +78,15 @@ fn answered(answer: &str, joined: bool, out: &mut Vec<Reading>) {
     out.push(Reading { text: normalise(answer), forms, joined, weak: false });
     if sentence {
         prose(answer, joined, out);
+    }
+}
+
+/// Without braces around the whole, which print nothing; around a list they may mean a set.
+fn unbraced(cleaned: String) -> String {
+    let inner = cleaned.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    match inner.filter(|inner| !inner.contains(['{', '}', ',']) && !inner.ends_with('\\')) {
+        Some(inner) => clean(inner),
+        None => cleaned,
     }
 }
 
@@ -103,7 +112,14 @@ fn parsed(cleaned: &str, dollars: bool) -> Vec<Form> {
     let set = inner
         .filter(|inner| !dollars && inner.contains(',') && !inner.contains(['{', '}']))
         .map(|inner| format!("\\{{{inner}\\}}"));
-    let source = set.as_deref().unwrap_or(cleaned);
+    // "all real numbers except 2 and 3"
+    let except = ["all real numbers except ", "all reals except ", "all real numbers other than "]
+        .iter()
+        .find_map(|words| lower.strip_prefix(words).map(|rest| &cleaned[cleaned.len() - rest.len()..]))
+        .map(|rest| {
+            format!("\\mathbb{{R}}\\setminus\\{{{}\\}}", rest.trim_start_matches("x =").trim_start_matches("x="))
+        });
+    let source = except.as_deref().or(set.as_deref()).unwrap_or(cleaned);
     let bytes = source.as_bytes();
     let tight =
         bytes.windows(3).any(|three| three[0].is_ascii_digit() && three[1] == b',' && three[2].is_ascii_digit());
@@ -183,18 +199,20 @@ fn labelled(cleaned: &str, forms: &mut Vec<Form>) {
     }
 }
 
-/// "5 m" in plain text: a length, if not five times m.
+/// "5 m" and "9.8 m/s^2" in plain text: a quantity, if not a product of letters.
 fn small_unit(cleaned: &str, forms: &mut Vec<Form>) {
-    let Some((number, unit)) = cleaned.rsplit_once(' ') else { return };
-    if !matches!(unit, "m" | "s" | "g" | "h" | "L" | "l")
-        || !number.bytes().all(|byte| byte.is_ascii_digit() || b"-.,/".contains(&byte))
-    {
+    let Some((number, unit)) = cleaned.split_once(' ') else { return };
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit() || b"-.,/".contains(&byte));
+    let mut names = unit.split(|c: char| !c.is_ascii_alphabetic()).filter(|name| !name.is_empty()).peekable();
+    let small = |name: &str| matches!(name, "m" | "s" | "g" | "h" | "L" | "l" | "cm" | "km" | "mm" | "ft" | "kg");
+    let written = unit.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/^{}".contains(&byte));
+    if !plain || !written || names.peek().is_none() || !names.all(small) {
         return;
     }
     if let Ok(tree) = parse(number)
         && let Form::Value(expr, None) = Form::of(&tree)
     {
-        forms.push(Form::Value(expr, Some(unit.to_owned())));
+        forms.push(Form::Value(expr, Some(unit.replace('/', " per "))));
     }
 }
 

@@ -169,7 +169,10 @@ impl Parser<'_> {
             Token::Based(digits, base) => based(digits, *base).ok_or(Refused),
             Token::Letter(letter) => self.letter(*letter),
             Token::Name(name) => {
-                if self.peek() == Some(&Token::Mark('_')) && name.bytes().any(|byte| byte.is_ascii_digit()) {
+                // Only digits in the clothes of text become a name before an index.
+                let digits =
+                    name.len() > 1 && name.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+                if self.peek() == Some(&Token::Mark('_')) && digits {
                     self.at += 1;
                     return based(name, self.base()?).ok_or(Refused);
                 }

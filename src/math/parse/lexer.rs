@@ -207,7 +207,14 @@ impl<'a> Lexer<'a> {
             }
         }
         self.at = at;
-        let repeating = if point { self.repeating() } else { None };
+        let mut repeating = if point { self.repeating() } else { None };
+        if let Some(length) = dots(self.rest()).filter(|_| point && repeating.is_none()) {
+            self.at += length;
+            if let Some((kept, block)) = repeated(&fraction) {
+                fraction.truncate(kept);
+                repeating = Some(block);
+            }
+        }
         let exponent = if repeating.is_none() { self.scientific() } else { None };
         let raw = self.text[begin..self.at].to_owned();
         let number = value(&whole, &fraction, point, repeating.as_deref(), exponent)?;
@@ -310,7 +317,9 @@ impl<'a> Lexer<'a> {
         let inner = under.strip_prefix('{').unwrap_or(under);
         let length = inner.bytes().take_while(u8::is_ascii_digit).count();
         let base: u32 = inner[..length].parse().ok()?;
-        if !has_letter || !has_digit || !(11..=36).contains(&base) {
+        // Letters alone are digits only to the base in which they usually are.
+        let hexadecimal = base == 16 && digits.len() > 1 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !has_letter || !(has_digit || hexadecimal) || !(11..=36).contains(&base) {
             return None;
         }
         let braces = under.len() - inner.len();
@@ -603,6 +612,12 @@ impl<'a> Lexer<'a> {
         if bare.is_empty() {
             return self.inline(inner, space);
         }
+        let behind_number =
+            matches!(self.out.last().map(|last| &last.token), Some(Token::Number(..) | Token::Mark('}')));
+        if behind_number && word.len() == 1 && "msghlLNJWVAKCF".contains(word) {
+            self.push(Token::Text(word.to_owned()), space);
+            return Ok(());
+        }
         let formula = word.len() == 1
             || word.contains('$')
             || word.contains('\\')
@@ -663,6 +678,29 @@ impl<'a> Lexer<'a> {
         }
         self.inline(inner, space)
     }
+}
+
+/// Dots behind the digits of a decimal.
+fn dots(rest: &str) -> Option<usize> {
+    let spaces = rest.len() - rest.trim_start_matches(' ').len();
+    ["...", "\\ldots", "\\dots", "\\cdots"]
+        .iter()
+        .find(|name| rest[spaces..].starts_with(**name))
+        .map(|name| spaces + name.len())
+}
+
+/// The block that the digits before dots repeat, and how many digits come before it: three times a single digit, twice
+/// a longer one.
+fn repeated(digits: &str) -> Option<(usize, String)> {
+    for length in 1..=6 {
+        let times = if length == 1 { 3 } else { 2 };
+        let Some(begin) = digits.len().checked_sub(length * times) else { continue };
+        let block = &digits[digits.len() - length..];
+        if digits[begin..] == block.repeat(times) {
+            return Some((begin, block.to_owned()));
+        }
+    }
+    None
 }
 
 /// A separator that can be nothing else: `{,}` or `,\!`.

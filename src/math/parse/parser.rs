@@ -375,6 +375,25 @@ impl<'a> Parser<'a> {
                 }
             }
             Token::Mark('(' | '[') if self.argument => return Ok(Err(left)),
+            Token::Mark('(') if matches!(self.after(1), Some(Token::Command(name)) if matches!(name.as_str(), "mod" | "bmod")) =>
+            {
+                // "3 (mod 7)"
+                self.at += 2;
+                let modulus = self.power()?;
+                self.expect(')')?;
+                return Ok(Ok(Expr::Call(Function::Mod, vec![left, modulus])));
+            }
+            Token::Mark('(') if self.after(1) == Some(&Token::Word("base".to_owned())) => {
+                // "101 (base 2)"
+                let (Some(Token::Number(digits, _)), Some(Token::Number(base, _)), Some(Token::Mark(')'))) =
+                    (self.tokens.get(begin.wrapping_sub(1)).map(|lexeme| &lexeme.token), self.after(2), self.after(3))
+                else {
+                    return Err(Refused);
+                };
+                let found = base.parse().ok().and_then(|base| super::atoms::based(digits, base)).ok_or(Refused)?;
+                self.at += 4;
+                return if is_number(&left) { Ok(Ok(found)) } else { Err(Refused) };
+            }
             Token::Mark('(' | '[' | '{')
             | Token::BarOpen
             | Token::SetOpen
@@ -495,6 +514,10 @@ impl<'a> Parser<'a> {
                 return None;
             };
             return base.parse().ok().and_then(|base| super::atoms::based(digits, base));
+        }
+        if let Some(zeros) = words::magnitude(&lower) {
+            self.at += 1;
+            return Some(times(left.clone(), Expr::integer(zeros)));
         }
         let mut unit = String::new();
         while let Some(token) = self.peek() {

@@ -266,3 +266,16 @@ pub fn number(word: &str) -> Option<u32> {
     ];
     NAMES.iter().position(|name| *name == word).map(|at| at as u32)
 }
+
+/// Words behind a number that multiply it.
+pub fn magnitude(word: &str) -> Option<i64> {
+    Some(match word {
+        "dozen" => 12,
+        "hundred" => 100,
+        "thousand" => 1000,
+        "million" => 1_000_000,
+        "billion" => 1_000_000_000,
+        "trillion" => 1_000_000_000_000,
+        _ => return None,
+    })
+}
