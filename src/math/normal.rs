@@ -39,6 +39,8 @@ const SAME: &[(&str, &str)] = &[
     ("\\leq", "\\le"),
     ("\\geq", "\\ge"),
     ("\\neq", "\\ne"),
+    ("\\ldots", "\\dots"),
+    ("\\dotsc", "\\dots"),
 ];
 
 /// The answer as its text is compared; empty where there is nothing in it.

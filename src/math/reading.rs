@@ -95,6 +95,13 @@ fn parsed(cleaned: &str, dollars: bool) -> Vec<Form> {
     if let Some(clock) = half_day(cleaned) {
         return vec![clock];
     }
+    // 0xFF
+    if let Some(digits) = cleaned
+        .strip_prefix("0x")
+        .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        return vec![Form::Based(digits.to_ascii_uppercase(), 16)];
+    }
     let lower = cleaned.to_ascii_lowercase();
     if let Some(value) = number(&lower) {
         return vec![Form::value(Expr::integer(value.into()))];
@@ -218,7 +225,9 @@ fn small_unit(cleaned: &str, forms: &mut Vec<Form>) {
 
 /// Whether a text is prose that states a number or formula in passing, and not an answer in words such as a date.
 fn is_sentence(cleaned: &str, dollars: bool) -> bool {
-    let words = cleaned
+    let plain =
+        [")", "\\text", "\\mathrm", "\\mbox"].iter().fold(cleaned.to_owned(), |text, name| text.replace(name, " "));
+    let words = plain
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| word.len() > 1 && word.chars().all(char::is_alphabetic))
         .count();

@@ -242,11 +242,12 @@ pub fn name(expr: &Expr) -> Option<String> {
             name(&parts[0]).map(|name| format!("[{name}]"))
         }
         Expr::Call(function, parts) if *function == crate::math::expr::Function::Abs => {
+            // |AB| is the length that AB is as well.
             let inner = match &parts[0] {
                 Expr::Mul(parts) => parts.iter().all(capital),
                 part => capital(part),
             };
-            inner.then(|| expr.to_string())
+            inner.then(|| name(&parts[0])).flatten()
         }
         Expr::Call(crate::math::expr::Function::Conjugate, parts) => name(&parts[0]).map(|_| expr.to_string()),
         Expr::Div(above, below) => {

@@ -59,7 +59,7 @@ fn measure(text: &str) -> Option<(BTreeMap<&'static str, i32>, f64)> {
                 ahead = 3;
                 continue;
             }
-            "of" | "the" | "a" | "in" => continue,
+            "of" | "the" | "a" => continue,
             "%" => return None,
             _ => {}
         }

@@ -98,7 +98,7 @@ impl Comparer<'_> {
             };
             let difference = (left - right).size();
             let largest = left.size().max(right.size());
-            if difference <= 1e-20 * largest + 1e-25 * scale.max(other_scale) {
+            if difference <= 1e-24 * (scale + other_scale) {
                 return Verdict::new(true, Tier::Identity);
             }
             if !any_decimal {
@@ -127,7 +127,7 @@ impl Comparer<'_> {
         let result = quick.ok().and_then(|_| {
             let mut place = Place::<Double>::new(domain, &budget);
             let value = place.value(expr).ok()?;
-            Some((value, place.largest))
+            Some((value, place.error))
         });
         self.budget.set(self.budget.get().saturating_sub(20_000 - budget.get().min(20_000)));
         result

@@ -555,7 +555,8 @@ impl<'a> Lexer<'a> {
                         "lbrack" => Token::Mark('['),
                         "rbrack" => Token::Mark(']'),
                         "colon" => Token::Mark(':'),
-                        "land" | "lor" | "wedge" | "vee" => Token::Connective,
+                        // Two operations of logic, and not one list.
+                        "land" | "lor" | "wedge" | "vee" => return Err(Refused),
                         "ldots" | "dots" | "cdots" | "dotsc" | "dotsb" | "dotsm" => Token::Dots,
                         "degree" | "degrees" => Token::Degree,
                         "cr" => Token::Row,
