@@ -319,6 +319,7 @@ impl<'a, F: Real> Place<'a, F> {
         {
             return Ok(value);
         }
+        self.budget.set(self.budget.get().saturating_sub(10));
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
         let mut add = |byte: u64| hash = (hash ^ byte).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
         name.bytes().for_each(|byte| add(u64::from(byte)));
@@ -353,6 +354,10 @@ impl<'a, F: Real> Place<'a, F> {
             self.error *=
                 if product { value.pow(times - Complex::of(1.0)).size() * times.size() } else { times.size() };
             return Ok(if product { value.pow(times) } else { value * times });
+        }
+        if !term.variables().iter().any(|name| name == index) {
+            // Endlessly the same.
+            return Err(Undefined);
         }
         let first = first.integer().ok_or(Undefined)?;
         let last = if endless { i64::MAX } else { self.value(to)?.integer().ok_or(Undefined)? };
