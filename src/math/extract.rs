@@ -1,6 +1,6 @@
 //! Where a text states its answer.
 //!
-//! In order: the last brace-matched `\boxed{}` or `\fbox{}` with those right before it, `#### x`, "answer is x" or
+//! In order: "final answer is x" behind all boxes, the last brace-matched `\boxed{}` or `\fbox{}` with those right before it, `#### x`, "answer is x" or
 //! "answer: x", and at last the last number, which is *weak*: it may be anything. What stands inside `<think>` is not
 //! looked at when something follows it.
 
@@ -20,7 +20,12 @@ pub struct Extracted {
 pub fn extract(text: &str) -> Option<Extracted> {
     let begin = after_thinking(text);
     let rest = &text[begin..];
-    if let Some((answer, span)) = last_boxes(rest, &boxes(rest), false) {
+    let boxed = boxes(rest);
+    if let Some(span) = after_boxes(rest, &boxed) {
+        let span = (begin + span.0, begin + span.1);
+        return Some(Extracted { text: text[span.0..span.1].to_owned(), weak: false, span });
+    }
+    if let Some((answer, span)) = last_boxes(rest, &boxed, false) {
         return Some(Extracted { text: answer, weak: false, span: (begin + span.0, begin + span.1) });
     }
     let (span, weak) = None
@@ -137,6 +142,16 @@ pub(super) fn last_boxes(text: &str, boxes: &[Boxed], loosely: bool) -> Option<(
     let same = parts.iter().all(|part| *part == parts[0]);
     let joined = if same { parts[0].to_owned() } else { parts.join(", ") };
     Some((joined, (boxes[first].inside.0, last.inside.1)))
+}
+
+/// "The final answer is 5" said behind the last box takes the box back.
+pub(super) fn after_boxes(text: &str, boxes: &[Boxed]) -> Option<(usize, usize)> {
+    let end = boxes.last()?.whole.1;
+    let rest = &text[end..];
+    let words = "inal answer is";
+    let at = rest.rfind(words)?;
+    let span = phrase(text, end + at + words.len())?;
+    text[span.0..span.1].bytes().any(|byte| byte.is_ascii_digit() || byte == b'$').then_some(span)
 }
 
 /// Nothing but separators.
@@ -352,6 +367,13 @@ mod tests {
         assert_eq!(found("\\(\\boxed{1}\\) and \\(\\boxed{-2}\\)."), strong("1, -2"));
         assert_eq!(found("\\boxed{1} no \\boxed{2}"), strong("2"));
         assert_eq!(found("\\boxed{7} \\boxed{7}"), strong("7"));
+    }
+
+    #[test]
+    fn a_final_answer_behind_the_boxes_is_the_answer() {
+        assert_eq!(found("\\boxed{255} so 10,455. The final answer is $10,455$. I hope so."), strong("$10,455$"));
+        assert_eq!(found("The final answer is \\boxed{5}."), strong("5"));
+        assert_eq!(found("\\boxed{5}. The final answer is correct."), strong("5"));
     }
 
     #[test]

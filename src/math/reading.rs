@@ -5,7 +5,7 @@
 
 use super::answer::Form;
 use super::expr::Expr;
-use super::extract::{after_hashes, after_thinking, after_words, boxes, last_boxes, last_number};
+use super::extract::{after_boxes, after_hashes, after_thinking, after_words, boxes, last_boxes, last_number};
 use super::limits;
 use super::normal::normalise;
 use super::parse::clean::clean;
@@ -31,6 +31,10 @@ pub fn readings(text: &str) -> Vec<Reading> {
     let rest = text[after_thinking(text)..].trim();
     let mut out = Vec::new();
     let boxed = boxes(rest);
+    if let Some(span) = after_boxes(rest, &boxed) {
+        answered(&rest[span.0..span.1], false, &mut out);
+        return out;
+    }
     if let Some((answer, _)) = last_boxes(rest, &boxed, false) {
         answered(&answer, false, &mut out);
         if let Some((joined, _)) = last_boxes(rest, &boxed, true).filter(|(joined, _)| *joined != answer) {

@@ -93,7 +93,6 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
         "mv-test_all-test_set_rel_assymetry-3",
         "x in [-2,7] and -2 <= x <= 7 are equal from both sides: equality is symmetric",
     ),
-    ("mv-test_all-test_math_extraction_additional_cases-17", "the last box comes before \"final answer is\""),
     ("mv-test_yujianll-test_string_extraction-9", "suspect: 1 - 1/e is not 1 + 1/e"),
 ];
 
