@@ -1,8 +1,10 @@
 //! Where a text states its answer.
 //!
-//! In order: the last brace-matched `\boxed{}` or `\fbox{}` with those right before it, `#### x`, "answer is x" or
+//! In order: "final answer is x" behind all boxes, the last brace-matched `\boxed{}` or `\fbox{}` with those right before it, `#### x`, "answer is x" or
 //! "answer: x", and at last the last number, which is *weak*: it may be anything. What stands inside `<think>` is not
 //! looked at when something follows it.
+
+use super::limits;
 
 /// An answer as a text writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,11 +16,16 @@ pub struct Extracted {
     pub span: (usize, usize),
 }
 
-/// Finds the answer of a text. Linear in its length.
+/// Finds the answer of a text, in its last mebibyte. Linear in its length.
 pub fn extract(text: &str) -> Option<Extracted> {
     let begin = after_thinking(text);
     let rest = &text[begin..];
-    if let Some((answer, span)) = last_boxes(rest, false) {
+    let boxed = boxes(rest);
+    if let Some(span) = after_boxes(rest, &boxed) {
+        let span = (begin + span.0, begin + span.1);
+        return Some(Extracted { text: text[span.0..span.1].to_owned(), weak: false, span });
+    }
+    if let Some((answer, span)) = last_boxes(rest, &boxed, false) {
         return Some(Extracted { text: answer, weak: false, span: (begin + span.0, begin + span.1) });
     }
     let (span, weak) = None
@@ -29,10 +36,14 @@ pub fn extract(text: &str) -> Option<Extracted> {
     Some(Extracted { text: text[span.0..span.1].trim().to_owned(), weak, span })
 }
 
-/// Where the text behind the thoughts begins; 0 where nothing follows them.
+/// Where the text behind the thoughts begins; its beginning where nothing follows them, or the last stretch of a long one.
 pub(super) fn after_thinking(text: &str) -> usize {
-    let begin = text.rfind("</think>").map_or(0, |at| at + "</think>".len());
-    if text[begin..].trim().is_empty() { 0 } else { begin }
+    let mut first = text.len().saturating_sub(limits::COMPLETION_BYTES);
+    while !text.is_char_boundary(first) {
+        first += 1;
+    }
+    let begin = text[first..].rfind("</think>").map_or(first, |at| first + at + "</think>".len());
+    if text[begin..].trim().is_empty() { first } else { begin }
 }
 
 /// A box in a text, as byte ranges.
@@ -110,9 +121,10 @@ pub fn boxes(text: &str) -> Vec<Boxed> {
 
 /// The content of the last box, joined with that of the boxes before it where only commas, "and", dollar signs and
 /// spaces stand between them. With `loosely` a few words with a connective may stand there as well.
-pub(super) fn last_boxes(text: &str, loosely: bool) -> Option<(String, (usize, usize))> {
-    let mut boxes = boxes(text);
-    boxes.retain(|found| !text[found.inside.0..found.inside.1].trim().is_empty());
+pub(super) fn last_boxes(text: &str, boxes: &[Boxed], loosely: bool) -> Option<(String, (usize, usize))> {
+    let full = |found: &Boxed| !text[found.inside.0..found.inside.1].trim().is_empty();
+    // An empty box says nothing.
+    let boxes = &boxes[..boxes.iter().rposition(full)? + 1];
     let last = boxes.last()?;
     let mut first = boxes.len() - 1;
     while first > 0 && boxes.len() - first < 64 {
@@ -130,6 +142,16 @@ pub(super) fn last_boxes(text: &str, loosely: bool) -> Option<(String, (usize, u
     let same = parts.iter().all(|part| *part == parts[0]);
     let joined = if same { parts[0].to_owned() } else { parts.join(", ") };
     Some((joined, (boxes[first].inside.0, last.inside.1)))
+}
+
+/// "The final answer is 5" said behind the last box takes the box back.
+pub(super) fn after_boxes(text: &str, boxes: &[Boxed]) -> Option<(usize, usize)> {
+    let end = boxes.last()?.whole.1;
+    let rest = &text[end..];
+    let words = "inal answer is";
+    let at = rest.rfind(words)?;
+    let span = phrase(text, end + at + words.len())?;
+    text[span.0..span.1].bytes().any(|byte| byte.is_ascii_digit() || byte == b'$').then_some(span)
 }
 
 /// Nothing but separators.
@@ -345,6 +367,13 @@ mod tests {
         assert_eq!(found("\\(\\boxed{1}\\) and \\(\\boxed{-2}\\)."), strong("1, -2"));
         assert_eq!(found("\\boxed{1} no \\boxed{2}"), strong("2"));
         assert_eq!(found("\\boxed{7} \\boxed{7}"), strong("7"));
+    }
+
+    #[test]
+    fn a_final_answer_behind_the_boxes_is_the_answer() {
+        assert_eq!(found("\\boxed{255} so 10,455. The final answer is $10,455$. I hope so."), strong("$10,455$"));
+        assert_eq!(found("The final answer is \\boxed{5}."), strong("5"));
+        assert_eq!(found("\\boxed{5}. The final answer is correct."), strong("5"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::answer::Form;
 use super::compare::{Comparer, Tier};
+use super::limits;
 use super::normal::normalise;
 use super::policy::Policy;
 use super::reading::{Reading, readings};
@@ -37,9 +38,11 @@ pub fn grade_with(policy: &Policy, gold: &str, prediction: &str) -> Grade {
     let (Some(first_gold), Some(first_prediction)) = (golds.first(), predictions.first()) else {
         return Grade { equal: None, tier: None, gold_form: form(&golds), prediction_form: form(&predictions) };
     };
-    let whole = normalise(prediction);
+    let short = prediction.len() <= limits::TEXT_BYTES && gold.len() <= limits::TEXT_BYTES;
+    let whole = if short { normalise(prediction) } else { String::new() };
     let same_text = !first_gold.text.is_empty()
-        && (first_gold.text == first_prediction.text || first_gold.text == whole || normalise(gold) == whole);
+        && (first_gold.text == first_prediction.text
+            || short && (first_gold.text == whole || normalise(gold) == whole));
     if same_text {
         return Grade {
             equal: Some(true),

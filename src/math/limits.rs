@@ -6,6 +6,8 @@
 pub const ANSWER_BYTES: usize = 4096;
 /// Bytes of an answer whose normalised text is kept for comparison.
 pub const TEXT_BYTES: usize = 65_536;
+/// Bytes at the end of a completion in which its answer is looked for. Chains have some ten thousand.
+pub const COMPLETION_BYTES: usize = 1 << 20;
 /// Tokens of an answer.
 pub const TOKENS: usize = 2048;
 /// Groups, powers and functions inside each other. A level takes some ten stack frames of the parser.

@@ -39,6 +39,8 @@ const SAME: &[(&str, &str)] = &[
     ("\\leq", "\\le"),
     ("\\geq", "\\ge"),
     ("\\neq", "\\ne"),
+    ("\\ldots", "\\dots"),
+    ("\\dotsc", "\\dots"),
 ];
 
 /// The answer as its text is compared; empty where there is nothing in it.
@@ -57,7 +59,9 @@ pub fn normalise(answer: &str) -> String {
         }
     }
     let text = without_dollars(&text);
-    let text = text.trim().trim_end_matches('.').trim();
+    let text = text.trim();
+    // Dots that mean "and so on" stay.
+    let text = if text.ends_with("..") { text } else { text.trim_end_matches('.').trim() };
     // A space counts only between two letters or digits.
     let mut out = String::with_capacity(text.len());
     let mut pending = false;

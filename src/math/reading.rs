@@ -5,7 +5,7 @@
 
 use super::answer::Form;
 use super::expr::Expr;
-use super::extract::{after_hashes, after_thinking, after_words, boxes, last_boxes, last_number};
+use super::extract::{after_boxes, after_hashes, after_thinking, after_words, boxes, last_boxes, last_number};
 use super::limits;
 use super::normal::normalise;
 use super::parse::clean::clean;
@@ -30,9 +30,14 @@ pub struct Reading {
 pub fn readings(text: &str) -> Vec<Reading> {
     let rest = text[after_thinking(text)..].trim();
     let mut out = Vec::new();
-    if let Some((answer, _)) = last_boxes(rest, false) {
+    let boxed = boxes(rest);
+    if let Some(span) = after_boxes(rest, &boxed) {
+        answered(&rest[span.0..span.1], false, &mut out);
+        return out;
+    }
+    if let Some((answer, _)) = last_boxes(rest, &boxed, false) {
         answered(&answer, false, &mut out);
-        if let Some((joined, _)) = last_boxes(rest, true).filter(|(joined, _)| *joined != answer) {
+        if let Some((joined, _)) = last_boxes(rest, &boxed, true).filter(|(joined, _)| *joined != answer) {
             answered(&joined, true, &mut out);
         }
         return out;
@@ -43,7 +48,7 @@ pub fn readings(text: &str) -> Vec<Reading> {
     }
     // A box that is never closed, in an answer that is short.
     let open = ["\\boxed{", "\\fbox{"].iter().filter_map(|name| rest.rfind(name).map(|at| at + name.len())).max();
-    if let Some(begin) = open.filter(|begin| rest.len() - begin < 500 && boxes(rest).is_empty()) {
+    if let Some(begin) = open.filter(|begin| rest.len() - begin < 500 && boxed.is_empty()) {
         answered(rest[begin..].trim_end_matches(['$', ' ']), false, &mut out);
         return out;
     }
@@ -60,7 +65,7 @@ fn answered(answer: &str, joined: bool, out: &mut Vec<Reading>) {
         return;
     }
     let (bare, dollars) = undelimited(answer);
-    let cleaned = clean(&bare);
+    let cleaned = unbraced(clean(&bare));
     if cleaned.is_empty() {
         return;
     }
@@ -80,10 +85,26 @@ fn answered(answer: &str, joined: bool, out: &mut Vec<Reading>) {
     }
 }
 
+/// Without braces around the whole, which print nothing; around a list they may mean a set.
+fn unbraced(cleaned: String) -> String {
+    let inner = cleaned.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    match inner.filter(|inner| !inner.contains(['{', '}', ',']) && !inner.ends_with('\\')) {
+        Some(inner) => clean(inner),
+        None => cleaned,
+    }
+}
+
 /// Every tree that the text may stand for.
 fn parsed(cleaned: &str, dollars: bool) -> Vec<Form> {
     if let Some(clock) = half_day(cleaned) {
         return vec![clock];
+    }
+    // 0xFF
+    if let Some(digits) = cleaned
+        .strip_prefix("0x")
+        .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        return vec![Form::Based(digits.to_ascii_uppercase(), 16)];
     }
     let lower = cleaned.to_ascii_lowercase();
     if let Some(value) = number(&lower) {
@@ -102,7 +123,14 @@ fn parsed(cleaned: &str, dollars: bool) -> Vec<Form> {
     let set = inner
         .filter(|inner| !dollars && inner.contains(',') && !inner.contains(['{', '}']))
         .map(|inner| format!("\\{{{inner}\\}}"));
-    let source = set.as_deref().unwrap_or(cleaned);
+    // "all real numbers except 2 and 3"
+    let except = ["all real numbers except ", "all reals except ", "all real numbers other than "]
+        .iter()
+        .find_map(|words| lower.strip_prefix(words).map(|rest| &cleaned[cleaned.len() - rest.len()..]))
+        .map(|rest| {
+            format!("\\mathbb{{R}}\\setminus\\{{{}\\}}", rest.trim_start_matches("x =").trim_start_matches("x="))
+        });
+    let source = except.as_deref().or(set.as_deref()).unwrap_or(cleaned);
     let bytes = source.as_bytes();
     let tight =
         bytes.windows(3).any(|three| three[0].is_ascii_digit() && three[1] == b',' && three[2].is_ascii_digit());
@@ -156,6 +184,7 @@ fn labelled(cleaned: &str, forms: &mut Vec<Form>) {
     for name in ["\\textbf", "\\textrm", "\\text", "\\mathrm", "\\mathbf", "\\quad", "\\ ", "\\,", "{", "}", "~"] {
         bare = bare.replace(name, " ");
     }
+    let bare = bare.replace("\\left", "").replace("\\right", "");
     let bare = bare.trim();
     let lower = bare.to_ascii_lowercase();
     let named = ["option ", "choice ", "answer "]
@@ -181,24 +210,28 @@ fn labelled(cleaned: &str, forms: &mut Vec<Form>) {
     }
 }
 
-/// "5 m" in plain text: a length, if not five times m.
+/// "5 m" and "9.8 m/s^2" in plain text: a quantity, if not a product of letters.
 fn small_unit(cleaned: &str, forms: &mut Vec<Form>) {
-    let Some((number, unit)) = cleaned.rsplit_once(' ') else { return };
-    if !matches!(unit, "m" | "s" | "g" | "h" | "L" | "l")
-        || !number.bytes().all(|byte| byte.is_ascii_digit() || b"-.,/".contains(&byte))
-    {
+    let Some((number, unit)) = cleaned.split_once(' ') else { return };
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit() || b"-.,/".contains(&byte));
+    let mut names = unit.split(|c: char| !c.is_ascii_alphabetic()).filter(|name| !name.is_empty()).peekable();
+    let small = |name: &str| matches!(name, "m" | "s" | "g" | "h" | "L" | "l" | "cm" | "km" | "mm" | "ft" | "kg");
+    let written = unit.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/^{}".contains(&byte));
+    if !plain || !written || names.peek().is_none() || !names.all(small) {
         return;
     }
     if let Ok(tree) = parse(number)
         && let Form::Value(expr, None) = Form::of(&tree)
     {
-        forms.push(Form::Value(expr, Some(unit.to_owned())));
+        forms.push(Form::Value(expr, Some(unit.replace('/', " per "))));
     }
 }
 
 /// Whether a text is prose that states a number or formula in passing, and not an answer in words such as a date.
 fn is_sentence(cleaned: &str, dollars: bool) -> bool {
-    let words = cleaned
+    let plain =
+        [")", "\\text", "\\mathrm", "\\mbox"].iter().fold(cleaned.to_owned(), |text, name| text.replace(name, " "));
+    let words = plain
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| word.len() > 1 && word.chars().all(char::is_alphabetic))
         .count();

@@ -104,6 +104,13 @@ pub(super) fn of(expr: &Expr, depth: usize) -> Form {
             Form::Value(..) => scalar(expr),
             other => other,
         },
+        // A(2,3), a point with its name.
+        Expr::Mul(parts)
+            if matches!(parts.as_slice(), [Expr::Symbol(_), Expr::Group('(', items, ')')] if items.len() > 1)
+                && capital(&parts[0]) =>
+        {
+            Form::Named(parts[0].to_string(), Box::new(of(&parts[1], depth + 1)))
+        }
         Expr::Percent(inner) | Expr::Degrees(inner) if !inner.is_scalar() => of(inner, depth + 1),
         Expr::Add(parts) if Region::of_difference(parts).is_some() => match Region::of_difference(parts) {
             Some(region) => Form::Region(None, region),
@@ -235,11 +242,12 @@ pub fn name(expr: &Expr) -> Option<String> {
             name(&parts[0]).map(|name| format!("[{name}]"))
         }
         Expr::Call(function, parts) if *function == crate::math::expr::Function::Abs => {
+            // |AB| is the length that AB is as well.
             let inner = match &parts[0] {
                 Expr::Mul(parts) => parts.iter().all(capital),
                 part => capital(part),
             };
-            inner.then(|| expr.to_string())
+            inner.then(|| name(&parts[0])).flatten()
         }
         Expr::Call(crate::math::expr::Function::Conjugate, parts) => name(&parts[0]).map(|_| expr.to_string()),
         Expr::Div(above, below) => {

@@ -54,7 +54,7 @@ impl End {
             return self.value.partial_cmp(&other.value).unwrap_or(Ordering::Equal);
         }
         let difference = (self.precise - other.precise).value();
-        if difference.abs() <= 1e-20 * self.value.abs().max(1.0) {
+        if difference.abs() <= 1e-24 * self.value.abs().max(1.0) {
             Ordering::Equal
         } else if difference < 0.0 {
             Ordering::Less
@@ -294,7 +294,7 @@ fn half_line(left: &Expr, comparison: Comparison, right: &Expr) -> Option<(Strin
     let slope = one - zero;
     for value in [-3.0, 7.0, 0.5] {
         let off = (at(value)? - (zero + slope * Double::of(value))).value();
-        if off.abs() > 1e-20 * zero.value().abs().max(1.0) {
+        if off.abs() > 1e-24 * zero.value().abs().max(1.0) {
             return None;
         }
     }

@@ -130,7 +130,7 @@ impl Comparer<'_> {
         let mut place = Place::<f64>::new(Domain::Complex, &self.budget);
         place.names = names.iter().cloned().zip(values.iter().copied()).collect();
         let value = place.value(expr).ok()?;
-        Some((value, place.largest))
+        Some((value, place.error))
     }
 
     /// A root in one unknown by Newton's method, with a difference quotient for the slope.

@@ -162,7 +162,7 @@ impl Comparer<'_> {
             let largest = left.size().max(right.size());
             match tolerance {
                 Some(tolerance) if difference > tolerance * largest => return Some(false),
-                None if difference > 1e-7 * largest && difference > 1e-10 * scale.max(other_scale) => {
+                None if difference > 1e-7 * largest && difference > 1e-11 * (scale + other_scale) => {
                     return Some(false);
                 }
                 _ => agreeing.push(point),
@@ -185,7 +185,7 @@ impl Comparer<'_> {
             ) else {
                 continue;
             };
-            let allowed = 1e-18 * left.size().max(right.size()) + 1e-22 * scale.max(other_scale);
+            let allowed = 1e-24 * (scale + other_scale);
             if (left - right).size() > allowed {
                 return Some(false);
             }
@@ -195,7 +195,7 @@ impl Comparer<'_> {
     }
 }
 
-/// The value at a point, and the largest value on the way.
+/// The value at a point, and its error in units of one rounding.
 pub fn value<F: Real>(expr: &Expr, names: &[String], point: &Point, budget: &Cell<usize>) -> Option<(Complex<F>, f64)> {
     let mut place = Place::<F>::new(point.domain, budget);
     place.names = names
@@ -204,5 +204,5 @@ pub fn value<F: Real>(expr: &Expr, names: &[String], point: &Point, budget: &Cel
         .map(|(name, (re, im))| (name.clone(), Complex::new(F::of(*re), F::of(*im))))
         .collect();
     let value = place.value(expr).ok()?;
-    Some((value, place.largest))
+    Some((value, place.error))
 }

@@ -13,7 +13,7 @@ use super::answer::Form;
 use super::answer::form::{clock, seconds_of};
 use super::answer::region::Region;
 use super::answer::words;
-use super::expr::Expr;
+use super::expr::{Comparison, Expr, Function};
 use super::limits;
 use super::policy::Policy;
 
@@ -212,6 +212,7 @@ impl<'a> Comparer<'a> {
                 let (one, other) = (words::normal(text, any_case), words::normal(&other.to_string(), any_case));
                 Verdict::new(!one.is_empty() && one == other, Tier::Text)
             }
+            (Form::Family(one, _), Form::Value(other, _)) => self.values(one, None, other, None),
             (Form::Other(one), Form::Other(other)) => self.others(one, other),
             _ => return None,
         })
@@ -287,6 +288,21 @@ impl<'a> Comparer<'a> {
         if std::mem::discriminant(one) != std::mem::discriminant(other) {
             return Verdict::structure(false);
         }
+        if let (Some((left, residue, modulus)), Some((other_left, other_residue, other_modulus))) =
+            (congruence(one), congruence(other))
+        {
+            // The same remainder: the difference is a multiple of the same modulus.
+            let difference =
+                Expr::Call(Function::Mod, vec![residue.clone().minus(other_residue.clone()), modulus.clone()]);
+            return self.all(
+                [
+                    self.at_depth(&Form::of(left), &Form::of(other_left), 8),
+                    self.values(modulus, None, other_modulus, None),
+                    self.values(&difference, None, &Expr::integer(0), None),
+                ]
+                .into_iter(),
+            );
+        }
         let same_signs = match (one, other) {
             (Expr::Relation(_, one), Expr::Relation(_, other)) => {
                 one.len() == other.len() && one.iter().zip(other).all(|((one, _), (other, _))| one == other)
@@ -305,6 +321,15 @@ impl<'a> Comparer<'a> {
             return Verdict::structure(false);
         }
         self.all(parts.into_iter().zip(others).map(|(one, other)| self.at_depth(&Form::of(one), &Form::of(other), 8)))
+    }
+}
+
+/// Left side, right side and modulus of `a \equiv b \pmod m`.
+fn congruence(expr: &Expr) -> Option<(&Expr, &Expr, &Expr)> {
+    let Expr::Relation(left, rest) = expr else { return None };
+    match rest.as_slice() {
+        [(Comparison::Congruent, Expr::Call(Function::Mod, parts))] => Some((left, parts.first()?, parts.get(1)?)),
+        _ => None,
     }
 }
 

@@ -38,7 +38,8 @@ fn measure(text: &str) -> Option<(BTreeMap<&'static str, i32>, f64)> {
     let mut scale = 1.0;
     let mut sign = 1;
     let mut ahead = 1;
-    for word in text.split(|c: char| c.is_whitespace() || c == '/' || c == '\\').filter(|word| !word.is_empty()) {
+    let text = text.replace('/', " per ");
+    for word in text.split(|c: char| c.is_whitespace() || c == '\\').filter(|word| !word.is_empty()) {
         let (name, power) = match word.split_once('^') {
             Some((name, power)) => (name, power.trim_matches(['{', '}']).parse::<i32>().ok()?),
             None => (word, 1),
@@ -58,7 +59,7 @@ fn measure(text: &str) -> Option<(BTreeMap<&'static str, i32>, f64)> {
                 ahead = 3;
                 continue;
             }
-            "of" | "the" | "a" | "in" => continue,
+            "of" | "the" | "a" => continue,
             "%" => return None,
             _ => {}
         }

@@ -9,7 +9,7 @@ use num_traits::{Signed, ToPrimitive, Zero};
 use super::super::expr::complex::Complex;
 use super::super::expr::eval::{Domain, Place};
 use super::super::expr::real::{Double, Real};
-use super::super::expr::{Decimal, Expr, exact};
+use super::super::expr::{Decimal, Expr, Function, exact};
 use super::super::policy::Policy;
 use super::{Comparer, Tier, Verdict, units};
 
@@ -41,6 +41,12 @@ impl Comparer<'_> {
     }
 
     fn scalars(&self, one: &Expr, other: &Expr) -> Verdict {
+        // 3 mod 7 and 3 mod 5 are different answers.
+        if let (Expr::Call(Function::Mod, left), Expr::Call(Function::Mod, right)) = (one, other)
+            && left[1] != right[1]
+        {
+            return Verdict::structure(false);
+        }
         let decimals = (decimal(one), decimal(other));
         let any_decimal = has_decimal(one) || has_decimal(other);
         if let (Some(left), Some(right)) = (exact(one), exact(other)) {
@@ -92,7 +98,7 @@ impl Comparer<'_> {
             };
             let difference = (left - right).size();
             let largest = left.size().max(right.size());
-            if difference <= 1e-20 * largest + 1e-25 * scale.max(other_scale) {
+            if difference <= 1e-24 * (scale + other_scale) {
                 return Verdict::new(true, Tier::Identity);
             }
             if !any_decimal {
@@ -121,7 +127,7 @@ impl Comparer<'_> {
         let result = quick.ok().and_then(|_| {
             let mut place = Place::<Double>::new(domain, &budget);
             let value = place.value(expr).ok()?;
-            Some((value, place.largest))
+            Some((value, place.error))
         });
         self.budget.set(self.budget.get().saturating_sub(20_000 - budget.get().min(20_000)));
         result

@@ -30,13 +30,14 @@ pub struct Place<'a, F> {
     pub log_ten: bool,
     /// Nodes that may still be evaluated.
     pub budget: &'a Cell<usize>,
-    /// Largest value met on the way: rounding errors are relative to it.
-    pub largest: f64,
+    /// What rounding may have done to the last value, in units of one operation's relative error: at least its size, and
+    /// more where large terms cancelled.
+    pub error: f64,
 }
 
 impl<'a, F: Real> Place<'a, F> {
     pub fn new(domain: Domain, budget: &'a Cell<usize>) -> Self {
-        Self { names: Vec::new(), domain, log_ten: true, budget, largest: 0.0 }
+        Self { names: Vec::new(), domain, log_ten: true, budget, error: 0.0 }
     }
 
     /// Finite, or `Undefined`.
@@ -46,11 +47,12 @@ impl<'a, F: Real> Place<'a, F> {
             return Err(Undefined);
         }
         self.budget.set(left - 1);
+        self.error = 0.0;
         let value = self.node(expr)?;
         if !value.is_finite() || (self.domain == Domain::Real && !value.is_real()) {
             return Err(Undefined);
         }
-        self.largest = self.largest.max(value.size());
+        self.error = self.error.max(value.size());
         Ok(value)
     }
 
@@ -73,29 +75,47 @@ impl<'a, F: Real> Place<'a, F> {
             Expr::Symbol(name) => self.name(name).ok_or(Undefined)?,
             Expr::Add(parts) => {
                 let mut sum = Complex::of(0.0);
+                let mut error = 0.0;
                 for part in parts {
                     sum = sum + self.value(part)?;
+                    error += self.error;
                 }
+                self.error = error;
                 sum
             }
             Expr::Mul(parts) => {
                 let mut product = Complex::of(1.0);
+                let mut error = 0.0;
                 for part in parts {
-                    product = product * self.value(part)?;
+                    let value = self.value(part)?;
+                    error = error * value.size() + product.size() * self.error;
+                    product = product * value;
                 }
+                self.error = error;
                 product
             }
             Expr::Neg(inner) => -self.value(inner)?,
             Expr::Div(above, below) => {
                 let below = self.divisor(below)?;
-                self.value(above)? / below
+                let off = self.error / below.size();
+                let quotient = self.value(above)? / below;
+                self.error = self.error / below.size() + quotient.size() * off;
+                quotient
             }
             Expr::Pow(base, exponent) => return self.power(base, exponent),
             Expr::Call(function, arguments) => return self.call(*function, arguments),
             Expr::Opaque(name, arguments) => return self.opaque(name, arguments),
             Expr::Series(product, index, parts) => return self.series(*product, index, parts),
-            Expr::Percent(inner) => self.value(inner)?.scaled(F::one() / F::of(100.0)),
-            Expr::Degrees(inner) => self.value(inner)?.scaled(F::pi() / F::of(180.0)),
+            Expr::Percent(inner) => {
+                let value = self.value(inner)?.scaled(F::one() / F::of(100.0));
+                self.error /= 100.0;
+                value
+            }
+            Expr::Degrees(inner) => {
+                let value = self.value(inner)?.scaled(F::pi() / F::of(180.0));
+                self.error /= 57.0;
+                value
+            }
             Expr::Measured(inner, _) => self.value(inner)?,
             Expr::Set(parts) | Expr::Group(_, parts, _) if parts.len() == 1 => self.value(&parts[0])?,
             _ => return Err(Undefined),
@@ -105,7 +125,7 @@ impl<'a, F: Real> Place<'a, F> {
     fn divisor(&mut self, expr: &Expr) -> Value<F> {
         let value = self.value(expr)?;
         // What is zero but for rounding.
-        if value.size() <= F::NOISE * 1e-3 * self.largest.max(1e-6) && value.size() < 1e-12 {
+        if value.size() <= 1e3 * F::UNIT * self.error {
             return Err(Undefined);
         }
         Ok(value)
@@ -113,7 +133,16 @@ impl<'a, F: Real> Place<'a, F> {
 
     fn power(&mut self, base: &Expr, exponent: &Expr) -> Value<F> {
         let above = self.value(exponent)?;
+        let above_error = self.error;
         let below = self.value(base)?;
+        let size = below.size();
+        let relative = above.size() * self.error / size + size.ln().abs() * above_error;
+        let value = self.raised(exponent, above, below)?;
+        self.error = if size > 0.0 { value.size() * (1.0 + relative) } else { 0.0 };
+        Ok(value)
+    }
+
+    fn raised(&self, exponent: &Expr, above: Complex<F>, below: Complex<F>) -> Value<F> {
         if below.is_zero() {
             return if above.re > F::zero() { Ok(below) } else { Err(Undefined) };
         }
@@ -150,9 +179,20 @@ impl<'a, F: Real> Place<'a, F> {
             return if function == Function::Gcd { Ok(Complex::of(1.0)) } else { self.value(&Expr::Mul(arguments.to_vec())) };
         }
         let mut values = Vec::with_capacity(arguments.len());
+        let mut errors = Vec::with_capacity(arguments.len());
         for argument in arguments {
             values.push(self.value(argument)?);
+            errors.push(self.error);
         }
+        let value = self.applied(function, &values)?;
+        // Of the other arguments (a base, an index) the relative error counts.
+        let others =
+            values.iter().zip(&errors).skip(1).map(|(other, error)| value.size() * error / other.size().max(1e-300));
+        self.error = errors.first().map_or(0.0, |error| error * slope(function, &values, value)) + others.sum::<f64>();
+        Ok(value)
+    }
+
+    fn applied(&self, function: Function, values: &[Complex<F>]) -> Value<F> {
         let real = self.domain == Domain::Real;
         let one = Complex::of(1.0);
         let Some(&z) = values.first() else { return Err(Undefined) };
@@ -222,7 +262,7 @@ impl<'a, F: Real> Place<'a, F> {
             }
             Function::Min | Function::Max => {
                 let mut best = z;
-                for value in &values {
+                for value in values {
                     if !value.is_real() {
                         return Err(Undefined);
                     }
@@ -247,7 +287,7 @@ impl<'a, F: Real> Place<'a, F> {
         })
     }
 
-    fn root(&mut self, z: Complex<F>, index: Complex<F>) -> Value<F> {
+    fn root(&self, z: Complex<F>, index: Complex<F>) -> Value<F> {
         if z.is_zero() {
             return Ok(z);
         }
@@ -271,6 +311,7 @@ impl<'a, F: Real> Place<'a, F> {
     /// unrelated.
     fn opaque(&mut self, name: &str, arguments: &[Expr]) -> Value<F> {
         if let (Some(value), [argument]) = (self.name(name), arguments) {
+            // f(x) where f is a number.
             return Ok(value * self.value(argument)?);
         }
         if let (Some(stem), [Expr::Symbol(index)]) = (name.strip_suffix('_'), arguments)
@@ -278,6 +319,7 @@ impl<'a, F: Real> Place<'a, F> {
         {
             return Ok(value);
         }
+        self.budget.set(self.budget.get().saturating_sub(10));
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
         let mut add = |byte: u64| hash = (hash ^ byte).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
         name.bytes().for_each(|byte| add(u64::from(byte)));
@@ -297,6 +339,7 @@ impl<'a, F: Real> Place<'a, F> {
             F::of(((hash >> 40) as f64) / (1u64 << 23) as f64 - 1.0)
         };
         let (re, im) = (next(), next());
+        self.error = 0.0;
         Ok(if self.domain == Domain::Real { Complex::real(re) } else { Complex::new(re, im) })
     }
 
@@ -308,7 +351,13 @@ impl<'a, F: Real> Place<'a, F> {
         if !endless && !term.variables().iter().any(|name| name == index) {
             let times = self.value(to)? - first + Complex::of(1.0);
             let value = self.value(term)?;
+            self.error *=
+                if product { value.pow(times - Complex::of(1.0)).size() * times.size() } else { times.size() };
             return Ok(if product { value.pow(times) } else { value * times });
+        }
+        if !term.variables().iter().any(|name| name == index) {
+            // Endlessly the same.
+            return Err(Undefined);
         }
         let first = first.integer().ok_or(Undefined)?;
         let last = if endless { i64::MAX } else { self.value(to)?.integer().ok_or(Undefined)? };
@@ -318,22 +367,54 @@ impl<'a, F: Real> Place<'a, F> {
         }
         let mut result = Complex::of(if product { 1.0 } else { 0.0 });
         let mut small = 0;
+        let mut error = 0.0;
         for step in 0..count.min(limits::TERMS as i64) {
             self.names.push((index.to_owned(), Complex::of((first + step) as f64)));
             let value = self.value(term);
             self.names.pop();
             let value = value?;
             let before = result;
+            error = if product { error * value.size() + result.size() * self.error } else { error + self.error };
             result = if product { result * value } else { result + value };
             if endless {
                 // Geometric convergence at least: ten terms in a row that change nothing.
                 small = if (result - before).size() <= 1e-33 * result.size() { small + 1 } else { 0 };
                 if small >= 10 {
+                    self.error = error;
                     return Ok(result);
                 }
             }
         }
+        self.error = error;
         if endless { Err(Undefined) } else { Ok(result) }
+    }
+}
+
+/// How much a function magnifies an error of its argument, roughly.
+fn slope<F: Real>(function: Function, values: &[Complex<F>], value: Complex<F>) -> f64 {
+    let size = value.size();
+    let argument = values.first().map_or(0.0, |value| value.size()).max(1e-300);
+    match function {
+        Function::Sin | Function::Cos | Function::Exp | Function::Sinh | Function::Cosh => 1.0 + size,
+        Function::Asin | Function::Acos | Function::Acosh | Function::Atanh => {
+            let near = values.first().map_or(1.0, |z| (*z * *z - Complex::of(1.0)).size());
+            1.0 + 1.0 / near.sqrt().max(1e-12)
+        }
+        Function::Ln | Function::Log => 1.0 / argument,
+        Function::LogBase => {
+            let base = values.get(1).map_or(1.0, |base| base.ln().size()).max(1e-12);
+            1.0 / (argument * base)
+        }
+        Function::Root => size / argument,
+        Function::Factorial | Function::Binomial => 10.0 * (1.0 + size),
+        Function::Abs
+        | Function::Conjugate
+        | Function::Re
+        | Function::Im
+        | Function::Atan
+        | Function::Min
+        | Function::Max => 1.0,
+        _ => 1.0 + size * size,
     }
 }
 

@@ -129,11 +129,15 @@ fn binomial(n: &BigInt, k: &BigInt) -> Option<BigRational> {
     }
     let k = if n.is_negative() { k.clone() } else { k.clone().min(n - k) };
     let k = k.to_u32().filter(|k| *k <= limits::FACTORIAL)?;
-    let mut product = BigRational::one();
+    let mut product = BigInt::one();
     for step in 0..k {
-        product = bounded(product * BigRational::new(n - step, BigInt::from(step + 1)))?;
+        // Each product is a binomial coefficient itself, so the division leaves nothing.
+        product = product * (n - step) / (step + 1);
+        if product.bits() > limits::BITS {
+            return None;
+        }
     }
-    Some(product)
+    Some(BigRational::from_integer(product))
 }
 
 /// A whole or half exponent that gives exactly this value.

@@ -20,6 +20,8 @@ pub trait Real:
 {
     /// Relative error that a few hundred operations stay under.
     const NOISE: f64;
+    /// Relative error of one operation.
+    const UNIT: f64;
     fn of(value: f64) -> Self;
     fn whole(value: &BigInt) -> Self;
     fn value(self) -> f64;
@@ -50,6 +52,7 @@ pub trait Real:
 
 impl Real for f64 {
     const NOISE: f64 = 1e-11;
+    const UNIT: f64 = 1.2e-16;
 
     fn of(value: f64) -> Self {
         value
@@ -200,6 +203,7 @@ impl Div for Double {
 
 impl Real for Double {
     const NOISE: f64 = 1e-24;
+    const UNIT: f64 = 1e-31;
 
     fn of(value: f64) -> Self {
         Self { high: value, low: 0.0 }

@@ -121,6 +121,12 @@ pub fn clean(answer: &str) -> String {
         },
     };
     let mut answer = answer.trim().trim_matches('`').trim();
+    // Quotation marks around the whole, perhaps escaped.
+    for (open, close) in [("\\\"", "\\\""), ("\"", "\""), ("“", "”")] {
+        if let Some(inner) = answer.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)) {
+            answer = inner.trim();
+        }
+    }
     while let Some(rest) = answer.strip_suffix(['.', ',', ';']) {
         // Dots that mean "and so on" stay.
         if answer.ends_with("..") && !answer.ends_with(". .") {

@@ -3,7 +3,12 @@
 
 mod atoms;
 pub mod clean;
+mod commands;
+mod factors;
+mod latex;
 pub mod lexer;
+mod numbers;
+mod operators;
 mod parser;
 pub mod words;
 

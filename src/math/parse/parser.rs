@@ -3,7 +3,7 @@
 use super::Refused;
 use super::lexer::{Lexeme, Token};
 use super::words;
-use crate::math::expr::{Comparison, Expr, Function, Separator, SetOperation, Space};
+use crate::math::expr::{Comparison, Expr, Separator, SetOperation};
 use crate::math::limits;
 
 pub(super) type Parsed = Result<Expr, Refused>;
@@ -32,7 +32,7 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub fn read(tokens: &'a [Lexeme]) -> Parsed {
+    pub(super) fn read(tokens: &'a [Lexeme]) -> Parsed {
         if tokens.len() > limits::TOKENS {
             return Err(Refused);
         }
@@ -53,7 +53,7 @@ impl<'a> Parser<'a> {
         first
     }
 
-    fn attempt(tokens: &'a [Lexeme], opening: Option<u32>, steps: &mut usize) -> Parsed {
+    pub(super) fn attempt(tokens: &'a [Lexeme], opening: Option<u32>, steps: &mut usize) -> Parsed {
         let mut parser =
             Self { tokens, at: 0, depth: 0, steps: *steps, integrals: 0, inside: Vec::new(), opening, argument: false };
         let found = parser.whole();
@@ -61,40 +61,40 @@ impl<'a> Parser<'a> {
         found
     }
 
-    pub fn peek(&self) -> Option<&'a Token> {
+    pub(super) fn peek(&self) -> Option<&'a Token> {
         self.tokens.get(self.at).map(|lexeme| &lexeme.token)
     }
 
-    pub fn after(&self, ahead: usize) -> Option<&'a Token> {
+    pub(super) fn after(&self, ahead: usize) -> Option<&'a Token> {
         self.tokens.get(self.at + ahead).map(|lexeme| &lexeme.token)
     }
 
-    pub fn next(&mut self) -> Option<&'a Token> {
+    pub(super) fn next(&mut self) -> Option<&'a Token> {
         let token = self.peek();
         self.at += 1;
         token
     }
 
-    pub fn eat(&mut self, token: &Token) -> bool {
+    pub(super) fn eat(&mut self, token: &Token) -> bool {
         let found = self.peek() == Some(token);
         self.at += usize::from(found);
         found
     }
 
-    pub fn eat_mark(&mut self, mark: char) -> bool {
+    pub(super) fn eat_mark(&mut self, mark: char) -> bool {
         self.eat(&Token::Mark(mark))
     }
 
-    pub fn expect(&mut self, mark: char) -> Result<(), Refused> {
+    pub(super) fn expect(&mut self, mark: char) -> Result<(), Refused> {
         if self.eat_mark(mark) { Ok(()) } else { Err(Refused) }
     }
 
-    pub fn is_command(&self, names: &[&str]) -> bool {
+    pub(super) fn is_command(&self, names: &[&str]) -> bool {
         matches!(self.peek(), Some(Token::Command(name)) if names.contains(&name.as_str()))
     }
 
     /// Goes one level down, within the bound.
-    pub fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Refused>) -> Result<T, Refused> {
+    pub(super) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Refused>) -> Result<T, Refused> {
         if self.depth >= limits::DEPTH || self.steps == 0 {
             return Err(Refused);
         }
@@ -106,7 +106,7 @@ impl<'a> Parser<'a> {
     }
 
     /// As `nested`, in brackets of a kind.
-    pub fn bracketed<T>(
+    pub(super) fn bracketed<T>(
         &mut self,
         kind: Inside,
         parse: impl FnOnce(&mut Self) -> Result<T, Refused>,
@@ -119,13 +119,13 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn whole(&mut self) -> Parsed {
+    pub(super) fn whole(&mut self) -> Parsed {
         let found = self.list()?;
         if self.at < self.tokens.len() { Err(Refused) } else { Ok(found) }
     }
 
     /// Items between commas, semicolons, connectives and line breaks; one item stands for itself.
-    pub fn list(&mut self) -> Parsed {
+    pub(super) fn list(&mut self) -> Parsed {
         let mut items: Vec<(Option<Separator>, Expr)> = Vec::new();
         let mut separator = None;
         loop {
@@ -148,7 +148,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Words between items, as in `\text{ for part (a) and }`.
-    fn skip_annotations(&mut self) {
+    pub(super) fn skip_annotations(&mut self) {
         while let Some(Token::Text(text)) = self.peek() {
             let followed =
                 matches!(self.after(1), Some(Token::Connective | Token::Mark(',' | ';') | Token::Row) | None);
@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The strongest of the separators here: "x = 1, and y = 2" has a comma and a word.
-    fn separator(&mut self) -> Option<Separator> {
+    pub(super) fn separator(&mut self) -> Option<Separator> {
         let mut found = None;
         loop {
             let next = match self.peek() {
@@ -182,7 +182,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub fn relation(&mut self) -> Parsed {
+    pub(super) fn relation(&mut self) -> Parsed {
         // "= 5" and "approximately 8.2" say no more than the value.
         while matches!(self.peek(), Some(Token::Relation(Comparison::Approximately | Comparison::Equal))) {
             self.at += 1;
@@ -208,7 +208,7 @@ impl<'a> Parser<'a> {
         Ok(if rest.is_empty() { first } else { Expr::Relation(Box::new(first), rest) })
     }
 
-    fn sets(&mut self) -> Parsed {
+    pub(super) fn sets(&mut self) -> Parsed {
         let mut left = self.ratio()?;
         let mut length = 0;
         loop {
@@ -230,7 +230,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn ratio(&mut self) -> Parsed {
+    pub(super) fn ratio(&mut self) -> Parsed {
         let first = self.sum()?;
         // In a set a colon begins the conditions.
         if self.inside.last() == Some(&Inside::Set) || self.peek() != Some(&Token::Mark(':')) {
@@ -246,7 +246,7 @@ impl<'a> Parser<'a> {
         Ok(Expr::Ratio(parts))
     }
 
-    fn sign(&mut self) -> Option<char> {
+    pub(super) fn sign(&mut self) -> Option<char> {
         let sign = match self.peek()? {
             Token::Mark('+') => '+',
             Token::Mark('-') => '-',
@@ -260,7 +260,7 @@ impl<'a> Parser<'a> {
         Some(if plain { '±' } else { sign })
     }
 
-    pub fn sum(&mut self) -> Parsed {
+    pub(super) fn sum(&mut self) -> Parsed {
         self.nested(|parser| {
             let mut parts = Vec::new();
             let mut sign = parser.sign();
@@ -291,264 +291,8 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn product(&mut self) -> Parsed {
-        let mut left = self.currency()?;
-        loop {
-            let divides = match self.peek() {
-                Some(Token::Mark('*')) => false,
-                Some(Token::Mark('/')) => true,
-                Some(Token::Command(name)) => match name.as_str() {
-                    "cdot" | "times" => false,
-                    "div" => true,
-                    "mod" | "bmod" | "pmod" | "pod" => {
-                        self.at += 1;
-                        let modulus = self.power()?;
-                        left = Expr::Call(Function::Mod, vec![left, modulus]);
-                        continue;
-                    }
-                    _ => match self.implied(left)? {
-                        Ok(more) => {
-                            left = more;
-                            continue;
-                        }
-                        Err(done) => return Ok(done),
-                    },
-                },
-                _ => match self.implied(left)? {
-                    Ok(more) => {
-                        left = more;
-                        continue;
-                    }
-                    Err(done) => return Ok(done),
-                },
-            };
-            if self.argument {
-                return Ok(left);
-            }
-            self.at += 1;
-            let mut negative = false;
-            while let Some(sign) = self.sign() {
-                negative ^= sign == '-';
-                if sign != '-' && sign != '+' {
-                    return Err(Refused);
-                }
-            }
-            let mut right = self.power()?;
-            if negative {
-                right = right.negated();
-            }
-            left = if divides { left.over(right) } else { times(left, right) };
-        }
-    }
-
-    /// An amount of money may begin with its sign.
-    fn currency(&mut self) -> Parsed {
-        if !self.eat(&Token::Currency) {
-            return self.power();
-        }
-        while self.eat(&Token::Currency) {}
-        let amount = self.power()?;
-        Ok(Expr::Measured(Box::new(amount), "dollars".to_owned()))
-    }
-
-    /// A factor without a sign before it, or a unit. `Err` in the value hands the left side back: nothing follows.
-    fn implied(&mut self, left: Expr) -> Result<Result<Expr, Expr>, Refused> {
-        let Some(token) = self.peek() else { return Ok(Err(left)) };
-        let begin = self.at;
-        if let Some(measured) = self.unit(&left) {
-            return Ok(Ok(measured));
-        }
-        self.at = begin;
-        let space = self.tokens[self.at].space;
-        match token {
-            Token::Currency => {
-                self.at += 1;
-                return Ok(Ok(Expr::Measured(Box::new(left), "dollars".to_owned())));
-            }
-            Token::Mark('|') => {
-                let closes = match self.opening {
-                    Some(opening) => opening >> self.bar() & 1 == 0,
-                    None => matches!(self.inside.last(), Some(Inside::Bars | Inside::Set)),
-                };
-                if closes {
-                    return Ok(Err(left));
-                }
-            }
-            Token::Mark('(' | '[') if self.argument => return Ok(Err(left)),
-            Token::Mark('(' | '[' | '{')
-            | Token::BarOpen
-            | Token::SetOpen
-            | Token::Letter(_)
-            | Token::Name(_)
-            | Token::Begin(_) => {}
-            Token::Number(..) => {
-                // "2 1/2" is a mixed number, "2 3" is nothing.
-                if is_number(&left) {
-                    return self.mixed(left, space).map(Ok);
-                }
-                // l2s: "x2" is a product.
-            }
-            Token::Command(name) => {
-                let ends = matches!(
-                    name.as_str(),
-                    "cup"
-                        | "bigcup"
-                        | "cap"
-                        | "bigcap"
-                        | "setminus"
-                        | "backslash"
-                        | "smallsetminus"
-                        | "pm"
-                        | "mp"
-                        | "notin"
-                        | "to"
-                        | "rightarrow"
-                        | "rangle"
-                        | "rfloor"
-                        | "rceil"
-                );
-                if ends || (self.argument && (words::function(name).is_some() || name == "lim" || name == "sum")) {
-                    return Ok(Err(left));
-                }
-                if matches!(name.as_str(), "frac" | "dfrac" | "tfrac" | "cfrac")
-                    && let Some(whole) = natural(&left)
-                    && let Some(mixed) = self.mixed_fraction(&whole)?
-                {
-                    return Ok(Ok(mixed));
-                }
-            }
-            _ => return Ok(Err(left)),
-        }
-        // (2,3) U (4,5), typed with the letter.
-        if token == &Token::Letter('U')
-            && matches!(left, Expr::Group(..) | Expr::Set(_) | Expr::SetOf(..))
-            && matches!(self.after(1), Some(Token::Mark('(' | '[') | Token::SetOpen))
-        {
-            self.at += 1;
-            let right = self.power()?;
-            return Ok(Ok(Expr::SetOf(SetOperation::Union, Box::new(left), Box::new(right))));
-        }
-        // Lists next to each other, or a word: no product.
-        let right = self.power()?;
-        if matches!(left, Expr::Group(..) | Expr::Space(Space::Empty)) && matches!(right, Expr::Group(..)) {
-            return Err(Refused);
-        }
-        Ok(Ok(times(left, right)))
-    }
-
-    /// `2\frac{1}{2}`, with the percent or degree sign behind it; `None` if the fraction is improper or no number.
-    fn mixed_fraction(&mut self, whole: &num_bigint::BigInt) -> Result<Option<Expr>, Refused> {
-        let begin = self.at;
-        if let Expr::Div(above, below) = self.atom()?
-            && let (Some(above), Some(below)) = (natural(&above), natural(&below))
-            && above > num_bigint::BigInt::from(0)
-            && above < below
-            && self.peek() != Some(&Token::Mark('!'))
-        {
-            let value = num_rational::BigRational::new(whole * &below + above, below);
-            let mixed = Expr::Number(crate::math::expr::Number { value, decimal: None });
-            return self.behind(mixed).map(Some);
-        }
-        self.at = begin;
-        Ok(None)
-    }
-
-    fn mixed(&mut self, left: Expr, space: bool) -> Parsed {
-        let (Some(whole), true) = (natural(&left), space) else { return Err(Refused) };
-        let (Some(Token::Number(_, above)), Some(Token::Mark('/')), Some(Token::Number(_, below))) =
-            (self.peek(), self.after(1), self.after(2))
-        else {
-            return Err(Refused);
-        };
-        let plain = above.decimal.is_none() && below.decimal.is_none();
-        let (above, below) = (above.value.to_integer(), below.value.to_integer());
-        if !plain || above >= below || above <= num_bigint::BigInt::from(0) {
-            return Err(Refused);
-        }
-        self.at += 3;
-        let value = num_rational::BigRational::new(whole * &below + above, below);
-        Ok(Expr::Number(crate::math::expr::Number { value, decimal: None }))
-    }
-
-    /// Words behind a value: percent, a base, a unit with its power.
-    fn unit(&mut self, left: &Expr) -> Option<Expr> {
-        let begin = self.at;
-        let word = match self.peek()? {
-            Token::Text(text) => text.clone(),
-            Token::Word(word) => word.clone(),
-            _ => return None,
-        };
-        let lower = word.to_ascii_lowercase();
-        if words::percent(&lower) {
-            self.at += 1;
-            return Some(Expr::Percent(Box::new(left.clone())));
-        }
-        if lower == "base" && matches!(left, Expr::Number(_)) {
-            self.at += 1;
-            let Some(Token::Number(base, _)) = self.next() else {
-                self.at = begin;
-                return None;
-            };
-            let Some(Token::Number(digits, _)) = self.tokens.get(begin.checked_sub(1)?).map(|lexeme| &lexeme.token)
-            else {
-                self.at = begin;
-                return None;
-            };
-            return base.parse().ok().and_then(|base| super::atoms::based(digits, base));
-        }
-        let mut unit = String::new();
-        while let Some(token) = self.peek() {
-            match token {
-                Token::Text(word) | Token::Word(word) => {
-                    if words::changes_meaning(word) {
-                        break;
-                    }
-                    unit = format!("{unit} {word}");
-                }
-                Token::Mark('^') if !unit.is_empty() => {
-                    let braces = usize::from(self.after(1) == Some(&Token::Mark('{')));
-                    let Some(Token::Number(power, _)) = self.after(1 + braces) else { break };
-                    if braces == 1 && self.after(3) != Some(&Token::Mark('}')) {
-                        break;
-                    }
-                    unit = format!("{unit}^{power}");
-                    self.at += 1 + 2 * braces;
-                }
-                Token::Mark('/')
-                    if !unit.is_empty() && matches!(self.after(1), Some(Token::Text(_) | Token::Word(_))) =>
-                {
-                    unit.push_str(" per");
-                }
-                Token::Mark('\'') if !unit.is_empty() => {}
-                _ => break,
-            }
-            self.at += 1;
-        }
-        let ends = matches!(
-            self.peek(),
-            None | Some(
-                Token::Mark(',' | ';' | ')' | ']' | '}' | '&' | '=')
-                    | Token::Connective
-                    | Token::Row
-                    | Token::Relation(_)
-                    | Token::SetClose
-                    | Token::End(_)
-            )
-        );
-        if unit.is_empty() || !ends {
-            self.at = begin;
-            return None;
-        }
-        let unit = unit.trim().to_owned();
-        Some(match left {
-            // "$5 dollars": once is enough.
-            Expr::Measured(inner, _) => Expr::Measured(inner.clone(), unit),
-            left => Expr::Measured(Box::new(left.clone()), unit),
-        })
-    }
-
     /// The number of this bar among all bars of the text.
-    pub fn bar(&self) -> usize {
+    pub(super) fn bar(&self) -> usize {
         self.tokens[..self.at].iter().filter(|lexeme| lexeme.token == Token::Mark('|')).count()
     }
 }
@@ -564,21 +308,8 @@ pub(super) fn times(left: Expr, right: Expr) -> Expr {
     }
 }
 
-fn is_number(expr: &Expr) -> bool {
-    matches!(expr, Expr::Number(_))
-}
-
-fn natural(expr: &Expr) -> Option<num_bigint::BigInt> {
-    match expr {
-        Expr::Number(number) if number.decimal.is_none() && number.value.is_integer() => {
-            Some(number.value.to_integer())
-        }
-        _ => None,
-    }
-}
-
 /// Lists of lists: semicolons and line breaks part groups of commas; so does a word, where the groups are systems.
-fn grouped(mut items: Vec<(Option<Separator>, Expr)>) -> Expr {
+pub(super) fn grouped(mut items: Vec<(Option<Separator>, Expr)>) -> Expr {
     if items.len() == 1 {
         return items.remove(0).1;
     }

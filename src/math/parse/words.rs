@@ -141,7 +141,7 @@ pub fn unit(word: &str) -> Option<(&'static str, f64)> {
         "dm" | "decimeter" | "decimeters" => ("length", 0.1),
         "m" | "meter" | "meters" | "metre" | "metres" => ("length", 1.0),
         "km" | "kilometer" | "kilometers" | "kilometre" | "kilometres" => ("length", 1000.0),
-        "inch" | "inches" => ("length", 0.0254),
+        "in" | "inch" | "inches" => ("length", 0.0254),
         "ft" | "foot" | "feet" => ("length", 0.3048),
         "yd" | "yard" | "yards" => ("length", 0.9144),
         "mi" | "mile" | "miles" => ("length", 1609.344),
@@ -265,4 +265,17 @@ pub fn number(word: &str) -> Option<u32> {
         "twenty",
     ];
     NAMES.iter().position(|name| *name == word).map(|at| at as u32)
+}
+
+/// Words behind a number that multiply it.
+pub fn magnitude(word: &str) -> Option<i64> {
+    Some(match word {
+        "dozen" => 12,
+        "hundred" => 100,
+        "thousand" => 1000,
+        "million" => 1_000_000,
+        "billion" => 1_000_000_000,
+        "trillion" => 1_000_000_000_000,
+        _ => return None,
+    })
 }

@@ -40,7 +40,7 @@ fn is_value(answer: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_taken(one in "\\PC{0,200}", other in "\\PC{0,60}") {
