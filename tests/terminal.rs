@@ -301,18 +301,16 @@ fn a_paused_job_on_a_closed_terminal_takes_no_time() {
 #[test]
 fn a_job_of_another_process_that_is_killed_is_told() {
     let home = Home::new();
-    let mut made = std::process::Command::new(env!("CARGO_BIN_EXE_cribble"));
+    home.generate("watched", &gsm8k(), "1", "4");
     let mut job = std::process::Command::new(env!("CARGO_BIN_EXE_cribble"));
     for name in ["DATA", "CONFIG", "STATE"] {
-        made.env(format!("CRIBBLE_{name}_DIR"), home.0.path().join(name));
         job.env(format!("CRIBBLE_{name}_DIR"), home.0.path().join(name));
     }
-    assert!(made.args(["new", "watched"]).output().unwrap().status.success());
     job.args(["generate", "--session", "watched", "--model", MODEL, "--samples", "4000", "--max-tokens", "400"]);
     job.arg("--problems").arg(gsm8k()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut job = job.spawn().unwrap();
     let mut shown = Shown::start(home.cribble(&["open", "watched"]), 100, 24);
-    shown.until("Generate");
+    shown.until("undecided");
     shown.send("2");
     shown.until("writing");
     job.kill().unwrap();

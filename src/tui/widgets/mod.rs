@@ -1,7 +1,8 @@
 //! Pieces of screen that panes share: transcript, list window, meter, text fields, and careful painting.
 //!
-//! Rendering is pure: it reads plain values and writes into a buffer. The values themselves hold no ratatui type. What a
-//! piece means and which key moves it belong to the panes; what a look is belongs to `theme`.
+//! Rendering is pure: it reads plain values and writes into a buffer. The values themselves hold no ratatui type, but for
+//! the text area in an editor. What a piece means and which key moves it belong to the panes; what a look is belongs to
+//! `theme`.
 
 pub mod editor;
 pub mod frame;

@@ -93,11 +93,7 @@ pub const ACTIONS: &[(ReviewAction, ActionSpec)] = &[
     (ReviewAction::Funnel, spec("review.funnel", "funnel", "Show what each rule drops; Enter lists its samples.")),
     (
         ReviewAction::Back,
-        spec(
-            "review.back",
-            "back",
-            "Leave samples side by side, or go back to the funnel or table that chose the list.",
-        ),
+        spec("review.back", "back", "Go back from two side by side, or to the view that chose the list."),
     ),
     (
         ReviewAction::SpotCheck,

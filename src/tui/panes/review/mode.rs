@@ -45,12 +45,17 @@ pub(super) struct Writing {
     pub editor: Editor,
     pub now: Stage,
     /// What the store was last asked to keep.
-    pub asked: String,
+    pub asked: Option<String>,
 }
 
 impl Writing {
     pub fn new(sample: i64, editor: Editor) -> Self {
-        Self { sample, editor, now: Stage::Writing, asked: String::new() }
+        Self { sample, editor, now: Stage::Writing, asked: None }
+    }
+
+    /// Whether the store was asked to keep just what stands here.
+    pub fn is_asked(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| *asked == self.editor.text())
     }
 }
 

@@ -110,15 +110,17 @@ impl ReviewState {
 
     /// The store keeps the edited chain of this sample: its editor closes.
     pub(super) fn edit_stored(&mut self, sample: i64) {
-        if matches!(&self.mode, Mode::Edit(writing) if writing.now == Stage::Storing && writing.sample == sample) {
+        if matches!(&self.mode, Mode::Edit(writing) if writing.sample == sample && writing.is_asked()) {
             self.mode = Mode::Browse;
         }
     }
 
     /// The store keeps a note: its editor closes, if it is the one that was asked for.
     fn note_stored(&mut self, sample: i64, note: Option<&str>) {
-        let kept = |writing: &Writing| writing.sample == sample && writing.asked == note.unwrap_or("");
-        if matches!(&self.mode, Mode::Note(writing) if writing.now == Stage::Storing && kept(writing)) {
+        let note = note.unwrap_or("");
+        let kept =
+            |writing: &Writing| writing.asked.as_ref().is_some_and(|asked| asked.trim() == note) && writing.is_asked();
+        if matches!(&self.mode, Mode::Note(writing) if writing.sample == sample && kept(writing)) {
             self.mode = Mode::Browse;
         }
     }

@@ -379,7 +379,7 @@ pub fn receive(state: &mut ReviewState, message: &Message) -> Vec<Effect> {
 fn undone(state: &mut ReviewState, sample: i64, what: &str) -> Vec<Effect> {
     state.asked.remove(&sample);
     let mut effects = Vec::new();
-    if state.row(sample).is_some() && state.place_of(sample).is_none() {
+    if state.audit.is_none() && state.row(sample).is_some() && state.place_of(sample).is_none() {
         (state.filter, state.back) = (Filter::default(), None);
         effects = state.rearrange();
         state.say(format!("undone: {what} (the filter hid this sample and was cleared)"));

@@ -73,11 +73,10 @@ pub(super) fn note_key(state: &mut ReviewState, mut writing: Writing, key: KeyEv
         Some(Next::Stay) => {}
         Some(Next::Store) if !writing.editor.changed() => return effects,
         Some(Next::Store) => {
-            let text = writing.editor.text().trim().to_owned();
-            let (sample, verb) = (writing.sample, DecisionVerb::Note);
-            writing.asked.clone_from(&text);
-            writing.now = Stage::Storing;
-            effects.push(Effect::Decide { sample, verb, reason: None, note: Some(text) });
+            let text = writing.editor.text();
+            let (sample, verb, note) = (writing.sample, DecisionVerb::Note, Some(text.trim().to_owned()));
+            (writing.asked, writing.now) = (Some(text), Stage::Storing);
+            effects.push(Effect::Decide { sample, verb, reason: None, note });
         }
         None => match key.code {
             KeyCode::Enter => writing.editor.new_line(),
@@ -99,8 +98,9 @@ pub(super) fn chain_key(state: &mut ReviewState, mut writing: Writing, key: KeyE
             return effects;
         }
         Some(Next::Store) => {
-            writing.now = Stage::Storing;
-            effects.push(Effect::Edit { sample: writing.sample, text: writing.editor.text() });
+            let text = writing.editor.text();
+            (writing.asked, writing.now) = (Some(text.clone()), Stage::Storing);
+            effects.push(Effect::Edit { sample: writing.sample, text });
         }
         None => writing.editor.key(key),
     }

@@ -32,7 +32,7 @@ pub fn view(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut
         Mode::Edit(writing) => written(state, writing, "Ctrl-S store as a new sample   Esc back"),
         Mode::Bulk { .. } => return,
         Mode::Funnel(_) => {
-            let keys = "j k choose   Enter what it drops   a what it alone drops   f all that fail   Esc back";
+            let keys = "j k choose   Enter its drops   a its drops alone   f all that fail   Esc back";
             (keys.to_owned(), Look::Dim)
         }
         Mode::Report(_) => {

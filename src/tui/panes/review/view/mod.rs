@@ -76,6 +76,12 @@ struct Shown<'a> {
     beside: bool,
 }
 
+impl Shown<'_> {
+    fn narrow(&self, area: Rect) -> bool {
+        self.beside && area.width < 50
+    }
+}
+
 fn gold(open: Option<&Open>) -> Option<&str> {
     open.and_then(|open| open.problem.as_ref()).map(|problem| problem.answer.as_str())
 }
@@ -83,8 +89,7 @@ fn gold(open: Option<&Open>) -> Option<&str> {
 fn head(state: &ReviewState, shown: &Shown, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let row = shown.row;
     let style = |look| context.theme.style(look);
-    let narrow = shown.beside && area.width < 50;
-    let name = if narrow { format!("#{}", row.draw) } else { format!("{} #{}", row.problem_id, row.draw) };
+    let name = if shown.narrow(area) { format!("#{}", row.draw) } else { format!("{} #{}", row.problem_id, row.draw) };
     let answer = row.answer.as_deref().unwrap_or("none");
     let mut spans = vec![
         (name, style(Look::Title)),
@@ -114,9 +119,10 @@ fn standing(state: &ReviewState, shown: &Shown, context: &ViewContext, area: Rec
             ("undecided", Look::Dim)
         }
     };
-    let what = state.show.name();
+    let what = if shown.narrow(area) { "" } else { state.show.name() };
     let (first, last, of) = shown.transcript.position();
-    spans.push((format!("{what} {first}-{last}/{of}  "), style(Look::Dim)));
+    let gap = if what.is_empty() { "" } else { " " };
+    spans.push((format!("{what}{gap}{first}-{last}/{of}  "), style(Look::Dim)));
     if !shown.transcript.query().is_empty() {
         let (hit, hits) = shown.transcript.hit();
         spans.push((format!("/{} {hit}/{hits}  ", shown.transcript.query()), style(Look::Info)));
@@ -128,9 +134,6 @@ fn standing(state: &ReviewState, shown: &Shown, context: &ViewContext, area: Rec
     if let Some(reason) = &row.standing.reason {
         spans.push((format!(": {reason}"), style(look)));
     }
-    if row.overruled() {
-        spans.push(("  overrules the filter".into(), style(Look::Warn)));
-    }
     match row.accepted {
         Some(_) if state.hides(row) => {}
         Some(true) => spans.push((format!("  filter {}", signs(context.ascii).kept), style(Look::Good))),
@@ -139,6 +142,9 @@ fn standing(state: &ReviewState, shown: &Shown, context: &ViewContext, area: Rec
             spans.push((text, style(Look::Bad)));
         }
         None => {}
+    }
+    if row.overruled() {
+        spans.push(("  overruled".into(), style(Look::Warn)));
     }
     if row.standing.flagged {
         spans.push(("  ! flagged".into(), style(Look::Warn)));

@@ -124,7 +124,7 @@ fn funnel(state: &ReviewState, at: usize, context: &ViewContext, area: Rect, buf
     let style = |look| context.theme.style(look);
     let steps = &outcome.funnel;
     let (width, most) = over(area.width, area.height);
-    let height = (steps.len() as u16 + 3).min(most);
+    let height = (steps.len() as u16 + 2).min(most);
     let inside = frame(width, height, "Funnel", context, area, buffer);
     let title = format!(
         "{} judged, {} accepted; you overrule {}: {} to train on",
