@@ -1,6 +1,7 @@
 //! Follows the open session: rows and decisions of other processes, runs of the filter, and the board of another process's
 //! job, to its end.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -9,10 +10,12 @@ use super::super::super::effect::Message;
 use super::{Told, Work};
 use crate::filter::Settings;
 use crate::pipeline::FilterOutcome;
-use crate::records::{LiveBoard, LiveState, now_millis};
+use crate::records::{LiveBoard, LiveState, Standing, UnixMillis, now_millis};
 use crate::session::{Filtering, Session, SessionError};
 
 const TOUCH: Duration = Duration::from_secs(1);
+/// From so many standings on, all rows are read at once.
+const MANY: usize = 500;
 
 /// The open session and what of it was told already.
 pub(super) struct Following {
@@ -30,6 +33,8 @@ pub(super) struct Following {
 pub(super) struct Other {
     pub job: String,
     pub pid: u32,
+    /// What was mirrored before is of another job.
+    since: UnixMillis,
     touched: Option<Instant>,
     /// What it mirrored last.
     last: Option<Box<LiveBoard>>,
@@ -45,10 +50,7 @@ impl Work {
             let counts = session.counts()?;
             let rows = session.sample_rows_after(following.last_row)?;
             let (last, decided) = session.decided_after(following.last_decision)?;
-            let standings = decided
-                .into_iter()
-                .map(|sample| Ok((sample, session.standing(sample)?)))
-                .collect::<Result<Vec<_>, SessionError>>()?;
+            let standings = standings(session, &decided)?;
             let filtering = session.filtering()?;
             let seq = filtering.as_ref().map_or(0, |filtering| filtering.seq);
             let judged = (seq != following.filtering).then(|| session.sample_rows()).transpose()?;
@@ -86,7 +88,8 @@ impl Work {
             return Ok(());
         };
         if self.other.as_ref().is_none_or(|other| other.pid != holder.pid) {
-            self.other = Some(Other { job: holder.job, pid: holder.pid, touched: None, last: None });
+            self.other =
+                Some(Other { job: holder.job, pid: holder.pid, since: holder.since, touched: None, last: None });
         }
         if let Some(other) = &mut self.other {
             if session.read_only().is_none() && other.touched.is_none_or(|at| at.elapsed() >= TOUCH) {
@@ -99,6 +102,16 @@ impl Work {
     }
 }
 
+/// Where these samples stand. A whole list that was decided on at once is read at once.
+fn standings(session: &Session, samples: &[i64]) -> Result<Vec<(i64, Standing)>, SessionError> {
+    if samples.len() < MANY {
+        return samples.iter().map(|sample| Ok((*sample, session.standing(*sample)?))).collect();
+    }
+    let wanted: HashSet<i64> = samples.iter().copied().collect();
+    let rows = session.sample_rows()?.into_iter().filter(|row| wanted.contains(&row.id));
+    Ok(rows.map(|row| (row.id, row.standing)).collect())
+}
+
 /// What a run of the filter came to, as it was stored.
 pub(super) fn outcome_of(filtering: Option<Filtering>) -> Option<Box<FilterOutcome>> {
     serde_json::from_str(&filtering?.summary).ok().map(Box::new)
@@ -107,7 +120,8 @@ pub(super) fn outcome_of(filtering: Option<Filtering>) -> Option<Box<FilterOutco
 /// Tells the mirrored board if it is a new one.
 fn mirror(session: &Session, other: &mut Other, told: &mpsc::UnboundedSender<Told>) {
     let Ok(Some(mut board)) = session.read_live(&other.job) else { return };
-    if other.last.as_ref().is_some_and(|last| last.version == board.version) {
+    let known = other.last.as_ref().is_some_and(|last| last.version == board.version);
+    if known || board.updated_at < other.since {
         return;
     }
     if board.message.is_empty() && board.state == LiveState::Running {
@@ -126,7 +140,7 @@ fn tell_gone(other: &Other, told: &mpsc::UnboundedSender<Told>) {
 }
 
 /// The board of a job whose process is gone; `None` where it had told its end.
-fn gone(last: &LiveBoard, pid: u32, now: i64) -> Option<LiveBoard> {
+fn gone(last: &LiveBoard, pid: u32, now: UnixMillis) -> Option<LiveBoard> {
     if matches!(last.state, LiveState::Done | LiveState::Failed) {
         return None;
     }

@@ -3,6 +3,8 @@
 
 mod follow;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
