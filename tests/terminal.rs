@@ -297,6 +297,46 @@ fn a_paused_job_on_a_closed_terminal_takes_no_time() {
     shown.wait();
 }
 
+/// A watcher must not show a dead job as running for ever.
+#[test]
+fn a_job_of_another_process_that_is_killed_is_told() {
+    let home = Home::new();
+    home.generate("watched", &gsm8k(), "1", "4");
+    let mut job = std::process::Command::new(env!("CARGO_BIN_EXE_cribble"));
+    for name in ["DATA", "CONFIG", "STATE"] {
+        job.env(format!("CRIBBLE_{name}_DIR"), home.0.path().join(name));
+    }
+    job.args(["generate", "--session", "watched", "--model", MODEL, "--samples", "4000", "--max-tokens", "400"]);
+    job.arg("--problems").arg(gsm8k()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut job = job.spawn().unwrap();
+    let mut shown = Shown::start(home.cribble(&["open", "watched"]), 100, 24);
+    shown.until("undecided");
+    shown.send("2");
+    shown.until("writing");
+    job.kill().unwrap();
+    job.wait().unwrap();
+    let screen = shown.until("is gone");
+    assert!(screen.contains("Failed"), "{screen}");
+    shown.send("q");
+    assert_eq!(shown.wait(), 0);
+}
+
+/// The values of the Generate form are there again.
+#[test]
+fn the_form_is_kept_over_a_restart() {
+    let home = Home::new();
+    let mut shown = Shown::start(home.cribble(&["new", "kept"]), 80, 24);
+    shown.until("[2 Generate]");
+    shown.send("\rsome-model.gguf\r");
+    shown.until("some-model.gguf");
+    shown.send("q");
+    assert_eq!(shown.wait(), 0);
+    let mut again = Shown::start(home.cribble(&["open", "kept"]), 80, 24);
+    again.until("some-model.gguf");
+    again.send("q");
+    again.wait();
+}
+
 #[test]
 fn stopped_by_ctrl_z_and_brought_back() {
     let home = Home::new();

@@ -78,7 +78,7 @@ pub fn candidates(chain: &str, opened: &[(usize, usize)], gold: &str) -> (Vec<Ca
         .collect();
     let gradable = || graded.iter().zip(&found).filter_map(|(one, answer)| Some((one.correct?, answer)));
     let transition =
-        gradable().next().zip(gradable().last()).map(|((first, one), (last, other))| match (first, last) {
+        gradable().next().zip(gradable().next_back()).map(|((first, one), (last, other))| match (first, last) {
             (true, true) => Transition::TrueTrue,
             (true, false) => Transition::TrueFalse,
             (false, true) => Transition::FalseTrue,

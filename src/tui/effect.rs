@@ -27,6 +27,8 @@ pub enum Effect {
     NewSession(String),
     /// Read one sample with its problem, for the transcript.
     LoadSample(i64),
+    /// Read another sample, to stand beside it.
+    LoadBeside(i64),
     Decide {
         sample: i64,
         verb: DecisionVerb,
@@ -77,11 +79,15 @@ pub enum Message {
         counts: Counts,
         rows: Vec<SampleRow>,
     },
-    /// A sample's standing changed (by this or another process).
-    Stands {
-        sample: i64,
-        standing: Standing,
+    /// Standings changed, by this or another process: all that did since the last look.
+    Stood {
+        standings: Vec<(i64, Standing)>,
         counts: Counts,
+    },
+    /// The edited chain of this sample was stored as another draw of its problem.
+    Edited {
+        sample: i64,
+        draw: u32,
     },
     /// An undo moved this sample; the review pane goes there.
     Undone {
@@ -94,10 +100,15 @@ pub enum Message {
         problem: Option<Box<Problem>>,
         judged: Option<Box<Judged>>,
     },
-    /// The filter runs: samples measured, of so many.
+    /// The filter runs in the session of this directory: samples measured, of so many.
     Judging {
+        dir: PathBuf,
         done: usize,
         all: usize,
+    },
+    /// The filter that ran there ended, well or not.
+    JudgingOver {
+        dir: PathBuf,
     },
     /// The filter ran, here or in another process: all rows with what it said.
     Judged {

@@ -37,7 +37,7 @@ fn last_part(instruments: &Instruments, subject: &Subject, last: usize) -> usize
         subject.segments.iter().filter(|segment| segment.kind == SegmentKind::Bridge).map(|segment| segment.end);
     let retractions =
         instruments.retraction.iter().flat_map(|pattern| pattern.find_iter(subject.chain)).map(|found| found.end());
-    let bare = subject.segments.is_empty().then(|| bare_bridges(instruments, subject.chain)).unwrap_or_default();
+    let bare = if subject.segments.is_empty() { bare_bridges(instruments, subject.chain) } else { Vec::new() };
     bridge.chain(retractions).chain(bare).filter(|end| *end <= last).max().unwrap_or(0)
 }
 

@@ -56,7 +56,7 @@ enum Overlay {
     None,
     Help(Help),
     Notices,
-    /// A job runs in this process: leaving stops it.
+    /// Leaving would end or lose something.
     ConfirmQuit,
 }
 
@@ -88,6 +88,9 @@ pub struct App {
     live: Option<Box<LiveBoard>>,
     /// The job on the board runs in this process.
     own_job: bool,
+    /// The filter runs in this process.
+    filtering: bool,
+    /// The person leaves, and what runs is given time to end.
     quitting: bool,
     /// A session was asked for and is not there yet.
     opening: bool,
@@ -97,6 +100,8 @@ pub struct App {
 
 impl App {
     pub fn new(keymap: Keymap, theme: Theme, ascii: bool) -> Self {
+        let mut review = ReviewState::default();
+        review.set_ascii(ascii);
         Self {
             keymap,
             theme,
@@ -106,13 +111,14 @@ impl App {
             pane: Pane::Start,
             start: StartState::default(),
             generate: GenerateState::default(),
-            review: ReviewState::default(),
+            review,
             overlay: Overlay::None,
             notices: Notices::default(),
             pending: Vec::new(),
             session: None,
             live: None,
             own_job: false,
+            filtering: false,
             quitting: false,
             opening: false,
             wanted: None,
@@ -130,6 +136,23 @@ impl App {
         self.generate.set_policies(policies);
     }
 
+    /// The values of the Generate form by name, for keeping them over a restart.
+    pub fn form_values(&self) -> Vec<(&'static str, String)> {
+        self.generate.values()
+    }
+
+    /// Takes values that were kept; names that are not known are passed over.
+    pub fn set_form_values(&mut self, values: &[(String, String)]) {
+        for (name, value) in values {
+            self.generate.set_value(name, value);
+        }
+    }
+
+    /// The process was asked to end: what runs is given time, and the screen says so.
+    pub fn set_leaving(&mut self) {
+        self.quitting = true;
+    }
+
     /// Whether a job is at work as far as the screen knows.
     pub fn job_runs(&self) -> bool {
         self.live.as_ref().is_some_and(|board| {
@@ -137,9 +160,25 @@ impl App {
         })
     }
 
-    /// When the screen changes by itself: the end of what is said at its foot.
-    pub fn next_change(&self) -> Option<UnixMillis> {
-        self.notices.until()
+    /// When the screen changes by itself: the end of what is said at its foot, or a job that has been silent for a while.
+    pub fn next_change(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let silence = self.generate.silence_changes(now).filter(|_| self.pane == Pane::Generate);
+        [self.notices.until(), silence].into_iter().flatten().min()
+    }
+
+    /// What leaving would end or lose, a line each.
+    fn doubts(&self) -> Vec<&'static str> {
+        let doubts = [
+            (self.own_job && self.job_runs(), "A generation runs here: it stops, finished samples are kept."),
+            (self.filtering, "The filter runs here: it stops, what it measured is kept."),
+            (self.review.unsaved(), "A text that you edited is not stored: it is lost."),
+        ];
+        doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect()
+    }
+
+    /// Whether something is waited for before the screen goes.
+    fn waits_to_leave(&self) -> bool {
+        self.quitting && (self.filtering || (self.own_job && self.job_runs()))
     }
 
     pub fn too_small(&self) -> bool {

@@ -25,6 +25,10 @@ fn press(app: &mut App, code: KeyCode) -> Vec<Effect> {
     app.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)), NOW)
 }
 
+fn control(app: &mut App, letter: char) -> Vec<Effect> {
+    app.event(&Event::Key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL)), NOW)
+}
+
 fn typed(app: &mut App, text: &str) -> Vec<Effect> {
     text.chars().flat_map(|letter| press(app, KeyCode::Char(letter))).collect()
 }
@@ -149,10 +153,19 @@ fn leaving_asks_only_while_a_job_of_this_process_runs() {
     assert_eq!(press(&mut app.clone(), KeyCode::Char('q')), [Effect::Quit]);
     app.set_own_job(true);
     assert_eq!(press(&mut app, KeyCode::Char('q')), []);
-    assert!(screen(&mut app, 80, 24).contains("A generation runs in this process."));
+    assert!(screen(&mut app, 80, 24).contains("A generation runs here"));
     assert_eq!(press(&mut app, KeyCode::Char('n')), []);
+    for other in [KeyCode::Char('q'), KeyCode::Enter, KeyCode::Esc] {
+        press(&mut app, KeyCode::Char('q'));
+        assert_eq!(press(&mut app, other), [], "only y leaves");
+    }
+    press(&mut app, KeyCode::Char('q'));
+    assert_eq!(control(&mut app, 'c'), []);
     press(&mut app, KeyCode::Char('q'));
     assert_eq!(press(&mut app, KeyCode::Char('y')), [Effect::Quit]);
+    assert!(screen(&mut app, 80, 24).contains("stopping ..."));
+    assert_eq!(press(&mut app, KeyCode::Char('a')), []);
+    assert_eq!(press(&mut app, KeyCode::Char('q')), [Effect::Quit], "once more does not wait");
     let mut done = self::app();
     done.message(&opened(1), NOW);
     done.set_own_job(true);
@@ -177,4 +190,84 @@ fn what_was_said_is_kept_and_hostile_words_reach_no_cell() {
     app.event(&Event::Key(KeyEvent::new(KeyCode::Char('n'), KeyModifiers::CONTROL)), NOW);
     let history = screen(&mut app, 80, 24);
     assert!(history.contains("cannot read") && !history.contains('\u{1b}'), "{history}");
+}
+
+#[test]
+fn leaving_while_the_filter_runs_asks() {
+    let mut app = app();
+    app.message(&opened(1), NOW);
+    app.message(&Message::Judging { dir: "/s/other".into(), done: 0, all: 9 }, NOW);
+    assert_eq!(press(&mut app, KeyCode::Char('q')), []);
+    assert!(screen(&mut app, 80, 24).contains("The filter runs here"));
+    press(&mut app, KeyCode::Char('n'));
+    app.message(&Message::JudgingOver { dir: "/s/other".into() }, NOW);
+    assert_eq!(press(&mut app, KeyCode::Char('q')), [Effect::Quit]);
+}
+
+#[test]
+fn ctrl_c_in_a_field_leaves_the_field_and_not_the_program() {
+    let mut app = app();
+    press(&mut app, KeyCode::Char('n'));
+    typed(&mut app, "demo");
+    assert_eq!(control(&mut app, 'c'), []);
+    assert!(!app.capturing());
+    assert_eq!(control(&mut app, 'c'), [Effect::Quit]);
+}
+
+#[test]
+fn on_a_screen_too_small_only_harmless_keys_do_anything() {
+    let mut app = app();
+    app.message(&opened(1), NOW);
+    app.message(&board(LiveState::Running), NOW);
+    app.resize(20, 6);
+    for letter in "123?anuS ".chars() {
+        assert_eq!(press(&mut app, KeyCode::Char(letter)), [], "{letter}");
+    }
+    assert_eq!(app.pane, Pane::Review);
+    assert_eq!(control(&mut app, 'l'), [Effect::Redraw]);
+    assert_eq!(control(&mut app, 'z'), [Effect::Suspend]);
+    app.set_own_job(true);
+    assert_eq!(press(&mut app, KeyCode::Char('q')), []);
+    assert!(screen(&mut app, 40, 12).contains("y leave"));
+    assert_eq!(press(&mut app, KeyCode::Char('q')), []);
+    press(&mut app, KeyCode::Char('q'));
+    assert_eq!(press(&mut app, KeyCode::Char('y')), [Effect::Quit]);
+}
+
+#[test]
+fn a_silent_job_is_told_as_time_goes_by() {
+    let mut app = app();
+    app.message(&opened(0), NOW);
+    assert_eq!(app.next_change(NOW), None);
+    app.message(&board(LiveState::Running), NOW);
+    assert_eq!(app.next_change(NOW), Some(NOW + 15_001));
+    assert!(!app.tick(NOW + 15_000) && app.tick(NOW + 15_001));
+    assert_eq!(app.next_change(NOW + 15_001), Some(NOW + 16_000));
+    assert_eq!(app.next_change(NOW + 16_000), Some(NOW + 17_000));
+    app.message(&board(LiveState::Failed), NOW);
+    assert_eq!(app.next_change(NOW), None);
+    press(&mut app, KeyCode::Char('3'));
+    app.message(&board(LiveState::Running), NOW);
+    assert_eq!(app.next_change(NOW), None, "where it is not shown nothing changes");
+}
+
+#[test]
+fn a_blind_check_goes_on_after_a_look_at_another_pane() {
+    let mut app = app();
+    let rows = (1..=4).map(crate::tui::panes::review::tests::row).collect();
+    let counts = Counts { samples: 4, ..Counts::default() };
+    let opened = Message::Opened { dir: "/s/a".into(), read_only: None, counts, problems: 1, rows };
+    app.message(&opened, NOW);
+    app.message(&Message::Audit(vec![3, 1]), NOW);
+    assert!(screen(&mut app, 80, 24).contains("1/2 spot check"));
+    press(&mut app, KeyCode::Char('2'));
+    press(&mut app, KeyCode::Char('3'));
+    assert!(screen(&mut app, 80, 24).contains("1/2 spot check"));
+}
+
+#[test]
+fn the_form_is_given_back_as_it_was() {
+    let mut app = app();
+    app.set_form_values(&[("model".into(), "micro".into()), ("no such field".into(), "1".into())]);
+    assert!(app.form_values().contains(&("model", "micro".into())));
 }

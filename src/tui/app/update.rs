@@ -2,7 +2,7 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::super::action::{Action, AppAction};
+use super::super::action::{Action, AppAction, Scope};
 use super::super::effect::{Effect, Message};
 use super::super::keymap::{Key, Lookup};
 use super::super::panes::{generate, review, start};
@@ -49,7 +49,8 @@ impl App {
 
     /// Time passes; whether the screen changed by it.
     pub fn tick(&mut self, now: UnixMillis) -> bool {
-        self.notices.expire(now)
+        let silent = self.pane == Pane::Generate && self.generate.is_silent(now);
+        self.notices.expire(now) || silent
     }
 
     /// Tells whether the job on the board runs in this process.
@@ -67,11 +68,13 @@ impl App {
                 let first = if counts.samples > 0 { Pane::Review } else { Pane::Generate };
                 self.pane = self.wanted.take().unwrap_or(first);
             }
-            Message::Rows { counts, .. } | Message::Stands { counts, .. } => {
+            Message::Rows { counts, .. } | Message::Stood { counts, .. } => {
                 if let Some(session) = &mut self.session {
                     session.counts = *counts;
                 }
             }
+            Message::Judging { .. } => self.filtering = true,
+            Message::JudgingOver { .. } => self.filtering = false,
             Message::Undone { what, .. } => self.notices.say(format!("undone: {what}"), false, now),
             Message::Live(board) => self.live = Some(board.clone()),
             Message::Note(text) => self.notices.say(text, false, now),
@@ -79,15 +82,21 @@ impl App {
                 (self.opening, self.wanted) = (false, None);
                 self.notices.say(text, true, now);
             }
-            Message::Sessions(_)
-            | Message::Sample { .. }
-            | Message::Judging { .. }
-            | Message::Judged { .. }
-            | Message::Audit(_) => {}
+            Message::Edited { draw, .. } => {
+                let text = format!("stored as a new sample, #{draw} of this problem; it is being judged");
+                self.notices.say(text, false, now);
+            }
+            Message::Sessions(_) | Message::Sample { .. } | Message::Judged { .. } | Message::Audit(_) => {}
         }
     }
 
     fn key(&mut self, key: KeyEvent, now: UnixMillis) -> Vec<Effect> {
+        if self.quitting {
+            return self.while_leaving(key);
+        }
+        if self.too_small() && !matches!(self.overlay, Overlay::ConfirmQuit) {
+            return self.without_a_screen(key, now);
+        }
         let interrupt = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
         match &mut self.overlay {
             Overlay::None => {}
@@ -105,11 +114,15 @@ impl App {
             }
             Overlay::ConfirmQuit => {
                 self.overlay = Overlay::None;
-                let yes = interrupt || matches!(key.code, KeyCode::Char('y' | 'Y' | 'q') | KeyCode::Enter);
+                // Nothing else: a key that is pressed twice must not end what runs.
+                let yes =
+                    matches!(key.code, KeyCode::Char('y' | 'Y')) && !key.modifiers.contains(KeyModifiers::CONTROL);
                 return if yes { self.leave() } else { Vec::new() };
             }
         }
-        if self.capturing() && !interrupt {
+        if self.capturing() {
+            // What is being written must not go with the program: Ctrl-C leaves the field, and only that.
+            let key = if interrupt { KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE) } else { key };
             return match self.pane {
                 Pane::Start => start::key(&mut self.start, key),
                 Pane::Generate => generate::key(&mut self.generate, key),
@@ -117,6 +130,29 @@ impl App {
             };
         }
         self.bound(key, now)
+    }
+
+    /// A screen on which nothing is to be seen takes only keys that do nothing to what is on it.
+    fn without_a_screen(&mut self, key: KeyEvent, now: UnixMillis) -> Vec<Effect> {
+        self.pending.push(Key::from(key));
+        let found = self.keymap.lookup(Scope::Global, &self.pending);
+        if found != Lookup::More {
+            self.pending.clear();
+        }
+        match found {
+            Lookup::Run(Action::App(action @ (AppAction::Quit | AppAction::Suspend | AppAction::Redraw))) => {
+                self.app_action(action, now)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The screen is being left: asked once more, it does not wait for what runs.
+    fn while_leaving(&mut self, key: KeyEvent) -> Vec<Effect> {
+        match self.keymap.lookup(Scope::Global, &[Key::from(key)]) {
+            Lookup::Run(Action::App(AppAction::Quit)) => vec![Effect::Quit],
+            _ => Vec::new(),
+        }
     }
 
     /// Looks the key up, with those typed before it that are not yet a whole sequence.
@@ -165,7 +201,7 @@ impl App {
             AppAction::Notices => self.overlay = Overlay::Notices,
             AppAction::Suspend => return vec![Effect::Suspend],
             AppAction::Redraw => return vec![Effect::Redraw],
-            AppAction::Quit if self.own_job && self.job_runs() => self.overlay = Overlay::ConfirmQuit,
+            AppAction::Quit if !self.doubts().is_empty() => self.overlay = Overlay::ConfirmQuit,
             AppAction::Quit => return self.leave(),
         }
         Vec::new()
@@ -177,6 +213,9 @@ impl App {
     }
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
+        if self.quitting || self.too_small() {
+            return Vec::new();
+        }
         let mut end = text.len().min(LONGEST_PASTE);
         while !text.is_char_boundary(end) {
             end -= 1;

@@ -7,8 +7,9 @@ use super::super::keymap::{print_keys, spec_of};
 use super::super::panes::{generate, review, start};
 use super::super::theme::Look;
 use super::super::view::ViewContext;
+use super::super::widgets::frame::frame;
 use super::super::widgets::paint::{
-    blank, cells, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule, signs,
+    blank, cells, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule,
 };
 use super::help::Line;
 use super::{App, Overlay, Pane, SMALLEST};
@@ -53,26 +54,40 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
         }
         Overlay::Notices => notices_box(app, &context, area, buffer),
         Overlay::ConfirmQuit => {
-            let said = [
-                "A generation runs in this process.",
-                "Leave? It stops; finished samples are kept.",
-                "",
-                "y leave   any other key stay",
-            ];
-            let inside = frame(50, said.len() as u16, "leave", &context, area, buffer);
-            for (row, line) in said.iter().enumerate() {
+            let said = confirm(app);
+            let inside = frame(60, said.len() as u16, "leave?", &context, area, buffer);
+            for (row, line) in said.iter().enumerate().take(usize::from(inside.height)) {
                 put(buffer, inside.x, inside.y + row as u16, inside.width, line, context.theme.style(Look::Text));
             }
         }
     }
 }
 
+/// What leaving costs, and the keys.
+fn confirm(app: &App) -> Vec<&'static str> {
+    let mut said = app.doubts();
+    said.extend(["", "y leave   any other key stay"]);
+    said
+}
+
+/// Said while what runs is given time to end.
+fn leaving(app: &App) -> String {
+    let key = app.keymap.key_of("app.quit").unwrap_or_default();
+    format!("stopping ... finished samples are kept; {key} again leaves at once")
+}
+
 fn too_small(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let (columns, rows) = SMALLEST;
-    let said = format!(
-        "{}x{} is too small: cribble needs {columns}x{rows}. Make the window larger, or q to leave.",
-        app.width, app.height
-    );
+    let said = match app.overlay {
+        Overlay::ConfirmQuit => format!("Leave? {}", confirm(app).join(" ")),
+        _ if app.waits_to_leave() => leaving(app),
+        _ => format!(
+            "{}x{} is too small: cribble needs {columns}x{rows}. Make the window larger, or {} to leave.",
+            app.width,
+            app.height,
+            app.keymap.key_of("app.quit").unwrap_or_default()
+        ),
+    };
     let mut line = String::new();
     let mut lines = Vec::new();
     for word in said.split(' ') {
@@ -150,6 +165,10 @@ fn tabs(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
 /// What was said last, for a while; else the keys that fit here.
 fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
+    if app.waits_to_leave() {
+        put(buffer, area.x + 1, area.y, area.width, &leaving(app), style(Look::Warn));
+        return;
+    }
     if let Some(notice) = app.notices.shown(context.now) {
         let look = if notice.error { Look::Bad } else { Look::Info };
         let mark = if notice.error { "! " } else { "" };
@@ -230,21 +249,4 @@ fn notices_box(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer
     if y == inside.y {
         put(buffer, inside.x, y, inside.width, "nothing yet", style(Look::Dim));
     }
-}
-
-/// A box in the middle of the screen; what is inside its border.
-fn frame(width: u16, height: u16, title: &str, context: &ViewContext, area: Rect, buffer: &mut Buffer) -> Rect {
-    let (wide, high) = ((width + 4).min(area.width), (height + 2).min(area.height));
-    let outer = part(area, (area.width - wide) / 2, (area.height - high) / 2, wide, high);
-    blank(buffer, outer);
-    let border = context.theme.style(Look::BorderFocus);
-    let text = context.theme.style(Look::Title);
-    rule(buffer, Rect { height: 1, ..outer }, title, border, text, context.ascii);
-    rule(buffer, Rect { y: outer.bottom() - 1, height: 1, ..outer }, "", border, text, context.ascii);
-    for y in outer.top() + 1..outer.bottom() - 1 {
-        for x in [outer.left(), outer.right() - 1] {
-            put(buffer, x, y, 1, signs(context.ascii).column, border);
-        }
-    }
-    part(outer, 2, 1, wide.saturating_sub(4), high.saturating_sub(2))
 }

@@ -1,16 +1,43 @@
 //! When the terminal is gone and a job still runs: the process goes on without one.
 
+use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// Puts an empty pipe on standard input and the log on the outputs. Whoever still reads the input waits instead of
-/// spinning on a closed terminal. The returned end must be kept: once it closes, the pipe ends.
-pub fn drop_terminal(state: &Path) -> std::io::Result<OwnedFd> {
+/// spinning on a closed terminal. The returned end must be kept: once it closes, the pipe ends. What cannot be done is passed
+/// over, since nobody is there to be told.
+pub fn drop_terminal(state: &Path) -> Option<OwnedFd> {
+    let kept = empty_input().ok();
+    if let Some(out) = log(state).or_else(|| OpenOptions::new().write(true).open("/dev/null").ok()) {
+        let _ = rustix::stdio::dup2_stdout(out.as_fd());
+        let _ = rustix::stdio::dup2_stderr(out.as_fd());
+    }
+    kept
+}
+
+fn empty_input() -> std::io::Result<OwnedFd> {
     let (read, write) = rustix::pipe::pipe()?;
     rustix::stdio::dup2_stdin(read.as_fd())?;
-    std::fs::create_dir_all(state)?;
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(state.join("cribble.log"))?;
-    rustix::stdio::dup2_stdout(log.as_fd())?;
-    rustix::stdio::dup2_stderr(log.as_fd())?;
     Ok(write)
+}
+
+/// `None` where the log cannot be written.
+fn log(state: &Path) -> Option<File> {
+    std::fs::create_dir_all(state).ok()?;
+    OpenOptions::new().create(true).append(true).open(state.join("cribble.log")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_cannot_be_opened_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(log(&root.path().join("state")).is_some());
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(log(&file.join("state")).is_none());
+    }
 }

@@ -13,19 +13,20 @@ use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
 use crossterm::event::Event;
 use ratatui::Terminal;
-use ratatui::backend::{Backend, CrosstermBackend, TestBackend};
+use ratatui::backend::{CrosstermBackend, TestBackend};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use super::super::app::{App, view};
+use super::super::app::App;
 use super::super::effect::{Effect, Message};
 use super::super::keymap::Keymap;
 use super::super::theme::Theme;
+use super::canvas::{Canvas, text};
 use super::events::{Came, Events};
-use super::hangup;
 use super::script::{Script, Seen};
 use super::terminal::{self, FrameWriter, Guard};
 use super::worker::{Told, Worker};
+use super::{form_memory, hangup};
 use crate::config::Directories;
 use crate::dialogue::Library;
 use crate::jobs::GenerateJob;
@@ -86,6 +87,8 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
             Ok(Some(frame))
         }
         None => {
+            // Not in a replay: what it shows depends on nothing but its keys and the session.
+            app.set_form_values(&form_memory::load(directories.state()));
             terminal::install_panic_hook();
             let guard = Guard::take().wrap_err("cannot take over the terminal")?;
             let canvas = Canvas::Terminal(Terminal::new(CrosstermBackend::new(FrameWriter::default()))?);
@@ -125,46 +128,6 @@ fn app(options: &Options, directories: &Directories) -> Result<App> {
 
 fn over_ssh() -> bool {
     ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
-}
-
-enum Canvas {
-    Terminal(Terminal<CrosstermBackend<FrameWriter>>),
-    Memory(Terminal<TestBackend>),
-}
-
-impl Canvas {
-    fn draw(&mut self, app: &App) -> std::io::Result<()> {
-        let now = now_millis();
-        match self {
-            Canvas::Terminal(terminal) => {
-                terminal.draw(|frame| view(app, now, frame.area(), frame.buffer_mut()))?;
-            }
-            Canvas::Memory(terminal) => {
-                let drawn = terminal.draw(|frame| view(app, now, frame.area(), frame.buffer_mut()));
-                drawn.unwrap_or_else(|never| match never {});
-            }
-        }
-        Ok(())
-    }
-
-    fn size(&self) -> std::io::Result<(u16, u16)> {
-        let size = match self {
-            Canvas::Terminal(terminal) => terminal.size()?,
-            Canvas::Memory(terminal) => terminal.size().unwrap_or_else(|never| match never {}),
-        };
-        Ok((size.width, size.height))
-    }
-
-    /// Wipes the screen, so that the next frame is drawn whole. Not with `Terminal::clear`, which asks the terminal where
-    /// its cursor is and waits for the answer.
-    fn clear(&mut self) -> std::io::Result<()> {
-        if let Canvas::Terminal(terminal) = self {
-            Backend::clear(terminal.backend_mut())?;
-            // Both buffers are blank now: what was drawn last is forgotten.
-            terminal.swap_buffers();
-        }
-        Ok(())
-    }
 }
 
 /// The signals that end the screen; they come beside the input and not through it.
@@ -208,6 +171,8 @@ struct Screen {
     dirty_by_job: bool,
     /// What a script may look at; kept only for one.
     seen: Rc<RefCell<Seen>>,
+    /// The values of the Generate form as they are kept.
+    form: Vec<(&'static str, String)>,
     leaving: bool,
     done: bool,
     /// The terminal is gone.
@@ -225,6 +190,7 @@ impl Screen {
     ) -> Self {
         let now = Instant::now();
         Self {
+            form: app.form_values(),
             app,
             canvas,
             worker,
@@ -270,6 +236,8 @@ impl Screen {
                     if gone {
                         return self.without_terminal(&mut signals).await;
                     }
+                    self.app.set_leaving();
+                    self.dirty = true;
                     self.leave();
                 }
                 () = tokio::time::sleep_until(wake.into()) => {
@@ -295,9 +263,6 @@ impl Screen {
     }
 
     fn event(&mut self, event: &Event, events: &mut Events) -> Result<()> {
-        if matches!(event, Event::FocusGained | Event::FocusLost | Event::Mouse(_)) {
-            return Ok(());
-        }
         let effects = self.app.event(event, now_millis());
         self.dirty = true;
         for effect in effects {
@@ -306,7 +271,12 @@ impl Screen {
                 Effect::Redraw => self.canvas.clear()?,
                 Effect::Copy(text) => self.copy(&text),
                 Effect::Quit => self.leave(),
-                effect => self.worker.ask(effect),
+                effect => {
+                    if matches!(effect, Effect::StartGenerate(_)) {
+                        self.keep_form();
+                    }
+                    self.worker.ask(effect);
+                }
             }
         }
         Ok(())
@@ -319,7 +289,17 @@ impl Screen {
             return;
         }
         self.leaving = true;
+        self.keep_form();
         self.worker.ask(Effect::Quit);
+    }
+
+    /// Keeps the values of the Generate form for next time. That it cannot be done matters less than what is going on.
+    fn keep_form(&mut self) {
+        let values = self.app.form_values();
+        if matches!(self.canvas, Canvas::Terminal(_)) && values != self.form {
+            let _ = form_memory::save(self.directories.state(), &values);
+            self.form = values;
+        }
     }
 
     fn take(&mut self, told: Told) {
@@ -382,13 +362,13 @@ impl Screen {
         Ok(())
     }
 
-    /// When to look up without being woken: for the next frame of a job, or the end of a notice.
+    /// When to look up without being woken: for the next frame of a job, or when the screen changes by itself.
     fn wake(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
         let frame = if self.dirty_by_job { self.last_frame + self.job_frame } else { far };
         let notice = self
             .app
-            .next_change()
+            .next_change(now_millis())
             .map_or(far, |at| Instant::now() + Duration::from_millis((at - now_millis()).max(0) as u64 + 5));
         frame.min(notice)
     }
@@ -421,7 +401,7 @@ impl Screen {
             }
         };
         let note = match said {
-            Ok(()) => Message::Note("copied through the terminal (OSC 52)".into()),
+            Ok(()) => Message::Note("sent to the terminal's clipboard (OSC 52)".into()),
             Err(error) => Message::Error(format!("not copied: {error}")),
         };
         self.message(&note);
@@ -468,24 +448,4 @@ async fn changed(board: &mut Option<watch::Receiver<Arc<LiveBoard>>>) -> bool {
         Some(board) => board.changed().await.is_ok(),
         None => std::future::pending().await,
     }
-}
-
-/// A buffer as lines of text, without blanks at their ends.
-fn text(buffer: &ratatui::buffer::Buffer) -> String {
-    let area = buffer.area;
-    let mut lines = Vec::new();
-    for y in area.top()..area.bottom() {
-        let mut line = String::new();
-        let mut skip = 0;
-        for x in area.left()..area.right() {
-            let symbol = buffer[(x, y)].symbol();
-            if skip == 0 {
-                line.push_str(symbol);
-            }
-            // What a wide character covers has no symbol of its own to show.
-            skip = skip.max(unicode_width::UnicodeWidthStr::width(symbol)).saturating_sub(1);
-        }
-        lines.push(line.trim_end().to_owned());
-    }
-    lines.join("\n")
 }

@@ -80,6 +80,8 @@ impl Theme {
         let emphasis = match look {
             Look::Bad | Look::Warn | Look::Key | Look::BorderFocus => Modifier::BOLD,
             Look::Bridge => Modifier::ITALIC,
+            // A behaviour is underlined, a fault is that and bold, a right answer is bold alone.
+            Look::RightAnswer => return Style::new().add_modifier(Modifier::BOLD),
             _ => Modifier::empty(),
         };
         Style { fg: None, bg: None, ..style }.add_modifier(emphasis)
@@ -122,5 +124,16 @@ mod tests {
             assert_ne!(mono.style(look), mono.style(Look::Text), "{look:?}");
         }
         assert!(Theme::named("neon").is_err());
+    }
+
+    #[test]
+    fn what_is_marked_in_a_chain_differs_without_colours() {
+        let mono = Theme::terminal().without_colours();
+        let looks = [Look::Text, Look::Behaviour, Look::Fault, Look::RightAnswer, Look::Removed, Look::Match];
+        for (at, one) in looks.iter().enumerate() {
+            for other in &looks[at + 1..] {
+                assert_ne!(mono.style(*one), mono.style(*other), "{one:?} {other:?}");
+            }
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! Pieces of screen that panes share: transcript, list window, meter, text fields, and careful painting.
 //!
-//! Rendering is pure: it reads plain values and writes into a buffer. The values themselves hold no ratatui type. What a
-//! piece means and which key moves it belong to the panes; what a look is belongs to `theme`.
+//! Rendering is pure: it reads plain values and writes into a buffer. The values themselves hold no ratatui type, but for
+//! the text area in an editor. What a piece means and which key moves it belong to the panes; what a look is belongs to
+//! `theme`.
 
+pub mod editor;
+pub mod frame;
 pub mod input;
 pub mod list;
 pub mod meter;
@@ -11,6 +14,7 @@ pub mod rate;
 pub mod transcript;
 pub mod wrap;
 
+pub use editor::Editor;
 pub use input::Input;
 pub use list::ListWindow;
 pub use transcript::{Gutter, Piece, Transcript};

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::style::{Modifier, Style};
-use tui_textarea::{TextArea, WrapMode};
+use tui_textarea::{Input as EditorInput, TextArea, WrapMode};
 
 use crate::model::ComputeChoice;
 use crate::pipeline::GenerateOrder;
@@ -246,6 +247,15 @@ impl Form {
             input.set(before);
         }
         show_cursor(&mut self.prompt, false);
+    }
+
+    /// A key to the prompt. A keyboard can send what a terminal must not be sent back.
+    pub fn prompt_key(&mut self, mut key: KeyEvent) {
+        if let KeyCode::Char(letter) = key.code {
+            let cleaned = clean(letter.encode_utf8(&mut [0; 4]));
+            key.code = KeyCode::Char(cleaned.chars().next().unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        self.prompt.input(EditorInput::from(key));
     }
 
     pub fn paste(&mut self, text: &str) {

@@ -1,6 +1,6 @@
 //! The running job as it is watched: its board, the sample in focus, and that sample's text as a transcript that grows.
 
-use crate::records::{LiveBoard, LiveSample, LiveState, LiveTurn};
+use crate::records::{LiveBoard, LiveSample, LiveState, LiveTurn, UnixMillis};
 use crate::tui::theme::Look;
 use crate::tui::widgets::{Gutter, ListWindow, Piece, Transcript};
 
@@ -46,6 +46,14 @@ impl Default for Live {
     }
 }
 
+/// Milliseconds without news after which a job at work is said to be silent.
+const SILENT: UnixMillis = 15_000;
+
+/// Whether news of this job are to be expected.
+fn speaks(board: &LiveBoard) -> bool {
+    is_active(board.state) && board.state != LiveState::Paused
+}
+
 /// Whether a job in this state still works or can work.
 pub fn is_active(state: LiveState) -> bool {
     match state {
@@ -57,6 +65,19 @@ pub fn is_active(state: LiveState) -> bool {
 impl Live {
     pub fn state(&self) -> Option<LiveState> {
         self.board.as_ref().map(|board| board.state)
+    }
+
+    /// Milliseconds without news of a job at work, once they are many.
+    pub fn silence(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let board = self.board.as_ref().filter(|board| speaks(board))?;
+        Some(now.saturating_sub(board.updated_at)).filter(|silent| *silent > SILENT)
+    }
+
+    /// When that changes next: it is counted in seconds.
+    pub fn silence_changes(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let board = self.board.as_ref().filter(|board| speaks(board))?;
+        let silent = now.saturating_sub(board.updated_at).max(SILENT);
+        Some(board.updated_at.saturating_add(silent - silent % 1000 + if silent == SILENT { 1 } else { 1000 }))
     }
 
     pub fn active(&self) -> bool {

@@ -15,9 +15,6 @@ use crate::tui::widgets::paint::{
 };
 use crate::tui::widgets::rate::rate;
 
-/// Milliseconds without news after which a working job is said to be silent.
-const SILENT: i64 = 15_000;
-
 pub fn view(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let layout = Layout::of(area);
     match &state.live.board {
@@ -62,8 +59,7 @@ fn job(state: &GenerateState, board: &LiveBoard, context: &ViewContext, area: Re
         Some(Steer::Stop) => spans.push((" (stopping)".into(), style(Look::Warn))),
         None => {}
     }
-    let silent = context.now.saturating_sub(board.updated_at);
-    if super::live::is_active(board.state) && board.state != LiveState::Paused && silent > SILENT {
+    if let Some(silent) = state.live.silence(context.now) {
         spans.push((format!(" (no news for {})", duration(silent as f64 / 1e3)), style(Look::Bad)));
     }
     if !board.message.is_empty() {

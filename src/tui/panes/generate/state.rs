@@ -6,7 +6,7 @@ use super::form::Form;
 use super::layout::Layout;
 use super::live::Live;
 use crate::jobs::Steer;
-use crate::records::LiveBoard;
+use crate::records::{LiveBoard, UnixMillis};
 
 /// The line at the foot of the pane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,16 @@ impl GenerateState {
     /// Takes a value that was kept; a name that is not known is passed over.
     pub fn set_value(&mut self, key: &str, value: &str) {
         self.form.set_value(key, value);
+    }
+
+    /// Whether the job in sight has told nothing for so long that the screen says so.
+    pub fn is_silent(&self, now: UnixMillis) -> bool {
+        self.watching && self.live.silence(now).is_some()
+    }
+
+    /// When what is said of its silence changes next.
+    pub fn silence_changes(&self, now: UnixMillis) -> Option<UnixMillis> {
+        self.live.silence_changes(now).filter(|_| self.watching)
     }
 
     pub(super) fn shows_form(&self) -> bool {

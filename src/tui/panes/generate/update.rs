@@ -1,7 +1,6 @@
 //! What actions, keys and messages do to the pane, and what they ask of the outside.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use tui_textarea::Input as EditorInput;
 
 use super::action::GenerateAction;
 use super::form::Field;
@@ -206,9 +205,7 @@ pub fn key(state: &mut GenerateState, key: KeyEvent) -> Vec<Effect> {
                 form.select(-1);
             }
             KeyCode::Char('r') if control => form.reset_prompt(),
-            _ => {
-                form.prompt.input(EditorInput::from(key));
-            }
+            _ => form.prompt_key(key),
         }
         return Vec::new();
     }

@@ -43,6 +43,9 @@ pub enum ReviewAction {
     SpotCheck,
     SpotCheckNear,
     Report,
+    SideDown,
+    SideUp,
+    Back,
 }
 
 const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
@@ -55,7 +58,7 @@ pub const ACTIONS: &[(ReviewAction, ActionSpec)] = &[
     (ReviewAction::Reject, spec("review.reject", "reject", "Reject the sample; a reason may be chosen.")),
     (ReviewAction::Skip, spec("review.skip", "skip", "Leave the sample undecided on purpose.")),
     (ReviewAction::Flag, spec("review.flag", "flag", "Flag the sample, or take its flag away.")),
-    (ReviewAction::Note, spec("review.note", "note", "Write a note on the sample.")),
+    (ReviewAction::Note, spec("review.note", "note", "Write a note on the sample; a #word in it is a tag.")),
     (ReviewAction::Undo, spec("review.undo", "undo", "Take back your last decision; again for the one before.")),
     (ReviewAction::NextUndecided, spec("review.next_undecided", "undecided", "Go to the next undecided sample.")),
     (ReviewAction::Advance, spec("review.advance", "auto-next", "Switch moving on by itself after a decision.")),
@@ -71,6 +74,8 @@ pub const ACTIONS: &[(ReviewAction, ActionSpec)] = &[
     (ReviewAction::PageUp, spec("review.page_up", "page up", "Scroll the transcript a page up.")),
     (ReviewAction::Top, spec("review.top", "top", "Go to the beginning of the transcript.")),
     (ReviewAction::Bottom, spec("review.bottom", "end", "Go to the end of the transcript.")),
+    (ReviewAction::SideDown, spec("review.side_down", "panel down", "Scroll the panel on the right a page down.")),
+    (ReviewAction::SideUp, spec("review.side_up", "panel up", "Scroll the panel on the right a page up.")),
     (ReviewAction::Chain, spec("review.chain", "chain", "Switch between the dialogue and the stitched chain.")),
     (ReviewAction::Verdicts, spec("review.verdicts", "verdicts", "Show what each rule says of the sample.")),
     (ReviewAction::Changes, spec("review.changes", "changes", "Show what the revision changed of the attempt.")),
@@ -87,6 +92,10 @@ pub const ACTIONS: &[(ReviewAction, ActionSpec)] = &[
     (ReviewAction::Judge, spec("review.judge", "run filter", "Judge the session by the rules.")),
     (ReviewAction::Funnel, spec("review.funnel", "funnel", "Show what each rule drops; Enter lists its samples.")),
     (
+        ReviewAction::Back,
+        spec("review.back", "back", "Go back from two side by side, or to the view that chose the list."),
+    ),
+    (
         ReviewAction::SpotCheck,
         spec("review.spot_check", "spot check", "Begin or end a blind spot check, rules in turn."),
     ),
@@ -98,7 +107,7 @@ pub const ACTIONS: &[(ReviewAction, ActionSpec)] = &[
     (ReviewAction::Search, spec("review.search", "search", "Search in the transcript.")),
     (ReviewAction::NextHit, spec("review.next_hit", "next hit", "Go to the next hit of the search.")),
     (ReviewAction::PreviousHit, spec("review.previous_hit", "hit before", "Go to the previous hit of the search.")),
-    (ReviewAction::Filter, spec("review.filter", "filter", "Filter the list by words such as decision:none.")),
+    (ReviewAction::Filter, spec("review.filter", "filter", "Filter the list by words such as decision:none tag:hard.")),
     (ReviewAction::ClearFilter, spec("review.clear_filter", "all", "Show all samples again.")),
     (ReviewAction::Sort, spec("review.sort", "sort", "Change the order of the list.")),
     (ReviewAction::Copy, spec("review.copy", "copy", "Copy the stitched chain to the clipboard.")),

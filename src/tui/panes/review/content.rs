@@ -2,7 +2,8 @@
 //! with the problem beside it.
 
 use super::filter::is_truncated;
-use super::judged::within;
+use super::judged::{self, Marks};
+use super::mode::Open;
 use crate::records::{FinishReason, Problem, Sample, SegmentKind, TurnKind};
 use crate::session::SampleRow;
 use crate::tui::theme::Look;
@@ -53,16 +54,16 @@ fn titled(name: &str, strategy: &str) -> String {
     if strategy.is_empty() { name.to_owned() } else { format!("{name} ({strategy})") }
 }
 
-/// A part of the chain with the marks that lie in it.
-fn marked(text: &str, begin: usize, look: Look, gutter: Gutter, marks: &[(usize, usize, Look)]) -> Piece {
+/// A part of the chain with the marks and signs that lie in it.
+fn marked(text: &str, begin: usize, look: Look, gutter: Gutter, marks: &Marks) -> Piece {
     // `body` cuts line ends; marks count from what is left.
     let cut = text.len() - text.trim_start_matches('\n').len();
-    let marks = within(marks, begin + cut, begin + text.len());
-    Piece { marks, ..body(text, look, gutter) }
+    let (text, places) = marks.within(text.trim_matches('\n'), begin + cut);
+    Piece { text, look: Some(look), gutter, marks: places, ..Piece::default() }
 }
 
 /// The chain that training sees, with its segments and what is to be seen in it marked, after the problem.
-pub fn chain(sample: &Sample, problem: Option<&Problem>, marks: &[(usize, usize, Look)]) -> Vec<Piece> {
+pub fn chain(sample: &Sample, problem: Option<&Problem>, marks: &Marks) -> Vec<Piece> {
     let mut pieces = Vec::new();
     if let Some(problem) = problem {
         pieces.push(head("problem".into(), Look::Info));
@@ -95,39 +96,35 @@ pub fn chain(sample: &Sample, problem: Option<&Problem>, marks: &[(usize, usize,
     pieces
 }
 
-/// The panel beside the transcript.
-pub fn side(
-    row: &SampleRow,
-    sample: Option<&Sample>,
-    problem: Option<&Problem>,
-    filter: Vec<Piece>,
-    blind: bool,
-) -> Vec<Piece> {
-    let mut pieces = filter;
-    let mut field = |name: &str, text: &str, look: Look| {
-        if !text.is_empty() {
-            pieces.push(head(name.to_owned(), Look::Dim));
-            pieces.push(body(text, look, Gutter::Plain));
-        }
+/// The panel beside the transcript: what a decision needs first.
+pub fn side(row: &SampleRow, open: Option<&Open>, blind: bool, ascii: bool) -> Vec<Piece> {
+    let field = |name: &str, text: &str, look: Look| {
+        let shown = !text.is_empty();
+        shown.then(|| [head(name.to_owned(), Look::Dim), body(text, look, Gutter::Plain)]).into_iter().flatten()
     };
+    let problem = open.and_then(|open| open.problem.as_deref());
+    let mut pieces = Vec::new();
     match problem {
         Some(problem) => {
-            field("problem", &problem.text, Look::Text);
-            field("gold answer", &problem.answer, Look::Title);
+            pieces.extend(field("problem", &problem.text, Look::Text));
+            pieces.extend(field("gold answer", &problem.answer, Look::Title));
         }
-        None if sample.is_some() => field("problem", "not in this session", Look::Warn),
+        None if open.is_some() => pieces.extend(field("problem", "not in this session", Look::Warn)),
         None => {}
     }
     let look = if blind { Look::Text } else { answer_look(row.correct) };
-    field("answer found", row.answer.as_deref().unwrap_or("none"), look);
-    field("source", &source(row), Look::Text);
-    field("tags", &row.tags.join(", "), Look::Warn);
-    field("reason", row.standing.reason.as_deref().unwrap_or(""), Look::Text);
-    field("note", row.standing.note.as_deref().unwrap_or(""), Look::Text);
-    if let Some(solution) = problem.and_then(|problem| problem.solution.as_deref()) {
-        field("worked solution", solution, Look::Dim);
+    pieces.extend(field("answer found", row.answer.as_deref().unwrap_or("none"), look));
+    if let Some(open) = open {
+        pieces.extend(judged::failing(open.judged.as_deref(), blind, ascii));
     }
-    field("settings", &row.settings, Look::Dim);
+    pieces.extend(field("reason", row.standing.reason.as_deref().unwrap_or(""), Look::Text));
+    pieces.extend(field("note", row.standing.note.as_deref().unwrap_or(""), Look::Text));
+    pieces.extend(field("tags", &row.tags.join(", "), Look::Warn));
+    pieces.extend(field("source", &source(row), Look::Text));
+    if let Some(solution) = problem.and_then(|problem| problem.solution.as_deref()) {
+        pieces.extend(field("worked solution", solution, Look::Dim));
+    }
+    pieces.extend(field("settings", &row.settings, Look::Dim));
     pieces
 }
 

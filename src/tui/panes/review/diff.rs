@@ -10,7 +10,7 @@ use crate::tui::widgets::Piece;
 pub fn revision(sample: &Sample) -> Vec<Piece> {
     let written = |kind| sample.turns.iter().filter(move |turn| turn.kind == kind);
     let attempt = written(TurnKind::Attempt).next();
-    match (attempt, written(TurnKind::Revision).last()) {
+    match (attempt, written(TurnKind::Revision).next_back()) {
         (Some(attempt), Some(revision)) => words("attempt to last revision", &attempt.text, &revision.text),
         _ => vec![Piece {
             text: "there is no revision to compare with".into(),

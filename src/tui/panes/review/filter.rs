@@ -24,6 +24,10 @@ enum Test {
     FewerTokens(usize),
     Verdict(Option<bool>),
     Rule(String),
+    /// The first rule that a sample fails: it drops the sample in the funnel.
+    Dropped(String),
+    /// The only rule that it fails.
+    Alone(String),
     Trait(String),
     Traits(bool),
     Overruled(bool),
@@ -31,7 +35,7 @@ enum Test {
     Text(String),
 }
 
-const KEYS: &str = "decision verdict rule overruled behaviour answers correct truncated flag note edited strategy source subject problem tag level tokens";
+const KEYS: &str = "decision verdict rule dropped alone overruled behaviour answers correct truncated flag note edited strategy source subject problem tag level tokens";
 
 /// What may follow a key, for completion.
 const VALUES: &[(&str, &[&str])] = &[
@@ -58,7 +62,7 @@ pub fn complete(text: &str) -> (String, Vec<String>) {
         Some((key, typed)) => {
             let rules = || RuleId::ALL.iter().map(|rule| rule.name()).collect::<Vec<_>>();
             let values = match key {
-                "rule" => rules(),
+                "rule" | "dropped" | "alone" => rules(),
                 _ => VALUES.iter().find(|(name, _)| *name == key).map_or(Vec::new(), |(_, values)| values.to_vec()),
             };
             values.into_iter().filter(|value| value.starts_with(typed)).map(|value| format!("{key}:{value}")).collect()
@@ -100,6 +104,36 @@ impl Filter {
         &self.text
     }
 
+    /// The first word that asks what a blind check hides.
+    pub fn reveals(&self) -> Option<&str> {
+        let hidden = |test: &Test| match test {
+            Test::Verdict(_)
+            | Test::Rule(_)
+            | Test::Dropped(_)
+            | Test::Alone(_)
+            | Test::Trait(_)
+            | Test::Traits(_)
+            | Test::Correct(_)
+            | Test::Overruled(_) => true,
+            Test::Decision(_)
+            | Test::Decided
+            | Test::Truncated(_)
+            | Test::Flag(_)
+            | Test::Note(_)
+            | Test::Strategy(_)
+            | Test::Source(_)
+            | Test::Subject(_)
+            | Test::Problem(_)
+            | Test::Tag(_)
+            | Test::Level(_)
+            | Test::MoreTokens(_)
+            | Test::FewerTokens(_)
+            | Test::Edited(_)
+            | Test::Text(_) => false,
+        };
+        self.text.split(' ').zip(&self.words).find(|(_, (_, test))| hidden(test)).map(|(word, _)| word)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
@@ -131,13 +165,9 @@ fn parse_word(word: &str) -> Result<Test, String> {
             "none" => Ok(Test::Verdict(None)),
             _ => Err(wrong(word, "verdict:accepted, rejected or none")),
         },
-        "rule" => match RuleId::named(&name) {
-            Some(rule) => Ok(Test::Rule(rule.name().to_owned())),
-            None => {
-                let rules: Vec<&str> = RuleId::ALL.iter().map(|rule| rule.name()).collect();
-                Err(wrong(word, &format!("rule: and one of {}", rules.join(" "))))
-            }
-        },
+        "rule" => rule(word, key, &name).map(Test::Rule),
+        "dropped" => rule(word, key, &name).map(Test::Dropped),
+        "alone" => rule(word, key, &name).map(Test::Alone),
         "behaviour" => match name.as_str() {
             "none" => Ok(Test::Traits(false)),
             "any" => Ok(Test::Traits(true)),
@@ -169,6 +199,13 @@ fn parse_word(word: &str) -> Result<Test, String> {
     }
 }
 
+fn rule(word: &str, key: &str, name: &str) -> Result<String, String> {
+    RuleId::named(name).map(|rule| rule.name().to_owned()).ok_or_else(|| {
+        let rules: Vec<&str> = RuleId::ALL.iter().map(|rule| rule.name()).collect();
+        wrong(word, &format!("{key}: and one of {}", rules.join(" ")))
+    })
+}
+
 fn parse_tokens(value: &str) -> Option<Test> {
     match value.strip_prefix('>') {
         Some(number) => number.parse().ok().map(Test::MoreTokens),
@@ -195,6 +232,9 @@ fn holds(test: &Test, row: &SampleRow) -> bool {
         Test::Correct(correct) => row.correct == *correct,
         Test::Verdict(accepted) => row.accepted == *accepted,
         Test::Rule(rule) => row.failed.contains(rule),
+        // In the order of the rules, those in force only.
+        Test::Dropped(rule) => row.failed.first() == Some(rule),
+        Test::Alone(rule) => row.failed == [rule.as_str()],
         Test::Trait(wanted) => row.traits.contains(wanted),
         Test::Traits(any) => row.traits.iter().any(|shown| Behaviour::named(shown).is_some()) == *any,
         Test::Overruled(overruled) => row.overruled() == *overruled,
@@ -337,6 +377,12 @@ mod tests {
         assert_eq!(admitted("verdict:accepted", &rows), [2]);
         assert_eq!(admitted("verdict:none", &rows), [4]);
         assert_eq!(admitted("rule:loops", &rows), [1]);
+        assert_eq!(admitted("rule:answer", &rows), [1]);
+        assert_eq!(admitted("dropped:loops", &rows), [1]);
+        assert_eq!(admitted("dropped:answer", &rows), Vec::<i64>::new());
+        assert_eq!(admitted("alone:loops", &rows), Vec::<i64>::new());
+        rows[0].failed.pop();
+        assert_eq!(admitted("alone:loops", &rows), [1]);
         assert_eq!(admitted("overruled:yes", &rows), [1, 2]);
         assert_eq!(admitted("behaviour:backtracking", &rows), [1]);
         assert_eq!(admitted("behaviour:none", &rows), [2, 3, 4]);
@@ -345,6 +391,25 @@ mod tests {
         assert_eq!(admitted("edited:yes", &rows), [3]);
         assert_eq!(admitted("tag:hard", &rows), [4]);
         assert!(Filter::parse("rule:lops").unwrap_err().contains("loops"));
+    }
+
+    #[test]
+    fn words_that_a_blind_check_hides_are_known() {
+        for word in [
+            "verdict:none",
+            "rule:loops",
+            "dropped:loops",
+            "alone:loops",
+            "behaviour:any",
+            "answers:ft",
+            "correct:yes",
+            "-correct:yes",
+            "overruled:no",
+        ] {
+            let filter = Filter::parse(&format!("gsm8k  {word} flag:no")).unwrap();
+            assert_eq!(filter.reveals(), Some(word));
+        }
+        assert_eq!(Filter::parse("gsm8k decision:none tag:hard tokens:>9").unwrap().reveals(), None);
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use ratatui::layout::Rect;
 
+use crate::tui::widgets::frame::FRAME_CELLS;
 use crate::tui::widgets::paint::part;
 
 const WIDE: u16 = 120;
+/// Lines of a table longer than this are hard to follow.
+const WIDEST: u16 = 110;
 
 /// Parts of the pane. `side` is empty where the pane is narrow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,6 +20,9 @@ pub struct Layout {
     pub standing: Rect,
     pub transcript: Rect,
     pub side_rule: Rect,
+    /// Of the sample that stands beside; empty while none does.
+    pub side_head: Rect,
+    pub side_standing: Rect,
     pub side: Rect,
     pub notice: Rect,
 }
@@ -41,6 +47,9 @@ impl Layout {
         let text = area.width.saturating_sub(list + 1 + if wide { side + 1 } else { 0 });
         let text_x = list + 1;
         let side_x = text_x + text;
+        // A sample that stands beside has the two lines of the one that it stands beside.
+        let lines = u16::from(beside);
+        let above = lines * 2;
         Self {
             counts: part(area, 0, 0, area.width, 1),
             list_head: part(area, 0, 1, list, 1),
@@ -50,10 +59,17 @@ impl Layout {
             standing: part(area, text_x, 2, text, 1),
             transcript: part(area, text_x, 3, text, body.saturating_sub(2)),
             side_rule: part(area, side_x, 1, u16::from(wide), body),
-            side: part(area, side_x + 1, 1, side, if wide { body } else { 0 }),
+            side_head: part(area, side_x + 1, 1, side, lines),
+            side_standing: part(area, side_x + 1, 2, side, lines),
+            side: part(area, side_x + 1, 1 + above, side, if wide { body.saturating_sub(above) } else { 0 }),
             notice: part(area, 0, area.height.saturating_sub(1), area.width, 1),
         }
     }
+}
+
+/// Columns and most rows of the inside of a box that lies over a pane of this size.
+pub fn over(width: u16, height: u16) -> (u16, u16) {
+    (width.saturating_sub(FRAME_CELLS).min(WIDEST), height.saturating_sub(5))
 }
 
 #[cfg(test)]
@@ -71,6 +87,10 @@ mod tests {
                 }
                 assert!(layout.transcript.intersection(layout.list).is_empty());
                 assert!(layout.transcript.intersection(layout.side).is_empty());
+                for line in [layout.side_head, layout.side_standing] {
+                    assert_eq!(line.intersection(area), line, "{width}x{height}");
+                    assert!(line.intersection(layout.side).is_empty(), "{width}x{height}");
+                }
             }
         }
     }

@@ -7,19 +7,22 @@ mod action;
 mod audit;
 mod content;
 mod diff;
+mod fill;
 mod filter;
 mod judged;
+mod keys;
 mod layout;
 mod mode;
 mod state;
 mod update;
 mod view;
+mod writing;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::tui) mod tests;
 
 pub use action::{ACTIONS, ReviewAction};
-pub use mode::{key, paste};
+pub use keys::{key, paste};
 pub use state::{ReviewState, resize};
 pub use update::{hints, receive, update};
 pub use view::view;

@@ -1,108 +1,27 @@
 //! What the Review pane knows: the rows, which of them are listed, the sample that is open, and what is being typed.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use ratatui::layout::Rect;
-use tui_textarea::TextArea;
 
-use super::audit::Audit;
-use super::content;
-use super::diff;
+use super::audit::{self, Audit, Line, Wanted};
 use super::filter::{Filter, Sort, arrange};
-use super::judged;
-use super::layout::Layout;
+use super::layout::{self, Layout};
+use super::mode::{Back, Beside, Mode, Notice, Open, Show, Stage, Writing};
 use crate::filter::audit::Order;
 use crate::pipeline::FilterOutcome;
 use crate::records::{DecisionVerb, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
 use crate::tui::effect::{Effect, Judged};
-use crate::tui::widgets::{Input, ListWindow, Transcript};
-
-/// What takes the keys.
-#[derive(Debug, Clone, Default)]
-pub(super) enum Mode {
-    #[default]
-    Browse,
-    Filter {
-        input: Input,
-        error: Option<String>,
-    },
-    Search(Input),
-    /// The reason picker for a sample; nothing is chosen at first.
-    Reasons {
-        sample: i64,
-        chosen: Option<usize>,
-    },
-    OtherReason {
-        sample: i64,
-        input: Input,
-    },
-    Note {
-        sample: i64,
-        editor: Box<TextArea<'static>>,
-    },
-    /// The chain of a sample, being edited.
-    Edit {
-        sample: i64,
-        editor: Box<TextArea<'static>>,
-    },
-    /// Everything in the list is about to be decided on.
-    Bulk(DecisionVerb),
-    /// The funnel, with a step of it selected.
-    Funnel(usize),
-    /// The table of a spot check, with its first line in sight.
-    Report(usize),
-}
-
-/// What the transcript shows of the open sample.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Show {
-    #[default]
-    Dialogue,
-    Chain,
-    /// The table of verdicts.
-    Verdicts,
-    /// What the revision changed of the attempt.
-    Changes,
-}
-
-impl Show {
-    pub fn name(self) -> &'static str {
-        match self {
-            Show::Dialogue => "dialogue",
-            Show::Chain => "chain",
-            Show::Verdicts => "verdicts",
-            Show::Changes => "changes",
-        }
-    }
-}
-
-/// Another sample of the same problem, shown beside the open one.
-#[derive(Debug, Clone)]
-pub(super) struct Beside {
-    pub id: i64,
-    pub sample: Option<Box<Sample>>,
-}
-
-/// The line at the foot of the pane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Notice {
-    Said(String),
-    Refused(String),
-}
-
-/// The sample whose text is here.
-#[derive(Debug, Clone)]
-pub(super) struct Open {
-    pub sample: Box<Sample>,
-    pub problem: Option<Box<Problem>>,
-    pub judged: Option<Box<Judged>>,
-}
+use crate::tui::widgets::{ListWindow, Transcript};
 
 /// The whole state of the Review pane.
 #[derive(Debug, Clone, Default)]
 pub struct ReviewState {
     pub(super) opened: bool,
+    /// The directory of the open session.
+    pub(super) dir: PathBuf,
     pub(super) read_only: Option<String>,
     pub(super) counts: Counts,
     /// In the order in which they were added.
@@ -114,6 +33,8 @@ pub struct ReviewState {
     /// The selected sample, by id: it outlives sorting and new rows.
     pub(super) selected: Option<i64>,
     pub(super) filter: Filter,
+    /// The list is one that the funnel or the report opened.
+    pub(super) back: Option<Back>,
     pub(super) sort: Sort,
     pub(super) stay: bool,
     pub(super) show: Show,
@@ -121,6 +42,8 @@ pub struct ReviewState {
     pub(super) audit: Option<Audit>,
     /// How the spot check that was asked for chooses.
     pub(super) audit_order: Order,
+    /// How narrow an interval the report counts towards.
+    pub(super) wanted: Wanted,
     /// What the filter last came to.
     pub(super) outcome: Option<Box<FilterOutcome>>,
     /// Samples measured, of so many, while the filter runs.
@@ -132,6 +55,8 @@ pub struct ReviewState {
     pub(super) notice: Option<Notice>,
     /// Decided here, and the store has not answered yet: moving on passes over them.
     pub(super) asked: HashSet<i64>,
+    /// Signs are ASCII.
+    pub(super) ascii: bool,
     width: u16,
     height: u16,
 }
@@ -154,6 +79,59 @@ impl ReviewState {
         state.transcript.resize(layout.transcript.width, layout.transcript.height);
         state.side.resize(layout.side.width, layout.side.height);
         state.window.set_height(usize::from(layout.list.height), state.listed.len());
+    }
+
+    /// Columns and most rows of what lies over the pane.
+    pub(super) fn over(&self) -> (u16, u16) {
+        layout::over(self.width, self.height)
+    }
+
+    /// The table of agreement, as wide as its place.
+    pub(super) fn report(&self) -> Vec<Line> {
+        audit::report(&self.rows, self.audit.as_ref(), self.wanted, self.over().0)
+    }
+
+    /// Whether there is room for the panel on the right.
+    pub(super) fn has_side(&self) -> bool {
+        !Layout::of(Rect::new(0, 0, self.width, self.height), self.beside.is_some()).side.is_empty()
+    }
+
+    pub fn set_ascii(&mut self, ascii: bool) {
+        self.ascii = ascii;
+    }
+
+    /// Whether a text was changed and is not stored.
+    pub fn unsaved(&self) -> bool {
+        match &self.mode {
+            Mode::Note(writing) | Mode::Edit(writing) => writing.editor.changed(),
+            _ => false,
+        }
+    }
+
+    /// The store keeps the edited chain of this sample: its editor closes.
+    pub(super) fn edit_stored(&mut self, sample: i64) {
+        if matches!(&self.mode, Mode::Edit(writing) if writing.sample == sample && writing.is_asked()) {
+            self.mode = Mode::Browse;
+        }
+    }
+
+    /// The store keeps a note: its editor closes, if it is the one that was asked for.
+    fn note_stored(&mut self, sample: i64, note: Option<&str>) {
+        let note = note.unwrap_or("");
+        let kept =
+            |writing: &Writing| writing.asked.as_ref().is_some_and(|asked| asked.trim() == note) && writing.is_asked();
+        if matches!(&self.mode, Mode::Note(writing) if writing.sample == sample && kept(writing)) {
+            self.mode = Mode::Browse;
+        }
+    }
+
+    /// The store may have refused a text: it is there to be stored again.
+    pub(super) fn not_stored(&mut self) {
+        if let Mode::Note(writing) | Mode::Edit(writing) = &mut self.mode
+            && writing.now == Stage::Storing
+        {
+            writing.now = Stage::Writing;
+        }
     }
 
     /// Whether a text field, a prompt or a picker takes the keys as they are.
@@ -202,33 +180,36 @@ impl ReviewState {
         self.asked.clear();
         self.selected = None;
         self.open = None;
-        (self.beside, self.audit, self.outcome, self.judging) = (None, None, None, None);
+        (self.outcome, self.judging, self.back) = (None, None, None);
+        self.leave_beside();
         self.transcript.clear();
         self.side.clear();
     }
 
-    /// Whether what the filter says of the selected sample is hidden: in a spot check, until it is decided on.
-    pub(super) fn blind(&self) -> bool {
-        self.selected_row().is_some_and(|row| self.hides(row))
-    }
-
-    /// Whether what the filter says of this sample is hidden.
+    /// Whether what the filter says of this sample is hidden: in a spot check, until it is accepted or rejected. A skip tells
+    /// nothing, since the sample can still be decided on.
     pub(super) fn hides(&self, row: &SampleRow) -> bool {
-        self.audit.is_some() && row.standing.verb.is_none()
+        let decided = matches!(row.standing.verb, Some(DecisionVerb::Accept | DecisionVerb::Reject));
+        self.audit.is_some() && !decided
     }
 
-    /// Takes a standing that the store confirmed.
-    pub(super) fn take_standing(&mut self, id: i64, standing: Standing) -> Vec<Effect> {
-        self.asked.remove(&id);
-        let Some(&at) = self.by_id.get(&id) else { return Vec::new() };
-        let listed_by_standing = self.sort == Sort::UndecidedFirst || !self.filter.is_empty();
-        let hidden = self.hides(&self.rows[at]);
-        self.rows[at].standing = standing;
-        if hidden && !self.hides(&self.rows[at]) {
-            self.say(told(&self.rows[at]));
+    /// Takes standings that the store confirmed, and arranges the list once.
+    pub(super) fn take_standings(&mut self, standings: &[(i64, Standing)]) -> Vec<Effect> {
+        let mut shown = false;
+        for (id, standing) in standings {
+            self.asked.remove(id);
+            self.note_stored(*id, standing.note.as_deref());
+            let Some(&at) = self.by_id.get(id) else { continue };
+            let hidden = self.hides(&self.rows[at]);
+            self.rows[at].standing = standing.clone();
+            if hidden && !self.hides(&self.rows[at]) {
+                self.say(told(&self.rows[at]));
+            }
+            shown |= self.selected == Some(*id) || self.beside.as_ref().is_some_and(|beside| beside.id == *id);
         }
+        let listed_by_standing = self.sort == Sort::UndecidedFirst || !self.filter.is_empty();
         let effects = if listed_by_standing { self.rearrange() } else { Vec::new() };
-        if self.selected == Some(id) {
+        if shown {
             self.fill();
         }
         effects
@@ -270,6 +251,7 @@ impl ReviewState {
         self.open = None;
         self.leave_beside();
         self.transcript.clear();
+        self.side.clear();
         self.fill_side();
         id.map(Effect::LoadSample).into_iter().collect()
     }
@@ -285,20 +267,18 @@ impl ReviewState {
 
     /// Takes the text of a sample, if it is still the one that is wanted.
     pub(super) fn take_sample(&mut self, id: i64, sample: &Sample, problem: Option<&Problem>, judged: Option<&Judged>) {
-        if let Some(beside) = self.beside.as_mut().filter(|beside| beside.id == id) {
-            beside.sample = Some(Box::new(sample.clone()));
-            self.fill_side();
-            return;
-        }
-        if self.selected != Some(id) {
-            return;
-        }
-        self.open = Some(Open {
+        let open = || Open {
             sample: Box::new(sample.clone()),
             problem: problem.cloned().map(Box::new),
             judged: judged.cloned().map(Box::new),
-        });
-        self.fill();
+        };
+        if let Some(beside) = self.beside.as_mut().filter(|beside| beside.id == id) {
+            beside.open = Some(open());
+            self.fill_side();
+        } else if self.selected == Some(id) {
+            self.open = Some(open());
+            self.fill();
+        }
     }
 
     /// Shows the next other sample of the same problem beside the open one, the one after it, and at last none.
@@ -319,67 +299,26 @@ impl ReviewState {
             self.fill();
             return Vec::new();
         }
-        self.beside = Some(Beside { id: next, sample: None });
+        self.beside = Some(Beside { id: next, open: None });
+        self.side.clear();
         if self.show == Show::Dialogue {
             self.show = Show::Chain;
         }
         self.lay_out();
         self.fill();
-        vec![Effect::LoadSample(next)]
+        vec![Effect::LoadBeside(next)]
+    }
+
+    /// The texts in sight are to be read again.
+    pub(super) fn reload(&self) -> Vec<Effect> {
+        let beside = self.beside.as_ref().map(|beside| Effect::LoadBeside(beside.id));
+        self.selected.map(Effect::LoadSample).into_iter().chain(beside).collect()
     }
 
     pub(super) fn leave_beside(&mut self) {
         if self.beside.take().is_some() {
+            self.side.clear();
             self.lay_out();
-        }
-    }
-
-    /// Fills the transcript and the panel beside it from the open sample.
-    pub(super) fn fill(&mut self) {
-        self.transcript.clear();
-        if let Some(open) = &self.open {
-            let blind = self.blind();
-            let marks = open.judged.as_ref().filter(|_| !blind).map_or(Vec::new(), |judged| judged::marks(judged));
-            let pieces = match self.show {
-                Show::Chain => content::chain(&open.sample, open.problem.as_deref(), &marks),
-                Show::Dialogue => content::dialogue(&open.sample),
-                Show::Verdicts => judged::table(open.judged.as_deref(), blind, false),
-                Show::Changes => diff::revision(&open.sample),
-            };
-            for (index, piece) in pieces.into_iter().enumerate() {
-                let apart = piece.apart && index > 0;
-                self.transcript.push(crate::tui::widgets::Piece { apart, ..piece });
-            }
-            if !self.transcript.query().is_empty() {
-                let query = self.transcript.query().to_owned();
-                self.transcript.search(&query);
-            }
-        }
-        self.fill_side();
-    }
-
-    fn fill_side(&mut self) {
-        self.side.clear();
-        if let Some(beside) = &self.beside {
-            let pieces = beside.sample.as_ref().map_or(Vec::new(), |sample| content::chain(sample, None, &[]));
-            for (index, piece) in pieces.into_iter().enumerate() {
-                let apart = piece.apart && index > 0;
-                self.side.push(crate::tui::widgets::Piece { apart, ..piece });
-            }
-            return;
-        }
-        let Some(row) = self.selected.and_then(|id| self.row(id)) else { return };
-        let blind = self.hides(row);
-        let open = self.open.as_ref();
-        let sample = open.map(|open| open.sample.as_ref());
-        let problem = open.and_then(|open| open.problem.as_deref());
-        let filter = match open {
-            Some(open) if self.show != Show::Verdicts => judged::table(open.judged.as_deref(), blind, false),
-            _ => Vec::new(),
-        };
-        for (index, piece) in content::side(row, sample, problem, filter, blind).into_iter().enumerate() {
-            let apart = piece.apart && index > 0;
-            self.side.push(crate::tui::widgets::Piece { apart, ..piece });
         }
     }
 }

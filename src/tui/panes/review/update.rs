@@ -1,15 +1,15 @@
 //! What actions and messages do to the pane, and what they ask of the outside.
 
-use tui_textarea::{TextArea, WrapMode};
-
 use super::action::ReviewAction;
 use super::audit::Audit;
 use super::filter::Filter;
-use super::state::{Mode, ReviewState, Show};
+use super::keys::restore_filter;
+use super::mode::{Mode, Show};
+use super::state::ReviewState;
+use super::writing;
 use crate::filter::audit::Order;
 use crate::records::DecisionVerb;
 use crate::tui::effect::{Effect, Message};
-use crate::tui::text::clean;
 use crate::tui::widgets::{Input, ListWindow};
 
 /// Does what an action says.
@@ -28,7 +28,7 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
         ReviewAction::Reject => with_selected(state, |_, sample| Mode::Reasons { sample, chosen: None }),
         ReviewAction::Skip => decide_selected(state, DecisionVerb::Skip),
         ReviewAction::Flag => flag(state),
-        ReviewAction::Note => with_selected(state, note_editor),
+        ReviewAction::Note => with_selected(state, writing::note),
         ReviewAction::Undo => {
             if refused(state) {
                 Vec::new()
@@ -47,12 +47,20 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
         ReviewAction::PageUp => scroll(state, -state.transcript.page()),
         ReviewAction::Top => {
             state.transcript.to_top();
+            if state.beside.is_some() {
+                state.side.to_top();
+            }
             Vec::new()
         }
         ReviewAction::Bottom => {
             state.transcript.to_end(false);
+            if state.beside.is_some() {
+                state.side.to_end(false);
+            }
             Vec::new()
         }
+        ReviewAction::SideDown => scroll_side(state, state.side.page()),
+        ReviewAction::SideUp => scroll_side(state, -state.side.page()),
         ReviewAction::Chain => show(state, if state.show == Show::Chain { Show::Dialogue } else { Show::Chain }),
         ReviewAction::Verdicts => {
             let shown = if state.show == Show::Verdicts { Show::Chain } else { Show::Verdicts };
@@ -70,16 +78,21 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
             if nothing(state) || refused(state) {
                 return Vec::new();
             }
-            state.judging = Some((0, 0));
             vec![Effect::Filter]
         }
         ReviewAction::Funnel => {
+            // From a list that it opened it is where it was.
+            let at = match &state.back {
+                Some(back) if matches!(back.mode, Mode::Funnel(_)) => back.mode.clone(),
+                _ => Mode::Funnel(0),
+            };
             match &state.outcome {
-                Some(_) => state.mode = Mode::Funnel(0),
+                Some(_) => state.mode = at,
                 None => state.say("nothing was judged yet: R runs the filter"),
             }
             Vec::new()
         }
+        ReviewAction::Back => back(state),
         ReviewAction::SpotCheck => spot_check(state, Order::Stratified),
         ReviewAction::SpotCheckNear => spot_check(state, Order::Uncertain),
         ReviewAction::Report => {
@@ -97,6 +110,10 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
             Vec::new()
         }
         ReviewAction::ClearFilter => {
+            if state.back.is_some() {
+                state.say("your own filter again");
+                return restore_filter(state);
+            }
             state.filter = Filter::default();
             state.rearrange()
         }
@@ -111,6 +128,8 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
 
 fn show(state: &mut ReviewState, show: Show) -> Vec<Effect> {
     state.show = show;
+    state.transcript.clear();
+    state.side.clear();
     state.fill();
     Vec::new()
 }
@@ -120,12 +139,20 @@ fn edit(state: &mut ReviewState) -> Vec<Effect> {
         state.say("the text is not here yet");
         return Vec::new();
     };
-    with_selected(state, move |_, sample| {
-        let mut editor = TextArea::new(text.split('\n').map(str::to_owned).collect());
-        editor.set_cursor_line_style(Default::default());
-        editor.set_wrap_mode(WrapMode::WordOrGlyph);
-        Mode::Edit { sample, editor: Box::new(editor) }
-    })
+    with_selected(state, move |_, sample| writing::chain(sample, &text))
+}
+
+/// Out of two samples side by side, or to the view that opened the list.
+fn back(state: &mut ReviewState) -> Vec<Effect> {
+    if state.beside.is_some() {
+        state.leave_beside();
+        state.fill();
+        return Vec::new();
+    }
+    let Some(mode) = state.back.as_ref().map(|back| back.mode.clone()) else { return Vec::new() };
+    let effects = restore_filter(state);
+    state.mode = mode;
+    effects
 }
 
 fn bulk(state: &mut ReviewState, verb: DecisionVerb) -> Vec<Effect> {
@@ -134,7 +161,9 @@ fn bulk(state: &mut ReviewState, verb: DecisionVerb) -> Vec<Effect> {
     } else if state.audit.is_some() {
         state.refuse("a spot check is decided one by one");
     } else if !refused(state) {
-        state.mode = Mode::Bulk(verb);
+        // As it is now: what comes into the list while the question is open was not asked about.
+        let samples = state.listed.iter().map(|&at| state.rows[at].id).collect();
+        state.mode = Mode::Bulk { verb, samples };
     }
     Vec::new()
 }
@@ -154,7 +183,8 @@ fn spot_check(state: &mut ReviewState, order: Order) -> Vec<Effect> {
 
 /// Ends the spot check: the list is whole again.
 pub(super) fn end_audit(state: &mut ReviewState) -> Vec<Effect> {
-    state.audit = None;
+    let Some(audit) = state.audit.take() else { return Vec::new() };
+    (state.filter, state.back) = (audit.filter, None);
     state.say("the spot check is over");
     let effects = state.rearrange();
     state.fill();
@@ -166,11 +196,12 @@ fn begin_audit(state: &mut ReviewState, plan: &[i64]) -> Vec<Effect> {
         state.say("there is nothing undecided to check");
         return Vec::new();
     }
-    state.audit = Some(Audit::new(state.audit_order, plan.to_vec()));
-    state.filter = Filter::default();
+    let own = std::mem::take(&mut state.filter);
+    let own = state.back.take().map_or(own, |back| back.filter);
+    state.audit = Some(Audit::new(state.audit_order, plan.to_vec(), own));
     state.window.selected = 0;
     state.selected = None;
-    state.say("spot check: verdicts are hidden until you decide; B shows the table and ends it");
+    state.say("spot check: verdicts are hidden until you accept or reject; B shows the table and ends it");
     state.rearrange()
 }
 
@@ -181,6 +212,18 @@ fn step(state: &mut ReviewState, by: isize) -> Vec<Effect> {
 
 fn scroll(state: &mut ReviewState, by: isize) -> Vec<Effect> {
     state.transcript.scroll(by, false);
+    if state.beside.is_some() {
+        state.side.scroll(by, false);
+    }
+    Vec::new()
+}
+
+fn scroll_side(state: &mut ReviewState, by: isize) -> Vec<Effect> {
+    if state.has_side() {
+        state.side.scroll(by, false);
+    } else {
+        state.say("the panel is there from 120 columns on");
+    }
     Vec::new()
 }
 
@@ -256,17 +299,6 @@ fn flag(state: &mut ReviewState) -> Vec<Effect> {
     vec![Effect::Decide { sample, verb, reason: None, note: None }]
 }
 
-fn note_editor(state: &ReviewState, sample: i64) -> Mode {
-    let note = state.row(sample).and_then(|row| row.standing.note.as_deref()).unwrap_or("");
-    let lines = clean(note).split('\n').map(str::to_owned).collect();
-    let mut editor = TextArea::new(lines);
-    editor.set_cursor_line_style(Default::default());
-    editor.set_wrap_mode(WrapMode::WordOrGlyph);
-    editor.move_cursor(tui_textarea::CursorMove::Bottom);
-    editor.move_cursor(tui_textarea::CursorMove::End);
-    Mode::Note { sample, editor: Box::new(editor) }
-}
-
 fn copy(state: &mut ReviewState) -> Vec<Effect> {
     match &state.open {
         Some(open) => vec![Effect::Copy(open.sample.chain.text.clone())],
@@ -280,8 +312,18 @@ fn copy(state: &mut ReviewState) -> Vec<Effect> {
 /// Takes what the outside tells. Messages that are not about samples are of no concern here.
 pub fn receive(state: &mut ReviewState, message: &Message) -> Vec<Effect> {
     match message {
-        Message::Opened { read_only, counts, rows, .. } => {
+        Message::Opened { dir, read_only, counts, rows, .. } => {
+            if let Some(back) = state.back.take() {
+                state.filter = back.filter;
+            }
+            // A check goes on in the session that it was begun in.
+            if state.dir != *dir
+                && let Some(audit) = state.audit.take()
+            {
+                state.filter = audit.filter;
+            }
             state.forget_rows();
+            state.dir.clone_from(dir);
             state.opened = true;
             state.read_only = read_only.clone();
             state.counts = *counts;
@@ -293,31 +335,39 @@ pub fn receive(state: &mut ReviewState, message: &Message) -> Vec<Effect> {
             state.counts = *counts;
             state.take_rows(rows.clone())
         }
-        Message::Stands { sample, standing, counts } => {
+        Message::Stood { standings, counts } => {
             state.counts = *counts;
-            state.take_standing(*sample, standing.clone())
+            state.take_standings(standings)
+        }
+        Message::Edited { sample, .. } => {
+            state.edit_stored(*sample);
+            // It is a sample like any other: it gets verdicts of its own.
+            vec![Effect::Filter]
         }
         Message::Undone { sample, what } => undone(state, *sample, what),
         Message::Sample { id, sample, problem, judged } => {
             state.take_sample(*id, sample, problem.as_deref(), judged.as_deref());
             Vec::new()
         }
-        Message::Judging { done, all } => {
+        Message::Judging { dir, done, all } if *dir == state.dir => {
             state.judging = Some((*done, *all));
             Vec::new()
         }
-        Message::Judged { rows, outcome } => {
+        Message::JudgingOver { dir } if *dir == state.dir => {
             state.judging = None;
+            Vec::new()
+        }
+        Message::Judged { rows, outcome } => {
             state.outcome.clone_from(outcome);
             let mut effects = state.take_rows(rows.clone());
             if effects.is_empty() && !rows.is_empty() {
-                effects.extend(state.selected.map(Effect::LoadSample));
+                effects.extend(state.reload());
             }
             effects
         }
         Message::Audit(plan) => begin_audit(state, plan),
         Message::Error(_) => {
-            state.judging = None;
+            state.not_stored();
             // Perhaps a decision was not kept: whatever was passed over counts as undecided again.
             state.asked.clear();
             Vec::new()
@@ -329,8 +379,8 @@ pub fn receive(state: &mut ReviewState, message: &Message) -> Vec<Effect> {
 fn undone(state: &mut ReviewState, sample: i64, what: &str) -> Vec<Effect> {
     state.asked.remove(&sample);
     let mut effects = Vec::new();
-    if state.row(sample).is_some() && state.place_of(sample).is_none() {
-        state.filter = Filter::default();
+    if state.audit.is_none() && state.row(sample).is_some() && state.place_of(sample).is_none() {
+        (state.filter, state.back) = (Filter::default(), None);
         effects = state.rearrange();
         state.say(format!("undone: {what} (the filter hid this sample and was cleared)"));
     } else {
@@ -362,6 +412,9 @@ pub fn hints(state: &ReviewState) -> Vec<&'static str> {
     hints.extend(["review.next", "review.next_undecided", "review.page_down", "review.chain"]);
     if state.read_only.is_none() {
         hints.extend(["review.flag", "review.note"]);
+    }
+    if state.beside.is_some() || state.back.is_some() {
+        hints.insert(0, "review.back");
     }
     if !state.filter.is_empty() {
         hints.push("review.clear_filter");

@@ -1,28 +1,34 @@
 //! The thread that does what the screen asks for, and follows the open session: its rows, its decisions, and the job of
 //! another process.
 
+mod follow;
+mod queue;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use color_eyre::Result;
 use tokio::sync::{mpsc, watch};
 
+use self::follow::{Following, Other, outcome_of};
+use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
 use crate::jobs::{FilterJob, FilterNews, GenerateJob, Steer, start_filter};
-use crate::pipeline::{FilterOutcome, edit, filter};
-use crate::records::{DecisionVerb, LiveBoard, LiveState, now_millis};
-use crate::session::{Filtering, Session, SessionError};
+use crate::pipeline::{edit, filter};
+use crate::records::{DecisionVerb, LiveBoard, now_millis};
+use crate::session::Session;
 
 /// Between looks at an open session, and at the board of another process.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOK_LIVE: Duration = Duration::from_millis(100);
-const TOUCH: Duration = Duration::from_secs(1);
 /// How long a job has to end when the screen is left.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
@@ -62,10 +68,12 @@ impl Worker {
             job: None,
             other: None,
             filter: None,
+            filter_again: false,
             hurry: Arc::clone(&hurry),
         };
+        let asked = Queue::new(asked);
         let thread = std::thread::Builder::new().name("worker".into()).spawn(move || {
-            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work.run(&asked))).is_err() {
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work.run(asked))).is_err() {
                 let _ = crashed.send(Told::Crashed);
             }
         })?;
@@ -90,24 +98,6 @@ impl Worker {
     }
 }
 
-/// The open session and what of it was told already.
-struct Following {
-    session: Session,
-    version: i64,
-    last_row: i64,
-    last_decision: i64,
-    /// The run of the filter whose verdicts are on the screen.
-    filtering: i64,
-}
-
-/// A job of another process.
-struct Other {
-    job: String,
-    pid: u32,
-    touched: Option<Instant>,
-    version: u64,
-}
-
 struct Work {
     launcher: Launcher,
     directories: Directories,
@@ -116,19 +106,21 @@ struct Work {
     job: Option<GenerateJob>,
     other: Option<Other>,
     filter: Option<FilterJob>,
+    /// The filter was asked for while it ran: it runs once more when it has ended.
+    filter_again: bool,
     hurry: Arc<AtomicBool>,
 }
 
 impl Work {
-    fn run(mut self, asked: &Receiver<Effect>) {
+    fn run(mut self, mut asked: Queue) {
         loop {
             // With nothing open there is nothing to look at.
-            let next = if self.session.is_none() && self.job.is_none() {
-                asked.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                asked.recv_timeout(if self.other.is_some() { LOOK_LIVE } else { LOOK })
+            let limit = match self.other {
+                Some(_) => Some(LOOK_LIVE),
+                None if self.session.is_none() && self.job.is_none() => None,
+                None => Some(LOOK),
             };
-            match next {
+            match asked.next(limit) {
                 Ok(Effect::Quit) => return self.quit(),
                 Ok(effect) => {
                     if let Err(error) = self.act(effect) {
@@ -140,6 +132,12 @@ impl Work {
             }
             if let Err(error) = self.follow() {
                 self.say(Message::Error(error.to_string()));
+            }
+            if self.filter_again
+                && !self.filter_runs()
+                && let Err(error) = self.filter()
+            {
+                self.say(Message::Error(format!("{error:#}")));
             }
         }
     }
@@ -160,7 +158,7 @@ impl Work {
                 drop(Session::create(&path)?);
                 self.open(&path)?;
             }
-            Effect::LoadSample(id) => self.load(id)?,
+            Effect::LoadSample(id) | Effect::LoadBeside(id) => self.load(id)?,
             Effect::Decide { sample, verb, reason, note } => {
                 self.open_session()?.session.decide(sample, verb, reason.as_deref(), note.as_deref())?;
             }
@@ -170,9 +168,7 @@ impl Work {
             }
             Effect::Edit { sample, text } => {
                 let added = edit::store(&self.open_session()?.session, sample, &text)?;
-                self.say(Message::Note(format!(
-                    "stored as a new sample, #{added} of this problem; judge again for its verdicts"
-                )));
+                self.say(Message::Edited { sample, draw: added });
             }
             Effect::Filter => self.filter()?,
             Effect::PlanAudit(order) => {
@@ -228,57 +224,84 @@ impl Work {
             rows,
         });
         (self.job, self.other) = (None, None);
+        self.filter_again = false;
         let filtering = session.filtering()?;
         let seq = filtering.as_ref().map_or(0, |filtering| filtering.seq);
         if let Some(outcome) = outcome_of(filtering) {
             self.say(Message::Judged { rows: Vec::new(), outcome: Some(outcome) });
         }
-        self.session = Some(Following { session, version, last_row, last_decision, filtering: seq });
+        self.session = Some(Following { session, version, last_row, last_decision, filtering: seq, settings: None });
         // That it cannot be remembered matters less than that it is open.
         let _ = self.directories.remember_session(&path);
         Ok(())
     }
 
-    fn load(&self, id: i64) -> Result<()> {
+    fn load(&mut self, id: i64) -> Result<()> {
         let session = &self.open_session()?.session;
         if let Some(sample) = session.sample(id)? {
             let problem = session.problem(&sample.problem_id)?.map(Box::new);
-            let judged = self.judged(session, id)?;
+            let judged = self.judged(id)?;
             self.say(Message::Sample { id, sample: Box::new(sample), problem, judged });
         }
         Ok(())
     }
 
-    /// What the filter says of a sample, under the settings that it was judged by.
-    fn judged(&self, session: &Session, id: i64) -> Result<Option<Box<Judged>>> {
-        let Some(settings) = filter::settings_in_force(session)? else { return Ok(None) };
-        let Some((measured, verdicts)) = filter::verdicts(session, id, &settings)? else { return Ok(None) };
+    /// What the filter says of a sample, under the settings that it was judged by. They are read once for each run of the
+    /// filter: going through a list must not compile every expression again.
+    fn judged(&mut self, id: i64) -> Result<Option<Box<Judged>>> {
+        let Some(Following { session, settings, .. }) = &mut self.session else { return Ok(None) };
+        let Some(seq) = session.filtering()?.map(|filtering| filtering.seq) else { return Ok(None) };
+        if settings.as_ref().is_none_or(|(of, _)| *of != seq) {
+            *settings = filter::settings_in_force(session)?.map(|settings| (seq, settings));
+        }
+        let Some((_, settings)) = settings else { return Ok(None) };
+        let Some((measured, verdicts)) = filter::verdicts(session, id, settings)? else { return Ok(None) };
         let verdicts = verdicts.into_iter().map(|verdict| (settings.enabled(verdict.rule), verdict));
         let verdicts = verdicts.map(|(on, verdict)| (verdict, on)).collect();
         Ok(Some(Box::new(Judged { verdicts, measured })))
     }
 
+    fn filter_runs(&self) -> bool {
+        self.filter.as_ref().is_some_and(|job| !job.finished())
+    }
+
     /// Judges the session on a thread of its own; what came of it is seen in the store.
     fn filter(&mut self) -> Result<()> {
-        if self.filter.as_ref().is_some_and(|job| !job.finished()) {
-            color_eyre::eyre::bail!("the filter runs already");
+        if self.filter_runs() {
+            self.filter_again = true;
+            self.say(Message::Note("the filter runs already; it runs once more after that".into()));
+            return Ok(());
         }
+        self.filter_again = false;
         let dir = self.open_session()?.session.dir().to_path_buf();
         if let Some(reason) = self.open_session()?.session.read_only() {
             color_eyre::eyre::bail!("nothing can be judged, the session is open for viewing only: {reason}");
         }
-        let told = self.told.clone();
+        self.say(Message::Judging { dir: dir.clone(), done: 0, all: 0 });
+        let (told, judged) = (self.told.clone(), dir.clone());
         let say = move |news: FilterNews| {
-            let message = match news {
-                FilterNews::Measured { done, all } => Message::Judging { done, all },
+            let tell = |message| {
+                let _ = told.send(Told::Message(message));
+            };
+            let end = match news {
+                FilterNews::Measured { done, all } => {
+                    return tell(Message::Judging { dir: judged.clone(), done, all });
+                }
                 FilterNews::Done(outcome) => {
                     Message::Note(format!("judged {}: {} accepted", outcome.judged, outcome.accepted))
                 }
                 FilterNews::Failed(error) => Message::Error(error),
             };
-            let _ = told.send(Told::Message(message));
+            tell(Message::JudgingOver { dir: judged.clone() });
+            tell(end);
         };
-        self.filter = Some(start_filter(dir, self.directories.config().to_path_buf(), say)?);
+        match start_filter(dir.clone(), self.directories.config().to_path_buf(), say) {
+            Ok(job) => self.filter = Some(job),
+            Err(error) => {
+                self.say(Message::JudgingOver { dir });
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -320,93 +343,23 @@ impl Work {
         Ok(())
     }
 
-    /// Tells what changed in the session since the last look. Silent when nothing did.
-    fn follow(&mut self) -> std::result::Result<(), SessionError> {
-        let Some(following) = &mut self.session else { return Ok(()) };
-        let session = &following.session;
-        let version = session.data_version()?;
-        if version != following.version {
-            let counts = session.counts()?;
-            let rows = session.sample_rows_after(following.last_row)?;
-            let (last, decided) = session.decided_after(following.last_decision)?;
-            following.last_decision = last;
-            following.last_row = rows.last().map_or(following.last_row, |row| row.id);
-            let mut messages = vec![Message::Rows { counts, rows }];
-            for sample in decided {
-                messages.push(Message::Stands { sample, standing: session.standing(sample)?, counts });
-            }
-            let filtering = session.filtering()?;
-            let seq = filtering.as_ref().map_or(0, |filtering| filtering.seq);
-            if seq != following.filtering {
-                following.filtering = seq;
-                messages.push(Message::Judged { rows: session.sample_rows()?, outcome: outcome_of(filtering) });
-            }
-            // Only now: had a query failed, the next look would try again.
-            following.version = version;
-            for message in messages {
-                let _ = self.told.send(Told::Message(message));
-            }
-        }
-        self.follow_other()
-    }
-
-    /// Follows the board of a job that another process runs in this session.
-    fn follow_other(&mut self) -> std::result::Result<(), SessionError> {
-        let Some(Following { session, .. }) = &self.session else { return Ok(()) };
-        let own = std::process::id();
-        match session.holder()?.filter(|holder| holder.pid != own) {
-            Some(holder) => {
-                let fresh = self.other.as_ref().is_none_or(|other| other.pid != holder.pid);
-                if fresh {
-                    self.other = Some(Other { job: holder.job, pid: holder.pid, touched: None, version: 0 });
-                }
-            }
-            None => {
-                if let Some(mut other) = self.other.take() {
-                    mirror(session, &mut other, &self.told);
-                }
-                return Ok(());
-            }
-        }
-        if let Some(other) = &mut self.other {
-            if session.read_only().is_none() && other.touched.is_none_or(|at| at.elapsed() >= TOUCH) {
-                session.touch_watch()?;
-                other.touched = Some(Instant::now());
-            }
-            mirror(session, other, &self.told);
-        }
-        Ok(())
-    }
-
     fn quit(self) {
-        if let Some(job) = self.filter {
+        if let Some(job) = &self.filter {
             job.stop();
         }
-        if let Some(job) = self.job {
+        if let Some(job) = &self.job {
             job.control().steer(Steer::Stop);
-            let begun = Instant::now();
-            while !job.finished() && begun.elapsed() < LAST_WAIT && !self.hurry.load(Ordering::Acquire) {
+        }
+        let begun = Instant::now();
+        let patient = || begun.elapsed() < LAST_WAIT && !self.hurry.load(Ordering::Acquire);
+        while self.job.as_ref().is_some_and(|job| !job.finished()) && patient() {
+            if let Some(job) = &self.job {
                 job.wait(Duration::from_millis(50));
             }
         }
+        while self.filter_runs() && patient() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let _ = self.told.send(Told::Quit);
     }
-}
-
-/// What a run of the filter came to, as it was stored.
-fn outcome_of(filtering: Option<Filtering>) -> Option<Box<FilterOutcome>> {
-    serde_json::from_str(&filtering?.summary).ok().map(Box::new)
-}
-
-/// Tells the mirrored board if it is a new one.
-fn mirror(session: &Session, other: &mut Other, told: &mpsc::UnboundedSender<Told>) {
-    let Ok(Some(mut board)) = session.read_live(&other.job) else { return };
-    if board.version == other.version {
-        return;
-    }
-    other.version = board.version;
-    if board.message.is_empty() && board.state == LiveState::Running {
-        board.message = format!("watching {} of process {}", other.job, other.pid);
-    }
-    let _ = told.send(Told::Message(Message::Live(Box::new(board))));
 }

@@ -1,10 +1,15 @@
 //! The pane as a whole: decisions to effects, moving on, filter and sort, prompts, and what it looks like.
 
+mod judging;
+mod looks;
+mod views;
+mod writing;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::state::Notice;
+use super::mode::Notice;
 use super::*;
 use crate::records::{
     Chain, DecisionVerb, FinishReason, Problem, Sample, Segment, SegmentKind, Standing, Turn, TurnKind,
@@ -15,7 +20,7 @@ use crate::tui::theme::Theme;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::testing::lines;
 
-pub(super) fn row(id: i64) -> SampleRow {
+pub(in crate::tui) fn row(id: i64) -> SampleRow {
     let strategies = ["verification", "backtracking", "subgoal decomposition", "backward reasoning"];
     SampleRow {
         id,
@@ -135,7 +140,7 @@ fn ordinary() -> Sample {
 
 fn stands(state: &mut ReviewState, sample: i64, verb: Option<DecisionVerb>) -> Vec<Effect> {
     let standing = Standing { verb, ..Standing::default() };
-    receive(state, &Message::Stands { sample, standing, counts: counts(8) })
+    receive(state, &Message::Stood { standings: vec![(sample, standing)], counts: counts(8) })
 }
 
 fn press(state: &mut ReviewState, code: KeyCode) -> Vec<Effect> {
@@ -224,7 +229,7 @@ fn flags_toggle_and_notes_are_kept_only_when_changed() {
     let mut state = opened(4, None);
     assert_eq!(update(&mut state, ReviewAction::Flag), [decision(1, DecisionVerb::Flag, None)]);
     let standing = Standing { flagged: true, note: Some("odd".into()), ..Standing::default() };
-    receive(&mut state, &Message::Stands { sample: 1, standing, counts: counts(4) });
+    receive(&mut state, &Message::Stood { standings: vec![(1, standing)], counts: counts(4) });
     assert_eq!(update(&mut state, ReviewAction::Flag), [decision(1, DecisionVerb::Unflag, None)]);
     update(&mut state, ReviewAction::Note);
     assert_eq!(press(&mut state, KeyCode::Enter), [], "unchanged");
@@ -350,6 +355,10 @@ fn every_hint_is_an_action() {
 
 fn drawn(state: &mut ReviewState, width: u16, height: u16, ascii: bool) -> String {
     resize(state, width, height);
+    if state.ascii != ascii {
+        state.set_ascii(ascii);
+        state.fill();
+    }
     let theme = Theme::terminal();
     let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
@@ -363,231 +372,6 @@ fn mixed(mut state: ReviewState) -> ReviewState {
     }
     let standing = Standing { verb: None, reason: None, flagged: true, note: Some("is the egg\nstory clear?".into()) };
     let counts = Counts { accepted: 1, rejected: 1, skipped: 1, flagged: 1, ..counts(8) };
-    receive(&mut state, &Message::Stands { sample: 1, standing, counts });
+    receive(&mut state, &Message::Stood { standings: vec![(1, standing)], counts });
     state
-}
-
-#[test]
-fn looks_empty() {
-    insta::assert_snapshot!(drawn(&mut ReviewState::default(), 80, 24, false));
-    insta::assert_snapshot!(drawn(&mut opened(0, None), 80, 24, false));
-}
-
-#[test]
-fn looks_with_a_few() {
-    let mut state = mixed(with_text(8, ordinary()));
-    insta::assert_snapshot!("few_80x24", drawn(&mut state, 80, 24, false));
-    insta::assert_snapshot!("few_160x48", drawn(&mut state, 160, 48, false));
-    insta::assert_snapshot!("few_ascii", drawn(&mut state, 80, 24, true));
-    update(&mut state, ReviewAction::Chain);
-    insta::assert_snapshot!("chain_80x24", drawn(&mut state, 80, 24, false));
-    update(&mut state, ReviewAction::Reject);
-    insta::assert_snapshot!("reasons_80x24", drawn(&mut state, 80, 24, false));
-    press(&mut state, KeyCode::Esc);
-    update(&mut state, ReviewAction::Note);
-    insta::assert_snapshot!("note_80x24", drawn(&mut state, 80, 24, false));
-}
-
-#[test]
-fn looks_with_a_hundred_thousand() {
-    let mut state = opened(100_000, None);
-    receive(&mut state, &Message::Sample { id: 1, sample: Box::new(ordinary()), problem: None, judged: None });
-    update(&mut state, ReviewAction::Last);
-    let long = sample(&"The quick brown fox counts 12 hens. ".repeat(3_000), "So 12.");
-    receive(&mut state, &Message::Sample { id: 100_000, sample: Box::new(long), problem: None, judged: None });
-    update(&mut state, ReviewAction::PageDown);
-    insta::assert_snapshot!("many_80x24", drawn(&mut state, 80, 24, false));
-    insta::assert_snapshot!("many_160x48", drawn(&mut state, 160, 48, false));
-}
-
-#[test]
-fn looks_with_hostile_and_wide_text() {
-    let mut hostile = sample(
-        "\u{1b}]0;owned\u{7}漢字かな交じり文、全角の文字が並ぶ。\t\u{202e}reversed\u{200b} e\u{301}\r\n🦀 crab",
-        "\u{1b}[2J\u{1b}[Hgone? 答えは \\boxed{13}",
-    );
-    hostile.turns[2].strategy = Some("\u{1b}[31mred".into());
-    hostile.chain.segments[2].end = 1 << 40;
-    let mut state = with_text(4, hostile);
-    state.rows[0].problem_id = "問題\u{1b}[0m\n第一".into();
-    state.rows[0].answer = Some("\u{7}十三".into());
-    let narrow = drawn(&mut state, 80, 24, false);
-    let wide = drawn(&mut state, 160, 48, false);
-    update(&mut state, ReviewAction::Chain);
-    let chain = drawn(&mut state, 80, 24, false);
-    for shown in [&narrow, &wide, &chain] {
-        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'));
-    }
-    insta::assert_snapshot!("hostile_80x24", narrow);
-    insta::assert_snapshot!("hostile_160x48", wide);
-    insta::assert_snapshot!("hostile_chain", chain);
-}
-
-/// A verdict of a failed rule on the first words of the chain.
-fn verdict(rule: crate::filter::RuleId, pass: bool, reason: &str) -> crate::filter::Verdict {
-    crate::filter::Verdict { rule, pass, value: 0.0, threshold: None, spans: vec![(0, 4)], reason: reason.into() }
-}
-
-fn judged() -> Box<crate::tui::effect::Judged> {
-    use crate::filter::behaviours::{Behaviour, Hit};
-    use crate::filter::{AnswerCandidate, RuleId};
-    let verdicts = vec![
-        (verdict(RuleId::Empty, true, "24 words"), true),
-        (verdict(RuleId::Answer, false, "17 is wrong"), true),
-        (verdict(RuleId::Cap, false, "12 accepted before it, 10 at most"), false),
-    ];
-    let hits = vec![Hit { behaviour: Behaviour::Verification, begin: 10, end: 14 }];
-    let measured = crate::filter::Measured {
-        hits,
-        candidates: vec![AnswerCandidate { begin: 0, end: 2, correct: Some(false) }],
-        transition: Some(crate::filter::Transition::FalseSame),
-        tokens: 250,
-        ..Default::default()
-    };
-    Box::new(crate::tui::effect::Judged { verdicts, measured })
-}
-
-/// A pane with eight samples of two problems, the first judged and open.
-fn with_verdicts() -> ReviewState {
-    let mut rows: Vec<SampleRow> = (1..=8).map(row).collect();
-    for row in &mut rows {
-        row.accepted = Some(row.id % 2 == 0);
-        row.failed = if row.id % 2 == 0 { Vec::new() } else { vec!["answer".into()] };
-    }
-    let mut state = opened(8, None);
-    receive(&mut state, &Message::Rows { counts: counts(8), rows });
-    let sample = Message::Sample { id: 1, sample: Box::new(ordinary()), problem: None, judged: Some(judged()) };
-    receive(&mut state, &sample);
-    state
-}
-
-fn outcome() -> Box<crate::pipeline::FilterOutcome> {
-    use crate::filter::{RuleId, Step};
-    let step = |rule, dropped| Step { rule, dropped, sole: dropped / 2, failed: dropped * 2 };
-    Box::new(crate::pipeline::FilterOutcome {
-        judged: 8,
-        accepted: 4,
-        rejected: 4,
-        funnel: vec![step(RuleId::Truncated, 1), step(RuleId::Loops, 0), step(RuleId::Answer, 3)],
-        measured: 8,
-        changed: 8,
-        to_review: Vec::new(),
-        overruled: [0, 0],
-        settings: "5f2c".into(),
-        sources: crate::pipeline::FilterSources::default(),
-    })
-}
-
-#[test]
-fn verdicts_stand_beside_the_text_and_in_its_place() {
-    let mut state = with_verdicts();
-    insta::assert_snapshot!("verdicts_160x48", drawn(&mut state, 160, 48, false));
-    update(&mut state, ReviewAction::Verdicts);
-    insta::assert_snapshot!("verdicts_80x24", drawn(&mut state, 80, 24, false));
-    update(&mut state, ReviewAction::Changes);
-    let changes = drawn(&mut state, 80, 24, false);
-    assert!(changes.contains("changes") && changes.contains("{+"), "{changes}");
-}
-
-#[test]
-fn the_funnel_opens_the_samples_of_a_rule() {
-    let mut state = with_verdicts();
-    update(&mut state, ReviewAction::Funnel);
-    assert!(!state.capturing(), "nothing was judged as far as it knows");
-    receive(&mut state, &Message::Judged { rows: Vec::new(), outcome: Some(outcome()) });
-    update(&mut state, ReviewAction::Funnel);
-    insta::assert_snapshot!("funnel_80x24", drawn(&mut state, 80, 24, false));
-    for code in [KeyCode::Char('j'), KeyCode::Char('j'), KeyCode::Enter] {
-        key(&mut state, KeyEvent::new(code, KeyModifiers::NONE));
-    }
-    assert_eq!(state.filter.text(), "rule:answer");
-    assert_eq!(state.listed.len(), 4);
-}
-
-#[test]
-fn a_spot_check_is_blind_until_each_is_decided_and_then_tells() {
-    let mut state = with_verdicts();
-    assert_eq!(
-        update(&mut state, ReviewAction::SpotCheck),
-        [Effect::PlanAudit(crate::filter::audit::Order::Stratified)]
-    );
-    assert_eq!(receive(&mut state, &Message::Audit(vec![3, 1])), [Effect::LoadSample(3)]);
-    let sample = Message::Sample { id: 3, sample: Box::new(ordinary()), problem: None, judged: Some(judged()) };
-    receive(&mut state, &sample);
-    let blind = drawn(&mut state, 160, 48, false);
-    assert!(
-        blind.contains("hidden until you decide") && !blind.contains("is wrong") && !blind.contains('✗'),
-        "{blind}"
-    );
-    let effects = update(&mut state, ReviewAction::Accept);
-    assert_eq!(effects.len(), 2, "decided, and the next one is read: {effects:?}");
-    let standing = Standing { verb: Some(DecisionVerb::Accept), ..Standing::default() };
-    receive(&mut state, &Message::Stands { sample: 3, standing, counts: Default::default() });
-    assert_eq!(
-        state.notice,
-        Some(Notice::Said("#2 of gsm8k-00000: the filter rejected it (answer): you overrule it".into()))
-    );
-    update(&mut state, ReviewAction::SpotCheck);
-    let table = drawn(&mut state, 160, 48, false);
-    assert!(table.contains("this spot check") && table.contains("1 decided"), "{table}");
-    key(&mut state, KeyEvent::new(KeyCode::Char('e'), KeyModifiers::NONE));
-    assert_eq!(state.listed.len(), 8);
-    assert!(state.audit.is_none());
-}
-
-#[test]
-fn the_whole_list_is_decided_on_after_a_question_only() {
-    let mut state = with_verdicts();
-    state.filter = super::filter::Filter::parse("verdict:rejected").unwrap();
-    state.rearrange();
-    update(&mut state, ReviewAction::RejectAll);
-    let asked = drawn(&mut state, 80, 24, false);
-    assert!(
-        asked.contains("Reject the whole list?") && asked.contains("4 samples (filter verdict:rejected)"),
-        "{asked}"
-    );
-    assert_eq!(key(&mut state, KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), []);
-    update(&mut state, ReviewAction::RejectAll);
-    let effects = key(&mut state, KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE));
-    assert_eq!(effects, [Effect::DecideAll { samples: vec![1, 3, 5, 7], verb: DecisionVerb::Reject }]);
-}
-
-#[test]
-fn two_samples_of_a_problem_stand_side_by_side() {
-    let mut state = with_verdicts();
-    assert_eq!(update(&mut state, ReviewAction::Beside), [Effect::LoadSample(2)]);
-    let mut other = ordinary();
-    other.chain.text = "Quite another way to seventeen.".into();
-    other.chain.segments.clear();
-    receive(&mut state, &Message::Sample { id: 2, sample: Box::new(other), problem: None, judged: None });
-    for (width, height) in [(80, 24), (160, 48)] {
-        let shown = drawn(&mut state, width, height, false);
-        assert!(shown.contains("Quite another way") && shown.contains("beside #1"), "{shown}");
-    }
-    update(&mut state, ReviewAction::Next);
-    assert!(state.beside.is_none());
-}
-
-#[test]
-fn an_edited_chain_is_asked_to_be_stored_as_a_new_sample() {
-    let mut state = with_verdicts();
-    update(&mut state, ReviewAction::Edit);
-    assert!(state.capturing());
-    key(&mut state, KeyEvent::new(KeyCode::Char('Z'), KeyModifiers::NONE));
-    let effects = key(&mut state, KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL));
-    let [Effect::Edit { sample: 1, text }] = &effects[..] else { panic!("{effects:?}") };
-    assert_eq!(*text, format!("Z{}", ordinary().chain.text));
-    update(&mut state, ReviewAction::Edit);
-    assert_eq!(key(&mut state, KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)), []);
-    assert!(!state.capturing());
-}
-
-#[test]
-fn tab_completes_a_filter() {
-    let mut state = with_verdicts();
-    update(&mut state, ReviewAction::Filter);
-    for code in [KeyCode::Char('v'), KeyCode::Tab, KeyCode::Char('r'), KeyCode::Tab, KeyCode::Enter] {
-        key(&mut state, KeyEvent::new(code, KeyModifiers::NONE));
-    }
-    assert_eq!(state.filter.text(), "verdict:rejected");
 }

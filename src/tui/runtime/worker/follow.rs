@@ -1,0 +1,169 @@
+//! Follows the open session: rows and decisions of other processes, runs of the filter, and the board of another process's
+//! job, to its end.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::super::super::effect::Message;
+use super::{Told, Work};
+use crate::filter::Settings;
+use crate::pipeline::FilterOutcome;
+use crate::records::{LiveBoard, LiveState, Standing, UnixMillis, now_millis};
+use crate::session::{Filtering, Session, SessionError};
+
+const TOUCH: Duration = Duration::from_secs(1);
+/// From so many standings on, all rows are read at once.
+const MANY: usize = 500;
+
+/// The open session and what of it was told already.
+pub(super) struct Following {
+    pub session: Session,
+    pub version: i64,
+    pub last_row: i64,
+    pub last_decision: i64,
+    /// The run of the filter whose verdicts are on the screen.
+    pub filtering: i64,
+    /// The settings of a run of the filter, read once for all samples that are looked at.
+    pub settings: Option<(i64, Settings)>,
+}
+
+/// A job of another process.
+pub(super) struct Other {
+    pub job: String,
+    pub pid: u32,
+    /// What was mirrored before is of another job.
+    since: UnixMillis,
+    touched: Option<Instant>,
+    /// What it mirrored last.
+    last: Option<Box<LiveBoard>>,
+}
+
+impl Work {
+    /// Tells what changed in the session since the last look. Silent when nothing did.
+    pub(super) fn follow(&mut self) -> Result<(), SessionError> {
+        let Some(following) = &mut self.session else { return Ok(()) };
+        let session = &following.session;
+        let version = session.data_version()?;
+        if version != following.version {
+            let counts = session.counts()?;
+            let rows = session.sample_rows_after(following.last_row)?;
+            let (last, decided) = session.decided_after(following.last_decision)?;
+            let standings = standings(session, &decided)?;
+            let filtering = session.filtering()?;
+            let seq = filtering.as_ref().map_or(0, |filtering| filtering.seq);
+            let judged = (seq != following.filtering).then(|| session.sample_rows()).transpose()?;
+            // Only now: had a query failed, the next look would try again.
+            following.last_decision = last;
+            following.last_row = rows.last().map_or(following.last_row, |row| row.id);
+            following.filtering = seq;
+            following.version = version;
+            let mut messages = vec![Message::Rows { counts, rows }];
+            if !standings.is_empty() {
+                messages.push(Message::Stood { standings, counts });
+            }
+            if let Some(rows) = judged {
+                messages.push(Message::Judged { rows, outcome: outcome_of(filtering) });
+            }
+            for message in messages {
+                let _ = self.told.send(Told::Message(message));
+            }
+        }
+        self.follow_other()
+    }
+
+    /// Follows the board of a job that another process runs in this session.
+    fn follow_other(&mut self) -> Result<(), SessionError> {
+        let Some(Following { session, .. }) = &self.session else { return Ok(()) };
+        let own = std::process::id();
+        let Some(holder) = session.holder()?.filter(|holder| holder.pid != own) else {
+            if let Some(mut other) = self.other.take() {
+                mirror(session, &mut other, &self.told);
+                // A job of our own that has begun since is what the screen shows.
+                if self.job.as_ref().is_none_or(|job| job.finished()) {
+                    tell_gone(&other, &self.told);
+                }
+            }
+            return Ok(());
+        };
+        if self.other.as_ref().is_none_or(|other| other.pid != holder.pid) {
+            self.other =
+                Some(Other { job: holder.job, pid: holder.pid, since: holder.since, touched: None, last: None });
+        }
+        if let Some(other) = &mut self.other {
+            if session.read_only().is_none() && other.touched.is_none_or(|at| at.elapsed() >= TOUCH) {
+                session.touch_watch()?;
+                other.touched = Some(Instant::now());
+            }
+            mirror(session, other, &self.told);
+        }
+        Ok(())
+    }
+}
+
+/// Where these samples stand. A whole list that was decided on at once is read at once.
+fn standings(session: &Session, samples: &[i64]) -> Result<Vec<(i64, Standing)>, SessionError> {
+    if samples.len() < MANY {
+        return samples.iter().map(|sample| Ok((*sample, session.standing(*sample)?))).collect();
+    }
+    let wanted: HashSet<i64> = samples.iter().copied().collect();
+    let rows = session.sample_rows()?.into_iter().filter(|row| wanted.contains(&row.id));
+    Ok(rows.map(|row| (row.id, row.standing)).collect())
+}
+
+/// What a run of the filter came to, as it was stored.
+pub(super) fn outcome_of(filtering: Option<Filtering>) -> Option<Box<FilterOutcome>> {
+    serde_json::from_str(&filtering?.summary).ok().map(Box::new)
+}
+
+/// Tells the mirrored board if it is a new one.
+fn mirror(session: &Session, other: &mut Other, told: &mpsc::UnboundedSender<Told>) {
+    let Ok(Some(mut board)) = session.read_live(&other.job) else { return };
+    let known = other.last.as_ref().is_some_and(|last| last.version == board.version);
+    if known || board.updated_at < other.since {
+        return;
+    }
+    if board.message.is_empty() && board.state == LiveState::Running {
+        board.message = format!("watching {} of process {}", other.job, other.pid);
+    }
+    let board = Box::new(board);
+    other.last = Some(board.clone());
+    let _ = told.send(Told::Message(Message::Live(board)));
+}
+
+/// Nobody holds the job any more. Had it ended by itself its last board would say so: it was killed, or it failed in a way that
+/// it could not tell.
+fn tell_gone(other: &Other, told: &mpsc::UnboundedSender<Told>) {
+    let Some(board) = other.last.as_deref().and_then(|last| gone(last, other.pid, now_millis())) else { return };
+    let _ = told.send(Told::Message(Message::Live(Box::new(board))));
+}
+
+/// The board of a job whose process is gone; `None` where it had told its end.
+fn gone(last: &LiveBoard, pid: u32, now: UnixMillis) -> Option<LiveBoard> {
+    if matches!(last.state, LiveState::Done | LiveState::Failed) {
+        return None;
+    }
+    Some(LiveBoard {
+        version: last.version + 1,
+        state: LiveState::Failed,
+        message: format!("the process that ran it (pid {pid}) is gone"),
+        running: Vec::new(),
+        updated_at: now,
+        ..last.clone()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_went_without_a_word_has_failed() {
+        let last = LiveBoard { version: 7, state: LiveState::Running, job: "generate".into(), ..LiveBoard::default() };
+        let board = gone(&LiveBoard { running: vec![Default::default()], ..last.clone() }, 42, 5).unwrap();
+        assert_eq!((board.version, board.state, board.running.len()), (8, LiveState::Failed, 0));
+        assert_eq!(board.message, "the process that ran it (pid 42) is gone");
+        assert_eq!(gone(&LiveBoard { state: LiveState::Done, ..last }, 42, 5), None);
+    }
+}
