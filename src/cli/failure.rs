@@ -11,6 +11,7 @@ use crate::filter::settings::SettingsError;
 use crate::model::{DecoderError, ModelError};
 use crate::pipeline::OrderError;
 use crate::session::SessionError;
+use crate::train::TrainError;
 use crate::tui::{NotATerminal, ScriptError, text};
 
 /// A usage that the argument parser cannot see is wrong, such as a missing session.
@@ -65,6 +66,12 @@ fn code(report: &Report) -> u8 {
             || cause.is::<SettingsError>()
             || cause.is::<NotATerminal>();
         if bad {
+            return 2;
+        }
+        if let Some(TrainError::Io { .. } | TrainError::Batch(_)) = cause.downcast_ref() {
+            return 1;
+        }
+        if cause.is::<TrainError>() {
             return 2;
         }
         if let Some(SessionError::Missing { .. }) = cause.downcast_ref() {

@@ -21,6 +21,7 @@ mod progress;
 mod sessions;
 mod signals;
 mod steer;
+mod train;
 mod workbench;
 
 use std::process::ExitCode;
@@ -66,6 +67,8 @@ enum Command {
     Filter(filter::Arguments),
     /// Judge chains from a file by the rules, without a session
     Check(check::Arguments),
+    /// Fine-tune a model on the accepted chains of a session
+    Train(train::Arguments),
     /// Add problems from a file to a session
     Import(import::Arguments),
     /// Write a session's chains as training data
@@ -99,6 +102,7 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Steer(arguments)) => steer::run(&arguments),
         Some(Command::Filter(arguments)) => filter::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
+        Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),
         Some(Command::Export(arguments)) => export::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),

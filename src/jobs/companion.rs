@@ -80,6 +80,26 @@ fn answer(session: &Session, job: &str, control: &Control) -> Result<(), Session
             "pause" => steer(control, Steer::Pause, "paused"),
             "resume" => steer(control, Steer::Resume, "resumed"),
             "stop" => steer(control, Steer::Stop, "stopping"),
+            "checkpoint" if job == "train" => {
+                control.wishes().checkpoint = Some(());
+                "a checkpoint comes after this step"
+            }
+            "rate" if job == "train" => match command.args.get("to").and_then(serde_json::Value::as_f64) {
+                Some(rate) if rate > 0.0 && rate <= 1.0 => {
+                    control.wishes().rate = Some(rate);
+                    "changed from the next step on"
+                }
+                _ => "a rate above 0 and at most 1 is needed",
+            },
+            "choose" if job == "train" => {
+                match command.args.get("to").cloned().and_then(|to| serde_json::from_value(to).ok()) {
+                    Some(choice) => {
+                        control.wishes().choice = Some(choice);
+                        steer(control, Steer::Resume, "taken")
+                    }
+                    None => "skip, roll_back, lower_rate or stop is needed",
+                }
+            }
             _ => "unknown command",
         };
         session.answer_command(command.id, said)?;

@@ -7,9 +7,11 @@ pub mod filter;
 pub mod filter_bench;
 pub mod generate;
 mod order;
+pub mod train;
 mod watcher;
 
 pub use filter::{FilterOutcome, agreement, filter, filter_settings};
 pub use generate::GenerateOutcome;
 pub use order::{GenerateOrder, OrderError};
+pub use train::{TrainOrder, TrainOutcome};
 pub use watcher::Watcher;

@@ -52,20 +52,33 @@ impl<'a> Panels<'a> {
 /// Fills `out` with panels of `width` lines; places without a line are 0.
 ///
 /// # Panics
-/// If `out` is not [`Panels::packed_len`] long.
+/// If `out` is not [`Panels::packed_len`] long, or `width` is none that a kernel has.
 pub(super) fn pack(isa: Isa, panels: Panels<'_>, width: usize, out: &mut [f32], share: bool) {
+    assert!([2, 6, 12, 16, 32].contains(&width), "a width that a kernel has");
     assert_eq!(out.len(), panels.packed_len(width), "room for the panels");
     let len = panel_len(width, panels.steps);
     let count = panels.count.div_ceil(width);
     let out = SharedMut::new(out);
-    // Panels beside each other share cache lines of a matrix that is dense along its lines.
-    let group = (64 / width).max(1);
+    // Panels beside each other share cache lines and pages of a matrix that is dense along its lines.
+    let group = (128 / width).max(1);
     let task = |index: usize| {
-        for panel in index * group..count.min((index + 1) * group) {
-            // SAFETY: each panel is written by one task only.
-            let out = unsafe { out.range(panel * len, len) };
-            let lines = width.min(panels.count - panel * width);
+        let panels_here = index * group..count.min((index + 1) * group);
+        let whole = panels_here.start..panels_here.end.min(panels.count / width).max(panels_here.start);
+        // SAFETY: each panel is written by one task only.
+        let all = unsafe { out.range(panels_here.start * len, panels_here.len() * len) };
+        if panels.line_step == 1 && !whole.is_empty() {
+            copy(
+                &panels.data[whole.start * width..],
+                panels.k_step,
+                panels.steps,
+                width,
+                len,
+                &mut all[..whole.len() * len],
+            );
+        }
+        for (panel, out) in panels_here.zip(all.chunks_exact_mut(len)) {
             let data = &panels.data[panel * width * panels.line_step..];
+            let lines = width.min(panels.count - panel * width);
             if lines < width {
                 out.fill(0.0);
                 for line in 0..lines {
@@ -73,9 +86,7 @@ pub(super) fn pack(isa: Isa, panels: Panels<'_>, width: usize, out: &mut [f32], 
                         out[k * width + line] = data[line * panels.line_step + k * panels.k_step];
                     }
                 }
-            } else if panels.line_step == 1 {
-                copy(data, panels.k_step, panels.steps, width, out);
-            } else {
+            } else if panels.line_step != 1 {
                 transpose(isa, data, panels.line_step, panels.steps, width, out);
             }
         }
@@ -88,25 +99,23 @@ pub(super) fn pack(isa: Isa, panels: Panels<'_>, width: usize, out: &mut [f32], 
     }
 }
 
-/// Lines lie side by side: `width` neighbours a step.
-fn copy(data: &[f32], k_step: usize, steps: usize, width: usize, out: &mut [f32]) {
-    fn fixed<const W: usize>(data: &[f32], k_step: usize, steps: usize, out: &mut [f32]) {
-        let (out, _) = out.as_chunks_mut::<W>();
-        for (k, out) in out.iter_mut().enumerate().take(steps) {
-            out.copy_from_slice(&data[k * k_step..][..W]);
+/// Lines lie side by side: each step is one run of neighbours, dealt out to panels `len` apart.
+fn copy(data: &[f32], k_step: usize, steps: usize, width: usize, len: usize, out: &mut [f32]) {
+    fn fixed<const W: usize>(data: &[f32], k_step: usize, steps: usize, len: usize, out: &mut [f32]) {
+        let panels = out.len() / len;
+        for k in 0..steps {
+            let run = &data[k * k_step..][..panels * W];
+            for (panel, from) in run.as_chunks::<W>().0.iter().enumerate() {
+                out[panel * len + k * W..][..W].copy_from_slice(from);
+            }
         }
     }
     match width {
-        32 => fixed::<32>(data, k_step, steps, out),
-        16 => fixed::<16>(data, k_step, steps, out),
-        12 => fixed::<12>(data, k_step, steps, out),
-        6 => fixed::<6>(data, k_step, steps, out),
-        2 => fixed::<2>(data, k_step, steps, out),
-        _ => {
-            for (k, out) in out.chunks_exact_mut(width).enumerate().take(steps) {
-                out.copy_from_slice(&data[k * k_step..][..width]);
-            }
-        }
+        32 => fixed::<32>(data, k_step, steps, len, out),
+        16 => fixed::<16>(data, k_step, steps, len, out),
+        12 => fixed::<12>(data, k_step, steps, len, out),
+        6 => fixed::<6>(data, k_step, steps, len, out),
+        _ => fixed::<2>(data, k_step, steps, len, out),
     }
 }
 

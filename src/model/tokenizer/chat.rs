@@ -8,6 +8,9 @@ use crate::model::error::one_line;
 use crate::model::{ChatTemplate, ModelError};
 use crate::records::{Message, Role};
 
+/// An id and the bytes of a text that it stands for.
+pub type Placed = (u32, Range<usize>);
+
 /// Where stand-in characters are looked for: a private-use plane.
 const STAND_INS: std::ops::RangeInclusive<u32> = 0xF_0000..=0xF_FFFD;
 
@@ -49,7 +52,7 @@ impl Tokenizer {
         template: &ChatTemplate,
         messages: &[Message],
         add_generation_prompt: bool,
-    ) -> Result<(String, Vec<(u32, Range<usize>)>), ModelError> {
+    ) -> Result<(String, Vec<Placed>), ModelError> {
         let mut mask = Mask::new(messages);
         let masked: Vec<Message> = if messages.iter().any(|message| self.touches_structure(&message.content)) {
             let cover = |message: &Message| {
@@ -60,14 +63,14 @@ impl Tokenizer {
             messages.to_vec()
         };
         let rendered = template.render_with(&masked, add_generation_prompt)?;
-        let mut ids: Vec<(u32, Range<usize>)> = Vec::new();
+        let mut ids: Vec<Placed> = Vec::new();
         if mask.stand_in.is_empty() {
             ids.extend(offsets(&self.inner.structured, &rendered, 0)?);
             return Ok((rendered, self.with_bos_offsets(ids)));
         }
         let mut text = String::with_capacity(rendered.len());
         let mut reached = 0;
-        let between = |text: &mut String, ids: &mut Vec<(u32, Range<usize>)>, part: &str| -> Result<(), ModelError> {
+        let between = |text: &mut String, ids: &mut Vec<Placed>, part: &str| -> Result<(), ModelError> {
             let part = mask.uncover(part);
             ids.extend(offsets(&self.inner.plain, &part, text.len())?);
             text.push_str(&part);
@@ -86,7 +89,7 @@ impl Tokenizer {
         Ok((text, self.with_bos_offsets(ids)))
     }
 
-    fn with_bos_offsets(&self, mut ids: Vec<(u32, Range<usize>)>) -> Vec<(u32, Range<usize>)> {
+    fn with_bos_offsets(&self, mut ids: Vec<Placed>) -> Vec<Placed> {
         if let Some(bos) = self.bos_id()
             && self.adds_bos()
             && ids.first().map(|(id, _)| *id) != Some(bos)
@@ -158,7 +161,7 @@ impl Tokenizer {
 }
 
 /// Ids and the bytes that each stands for, `base` added.
-fn offsets(engine: &Engine, text: &str, base: usize) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
+fn offsets(engine: &Engine, text: &str, base: usize) -> Result<Vec<Placed>, ModelError> {
     let encoding =
         engine.encode(text, false).map_err(|error| ModelError::Encode { reason: one_line(&error.to_string()) })?;
     let places = encoding.get_offsets().iter().map(|(begin, end)| base + begin..base + end);

@@ -149,8 +149,6 @@ struct Sizes {
     by_dim: usize,
     /// Panels of `dim` columns, `QUERIES` steps.
     queries_by_dim: usize,
-    /// Rows of queries.
-    rows: usize,
     /// A block of scores.
     scores: usize,
 }
@@ -161,7 +159,6 @@ impl Sizes {
             by_key: KEYS.div_ceil(width) * panel_len(width, dim),
             by_dim: dim.div_ceil(width) * panel_len(width, KEYS),
             queries_by_dim: dim.div_ceil(width) * panel_len(width, QUERIES),
-            rows: QUERIES * dim,
             scores: QUERIES * KEYS,
         }
     }
