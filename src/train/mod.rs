@@ -47,6 +47,7 @@ pub use settings::{Method, SpikeAction, SpikeSettings, TrainSettings};
 pub use trainer::{Finished, Trainer};
 pub use workspace::Workspace;
 
+use crate::model::ops::Floats;
 use crate::model::ops::gemm::Onto;
 use crate::model::{ComputeChoice, ModelError};
 
@@ -90,7 +91,7 @@ pub fn compute(choice: ComputeChoice) -> Result<&'static str, TrainError> {
 /// The gradients of what is trained, in the order of its weights.
 #[derive(Debug, Clone)]
 pub struct Gradients {
-    pub data: Vec<f32>,
+    pub data: Floats,
     /// What `data` holds is old: the next pass writes instead of adding.
     pub fresh: bool,
 }

@@ -8,8 +8,8 @@ use candle_core::{Device, Tensor};
 use super::layout::{Layout, Place};
 use super::lora::{LoraLayout, LoraSettings};
 use super::{Gradients, TrainError};
-use crate::model::ops::Isa;
 use crate::model::ops::gemm::{Onto, View, ViewMut, product};
+use crate::model::ops::{Floats, Isa};
 use crate::model::{Architecture, Rope, TensorSource};
 
 /// Adapters and their weights.
@@ -26,7 +26,7 @@ pub struct Network {
     pub(super) layout: Layout,
     pub(super) rope: Rope,
     pub(super) isa: Isa,
-    pub(super) weights: Vec<f32>,
+    pub(super) weights: Floats,
     pub(super) lora: Option<Lora>,
 }
 
@@ -50,7 +50,7 @@ impl Network {
             )));
         }
         let layout = Layout::new(architecture);
-        let mut weights = vec![0.0; layout.len];
+        let mut weights = Floats::zeros(layout.len);
         for place in &layout.places {
             let tensor = source.tensor(&place.name, &place.shape).map_err(TrainError::Weight)?;
             copy_tensor(&tensor, &mut weights[place.range.clone()])?;
@@ -76,11 +76,11 @@ impl Network {
 
     /// The weights that are trained: the adapters' if there are any, else all.
     pub fn trainable(&self) -> &[f32] {
-        self.lora.as_ref().map_or(&self.weights, |lora| &lora.weights)
+        self.lora.as_ref().map_or(&*self.weights, |lora| &lora.weights)
     }
 
     pub fn trainable_mut(&mut self) -> &mut [f32] {
-        self.lora.as_mut().map_or(&mut self.weights, |lora| &mut lora.weights)
+        self.lora.as_mut().map_or(&mut *self.weights, |lora| &mut lora.weights)
     }
 
     /// Name, shape and range of each trained tensor, in order.
@@ -90,7 +90,7 @@ impl Network {
 
     /// Room for the gradients of what is trained, and of nothing else.
     pub fn gradients(&self) -> Gradients {
-        Gradients { data: vec![0.0; self.trainable().len()], fresh: true }
+        Gradients { data: Floats::zeros(self.trainable().len()), fresh: true }
     }
 
     /// Name, shape and range of each of the model's own tensors, in order.

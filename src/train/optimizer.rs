@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::Place;
 use super::{Gradients, TrainError};
 use crate::model::ops::training::adamw;
-use crate::model::ops::{self, Isa};
+use crate::model::ops::{self, Floats, Isa};
 
 /// The optimiser's constants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,8 +53,8 @@ impl AdamWSettings {
 pub struct AdamW {
     pub settings: AdamWSettings,
     pub steps: u64,
-    pub(super) first: Vec<f32>,
-    pub(super) second: Vec<f32>,
+    pub(super) first: Floats,
+    pub(super) second: Floats,
     /// Neighbouring weights that are treated alike, and whether they decay.
     groups: Vec<(Range<usize>, bool)>,
     isa: Isa,
@@ -76,7 +76,7 @@ impl AdamW {
                 _ => groups.push((place.range.clone(), decays)),
             }
         }
-        Self { settings, steps: 0, first: vec![0.0; len], second: vec![0.0; len], groups, isa: Isa::detect() }
+        Self { settings, steps: 0, first: Floats::zeros(len), second: Floats::zeros(len), groups, isa: Isa::detect() }
     }
 
     /// The global norm of the gradients. Not finite if any of them is not.
@@ -139,7 +139,7 @@ mod tests {
         let mut optimizer = AdamW::new(&places, settings);
         assert_eq!(optimizer.groups, [(0..8, true), (8..12, false), (12..13, true)]);
         let mut weights = vec![1.0; 13];
-        let gradients = Gradients { data: vec![0.0; 13], fresh: false };
+        let gradients = Gradients { data: Floats::zeros(13), fresh: false };
         optimizer.step(&mut weights, &gradients, 0.0, 0.5);
         assert!(weights[..8].iter().all(|x| (x - 0.95).abs() < 1e-6), "{weights:?}");
         assert!(weights[8..12].iter().all(|x| *x == 1.0));
@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn a_long_gradient_is_cut_to_the_limit() {
         let places = [place("w", &[1, 2], 0)];
-        let gradients = Gradients { data: vec![3.0, 4.0], fresh: false };
+        let mut gradients = Gradients { data: Floats::zeros(2), fresh: false };
+        gradients.data.copy_from_slice(&[3.0, 4.0]);
         let mut optimizer = AdamW::new(&places, AdamWSettings::default());
         let norm = optimizer.grad_norm(&gradients);
         assert!((norm - 5.0).abs() < 1e-9);

@@ -6,6 +6,7 @@
 
 pub mod attention;
 mod buffer;
+mod floats;
 pub mod gemm;
 mod isa;
 pub mod linear;
@@ -17,6 +18,7 @@ mod slices;
 pub mod training;
 
 pub use buffer::Buffer;
+pub use floats::Floats;
 pub use isa::{Isa, instruction_set};
 pub use pool::{pool, run};
 

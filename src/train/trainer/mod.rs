@@ -156,7 +156,8 @@ impl Trainer {
             return refuse("made with other settings");
         }
         checkpoint::load(&place, &found, &mut self.network, &mut self.optimizer)?;
-        self.state = RunState { settings: self.state.settings.clone(), ..found };
+        let (settings, total_steps) = (self.state.settings.clone(), self.state.total_steps);
+        self.state = RunState { settings, total_steps, ..found };
         Ok(())
     }
 

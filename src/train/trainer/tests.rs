@@ -177,6 +177,8 @@ fn another_run_is_not_gone_on_with() {
     assert!(open_with(dir.path(), TrainSettings { keep_last: 5, ..settings() }, 12).is_ok());
 }
 
+type Then = Box<dyn FnOnce(&Person)>;
+
 /// A person at the switches.
 #[derive(Default)]
 struct Person {
@@ -186,7 +188,7 @@ struct Person {
     checkpoint: Cell<bool>,
     choice: Cell<Option<SpikeAction>>,
     /// What is done at the next look while paused.
-    then: RefCell<Option<Box<dyn FnOnce(&Person)>>>,
+    then: RefCell<Option<Then>>,
 }
 
 impl Steering for Person {

@@ -278,6 +278,8 @@ fn plain_attention(heads: Heads, spans: &[std::ops::Range<usize>], qkv: &[f64]) 
 }
 
 #[test]
+// A list of one sequence is meant, not its numbers.
+#[allow(clippy::single_range_in_vec_init)]
 fn attention_forward_and_backward() {
     let few = Heads { query: 2, key_value: 1, dim: 4 };
     let cases = [
