@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use color_eyre::Result;
+use color_eyre::eyre::eyre;
 use serde_json::json;
 
 use super::arguments::SessionArgument;
@@ -179,6 +180,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if outcome.done {
         return Ok(());
     }
+    if let Some(off) = outcome.off {
+        return Err(eyre!("{off}; the steps before it are saved, `spike.action` in --settings says what else to do"));
+    }
     let line = format!("saved after step {}; the same command goes on from there", outcome.step);
     Err(Interrupted(line).into())
 }
@@ -203,9 +207,6 @@ impl Lines {
                 }
                 let (since, first) = *self.begun.get_or_insert((Instant::now(), step.step));
                 self.progress(step, since, first);
-            }
-            Event::Validation { step, loss } if self.json => {
-                super::out::line(json!({ "step": step, "validation_loss": loss }))?;
             }
             Event::Alert(line) => {
                 self.clear();

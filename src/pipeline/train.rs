@@ -52,6 +52,8 @@ impl TrainOrder {
 pub struct TrainOutcome {
     /// All steps are done.
     pub done: bool,
+    /// Why it stopped by itself, if it did.
+    pub off: Option<String>,
     pub step: u64,
     pub checkpoint: PathBuf,
     pub validation_loss: Option<f64>,
@@ -61,6 +63,7 @@ impl From<Finished> for TrainOutcome {
     fn from(finished: Finished) -> Self {
         Self {
             done: finished.complete,
+            off: finished.off,
             step: finished.step,
             checkpoint: finished.checkpoint,
             validation_loss: finished.validation_loss,

@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(200);
 pub struct Finished {
     /// All steps are done; else it was stopped.
     pub complete: bool,
+    /// Why it stopped by itself, if it did.
+    pub off: Option<String>,
     pub step: u64,
     /// The last checkpoint.
     pub checkpoint: PathBuf,
@@ -185,7 +187,8 @@ impl Trainer {
                 self.state.step += 1;
             } else if let Step::Off(why) = self.take_step(steering, report)? {
                 if !self.off(here, &why, steering, report)? {
-                    return self.end(steering, report);
+                    let off = Some(format!("step {}: {why}", here + 1));
+                    return Ok(Finished { off, ..self.end(steering, report)? });
                 }
                 continue;
             }
@@ -212,6 +215,7 @@ impl Trainer {
         }
         Ok(Finished {
             complete: self.state.step >= self.state.total_steps,
+            off: None,
             step: self.state.step,
             checkpoint: place,
             validation_loss: self.state.validation_loss,

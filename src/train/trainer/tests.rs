@@ -312,6 +312,7 @@ fn what_is_not_a_number_is_not_a_step() {
         })
         .unwrap();
     assert!(!finished.complete && finished.step == 3);
+    assert!(finished.off.as_deref().is_some_and(|off| off.starts_with("step 4: loss NaN")), "{finished:?}");
     assert!(alerts[0].contains("step 4: loss NaN") && alerts[0].contains("off-step-4.json"), "{alerts:?}");
     let kept: serde_json::Value =
         serde_json::from_slice(&std::fs::read(dir.path().join("off-step-4.json")).unwrap()).unwrap();
