@@ -7,7 +7,7 @@
 //! |---|---|
 //! | faces | [`cli`], [`tui`] |
 //! | work | [`pipeline`], [`exchange`], [`jobs`] |
-//! | method | [`generate`], [`dialogue`], [`filter`] |
+//! | method | [`generate`], [`dialogue`], [`filter`], [`train`] |
 //! | ground | [`session`], [`model`], [`math`], [`config`], [`records`] |
 
 pub mod cli;
@@ -22,4 +22,5 @@ pub mod model;
 pub mod pipeline;
 pub mod records;
 pub mod session;
+pub mod train;
 pub mod tui;

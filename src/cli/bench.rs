@@ -6,6 +6,7 @@ use color_eyre::Result;
 use super::failure::BadInput;
 use crate::generate::bench as decode_bench;
 use crate::model::ComputeChoice;
+use crate::train::bench as train_bench;
 use crate::tui::bench as frame_bench;
 
 #[derive(Debug, Args)]
@@ -18,6 +19,8 @@ pub struct Arguments {
 enum What {
     /// Tokens per second of batched decoding from one shared prompt
     Decode(Decode),
+    /// Tokens per second of a whole training step over made-up tokens
+    Train(Train),
     /// Ids, logits, loss and greedy continuation of given token ids, to compare with another implementation
     Reference(Reference),
     /// All rules of the filter over made-up samples, and judging them again after one threshold changed
@@ -44,6 +47,34 @@ struct Decode {
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Print a JSON object: {"tokens_per_second","prefill_tokens_per_second","peak_rss_mib","compute"}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Train {
+    /// Directory of a model, or a .gguf file
+    #[arg(long, value_name = "MODEL")]
+    model: String,
+    /// Tokens of a sequence
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(2..))]
+    seq: u64,
+    /// Sequences of a step
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    batch: u64,
+    /// Steps that are measured
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: u64,
+    /// Train adapters of this rank on every linear map instead of every weight
+    #[arg(long, value_name = "RANK")]
+    lora: Option<usize>,
+    /// Number format: auto or f32
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    compute: ComputeChoice,
+    /// Make activations again in the backward pass
+    #[arg(long)]
+    gradient_checkpointing: bool,
+    /// Print a JSON object: {"tokens_per_second","peak_rss_mib","forward_ms","backward_ms","optimizer_ms","compute"}
     #[arg(long)]
     json: bool,
 }
@@ -110,6 +141,31 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                     report.tokens_per_second,
                     decode.batch,
                     report.prefill_tokens_per_second,
+                    report.peak_rss_mib,
+                    report.compute
+                ))?;
+            }
+        }
+        What::Train(train) => {
+            let report = train_bench::bench(&train_bench::BenchOrder {
+                model: train.model.clone(),
+                seq: train.seq as usize,
+                batch: train.batch as usize,
+                steps: train.steps as usize,
+                lora: train.lora,
+                compute: train.compute,
+                checkpoint: train.gradient_checkpointing,
+            })?;
+            if train.json {
+                super::out::line(format_args!("{}", serde_json::to_string(&report)?))?;
+            } else {
+                super::out::line(format_args!(
+                    "train {:.1} tok/s (forward {:.0} ms, backward {:.0} ms, optimizer {:.0} ms), peak memory {} MiB, \
+                     compute {}",
+                    report.tokens_per_second,
+                    report.forward_ms,
+                    report.backward_ms,
+                    report.optimizer_ms,
                     report.peak_rss_mib,
                     report.compute
                 ))?;

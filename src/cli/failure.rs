@@ -11,6 +11,7 @@ use crate::filter::settings::SettingsError;
 use crate::model::{DecoderError, ModelError};
 use crate::pipeline::OrderError;
 use crate::session::SessionError;
+use crate::train::TrainError;
 use crate::tui::keymap::KeymapError;
 use crate::tui::theme::NoTheme;
 use crate::tui::{NotATerminal, ScriptError, text};
@@ -69,6 +70,12 @@ fn code(report: &Report) -> u8 {
             || cause.is::<NoTheme>()
             || cause.is::<NotATerminal>();
         if bad {
+            return 2;
+        }
+        if let Some(TrainError::Io { .. } | TrainError::Batch(_)) = cause.downcast_ref() {
+            return 1;
+        }
+        if cause.is::<TrainError>() {
             return 2;
         }
         if let Some(SessionError::Missing { .. }) = cause.downcast_ref() {

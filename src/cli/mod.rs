@@ -22,6 +22,7 @@ mod progress;
 mod sessions;
 mod signals;
 mod steer;
+mod train;
 mod workbench;
 
 use std::process::ExitCode;
@@ -69,6 +70,8 @@ enum Command {
     Check(check::Arguments),
     /// Compare answers from a file with their gold answers
     Grade(grade::Arguments),
+    /// Fine-tune a model on the accepted chains of a session
+    Train(train::Arguments),
     /// Add problems from a file to a session
     Import(import::Arguments),
     /// Write a session's chains as training data
@@ -103,6 +106,7 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Filter(arguments)) => filter::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Grade(arguments)) => grade::run(&arguments),
+        Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),
         Some(Command::Export(arguments)) => export::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),

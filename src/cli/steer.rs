@@ -1,4 +1,4 @@
-//! `cribble steer`: pause, resume or stop the job that another process runs in a session.
+//! `cribble steer`: pause, resume or stop the job that another process runs in a session, and more of a training.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,12 @@ enum Verb {
     Pause,
     Resume,
     Stop,
+    /// Training: a checkpoint now
+    Checkpoint,
+    /// Training: another highest learning rate (--to RATE)
+    Rate,
+    /// Training: what to do about a step that is off (--to skip, roll_back, lower_rate or stop)
+    Choose,
 }
 
 impl Verb {
@@ -25,6 +31,9 @@ impl Verb {
             Verb::Pause => "pause",
             Verb::Resume => "resume",
             Verb::Stop => "stop",
+            Verb::Checkpoint => "checkpoint",
+            Verb::Rate => "rate",
+            Verb::Choose => "choose",
         }
     }
 }
@@ -35,6 +44,9 @@ pub struct Arguments {
     session: SessionArgument,
     /// What the job shall do
     verb: Verb,
+    /// The rate or the choice
+    #[arg(long, value_name = "VALUE")]
+    to: Option<String>,
     /// Print a JSON object: {"job","verb","answer","seconds"}
     #[arg(long)]
     json: bool,
@@ -47,7 +59,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let verb = arguments.verb.name();
     let asked = Instant::now();
-    let id = session.send_command(&holder.job, verb, &serde_json::Value::Null)?;
+    let args = match &arguments.to {
+        None => serde_json::Value::Null,
+        Some(to) => match to.parse::<f64>() {
+            Ok(number) => serde_json::json!({ "to": number }),
+            Err(_) => serde_json::json!({ "to": to }),
+        },
+    };
+    let id = session.send_command(&holder.job, verb, &args)?;
     while asked.elapsed() < PATIENCE {
         let answer = session.command(id)?.and_then(|command| command.answer);
         if answer.is_none() && session.holder()?.is_none() {

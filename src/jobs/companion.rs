@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::{Control, Steer};
 use crate::records::LiveBoard;
-use crate::session::{Session, SessionError};
+use crate::session::{Command, Session, SessionError};
 
 const LOOK: Duration = Duration::from_millis(50);
 const MIRROR: Duration = Duration::from_millis(100);
@@ -77,17 +77,43 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
 /// `applied`: the last command that was done; one of which the answer could not be stored is not done twice.
 fn answer(session: &Session, job: &str, control: &Control, applied: &mut i64) -> Result<(), SessionError> {
     for command in session.pending_commands(job)? {
-        let (steer, said) = match command.verb.as_str() {
-            "pause" => (Some(Steer::Pause), "paused"),
-            "resume" => (Some(Steer::Resume), "resumed"),
-            "stop" => (Some(Steer::Stop), "stopping"),
-            _ => (None, "unknown command"),
-        };
-        if let Some(steer) = steer.filter(|_| command.id > *applied) {
-            control.steer(steer);
-            *applied = command.id;
-        }
+        let said = if command.id > *applied { perform(&command, job, control) } else { "done" };
+        *applied = command.id.max(*applied);
         session.answer_command(command.id, said)?;
     }
     Ok(())
+}
+
+/// Does what a command asks for, and says what was done.
+fn perform(command: &Command, job: &str, control: &Control) -> &'static str {
+    let to = || command.args.get("to").cloned();
+    match command.verb.as_str() {
+        "pause" => steer(control, Steer::Pause, "paused"),
+        "resume" => steer(control, Steer::Resume, "resumed"),
+        "stop" => steer(control, Steer::Stop, "stopping"),
+        "checkpoint" if job == "train" => {
+            control.wishes().checkpoint = Some(());
+            "a checkpoint comes after this step"
+        }
+        "rate" if job == "train" => match to().and_then(|to| to.as_f64()) {
+            Some(rate) if rate > 0.0 && rate <= 1.0 => {
+                control.wishes().rate = Some(rate);
+                "changed from the next step on"
+            }
+            _ => "a rate above 0 and at most 1 is needed",
+        },
+        "choose" if job == "train" => match to().and_then(|to| serde_json::from_value(to).ok()) {
+            Some(choice) => {
+                control.wishes().choice = Some(choice);
+                steer(control, Steer::Resume, "taken")
+            }
+            None => "skip, roll_back, lower_rate or stop is needed",
+        },
+        _ => "unknown command",
+    }
+}
+
+fn steer(control: &Control, steer: Steer, said: &'static str) -> &'static str {
+    control.steer(steer);
+    said
 }

@@ -1,8 +1,10 @@
 //! The switches of a running job, shared by the one who steers and the one who works.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
+
+use crate::train::SpikeAction;
 
 /// What a person can ask of a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,9 +15,21 @@ pub enum Steer {
     Stop,
 }
 
+/// What a person can ask of a training besides; each is taken once.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    /// A checkpoint now.
+    pub checkpoint: Option<()>,
+    /// Another learning rate.
+    pub rate: Option<f64>,
+    /// What to do about a step that is off.
+    pub choice: Option<SpikeAction>,
+}
+
 #[derive(Debug, Default)]
 struct Switches {
     stop: AtomicBool,
+    wishes: Mutex<Wishes>,
     paused: Mutex<bool>,
     changed: Condvar,
 }
@@ -38,6 +52,11 @@ impl Control {
             Steer::Stop => self.switches.stop.store(true, Ordering::Release),
         }
         self.switches.changed.notify_all();
+    }
+
+    /// What was asked for and not yet taken, to add to or to take from.
+    pub fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.switches.wishes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub fn stopping(&self) -> bool {

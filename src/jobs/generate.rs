@@ -40,7 +40,7 @@ fn run(
     let policy = policy(order)?;
     let given = order.problems.as_deref().map(problems::read).transpose()?.map(|(problems, _)| problems);
     let mut held = match Session::open(dir) {
-        Ok(session) => Some(hold(session, context)?),
+        Ok(session) => Some(hold(session, JOB, context)?),
         Err(error @ crate::session::SessionError::Missing { .. }) if given.is_none() => return Err(error.into()),
         Err(crate::session::SessionError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
@@ -49,7 +49,7 @@ fn run(
     let mut backend = load()?;
     let held = match held.take() {
         Some(held) => held,
-        None => hold(Session::create(dir)?, context)?,
+        None => hold(Session::create(dir)?, JOB, context)?,
     };
     let problems = chosen(&held.session, given, order.limit)?;
     let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, context)?;
@@ -58,14 +58,14 @@ fn run(
 }
 
 /// A session under the job lock, with its companion. The companion goes before the lock does.
-struct Held {
-    session: Session,
+pub(super) struct Held {
+    pub session: Session,
     _companion: Companion,
     _lock: JobLock,
 }
 
-fn hold(session: Session, context: &JobContext) -> Result<Held> {
-    let lock = session.lock_job(JOB)?.map_err(|holder| {
+pub(super) fn hold(session: Session, job: &str, context: &JobContext) -> Result<Held> {
+    let lock = session.lock_job(job)?.map_err(|holder| {
         eyre!(
             "{}: {} runs here already (pid {} on {}); `cribble attach` shows it",
             session.dir().display(),
@@ -74,7 +74,7 @@ fn hold(session: Session, context: &JobContext) -> Result<Held> {
             holder.host
         )
     })?;
-    let companion = Companion::start(session.dir(), JOB, context.control().clone(), context.watch())?;
+    let companion = Companion::start(session.dir(), job, context.control().clone(), context.watch())?;
     Ok(Held { session, _companion: companion, _lock: lock })
 }
 

@@ -7,9 +7,11 @@ pub mod filter;
 pub mod filter_bench;
 pub mod generate;
 mod order;
+pub mod train;
 mod watcher;
 
 pub use filter::{FilterOutcome, FilterSources, agreement, benchmarks, filter, filter_settings, judge_session};
 pub use generate::GenerateOutcome;
 pub use order::{GenerateOrder, OrderError};
+pub use train::{TrainOrder, TrainOutcome};
 pub use watcher::Watcher;

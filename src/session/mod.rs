@@ -74,11 +74,12 @@ pub struct SampleRow {
 }
 
 impl SampleRow {
-    /// Whether it is trained on: what the filter accepts, unless a person decided otherwise. A person always wins.
+    /// Whether it is trained on: what the filter accepts, unless a person decided otherwise. A person always wins, and what
+    /// was skipped is left out.
     pub fn trained_on(&self) -> bool {
         match self.standing.verb {
             Some(DecisionVerb::Accept) => true,
-            Some(DecisionVerb::Reject) => false,
+            Some(DecisionVerb::Reject | DecisionVerb::Skip) => false,
             _ => self.accepted == Some(true),
         }
     }

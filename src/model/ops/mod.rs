@@ -2,18 +2,23 @@
 //!
 //! They know shapes and nothing of models. Each has one order of summation for every batch size, so a sequence's numbers
 //! do not depend on what else is in the batch. They run in the rayon pool that calls them; [`pool`] is one whose
-//! threads give way to the screen. Nothing here records a gradient.
+//! threads give way to the screen. Gradients are [`training`]'s: there every kernel has its backward beside it.
 
 pub mod attention;
 mod buffer;
+mod floats;
+pub mod gemm;
 mod isa;
 pub mod linear;
+mod pack;
 mod pool;
 pub mod rows;
 mod simd;
 mod slices;
+pub mod training;
 
 pub use buffer::Buffer;
+pub use floats::Floats;
 pub use isa::{Isa, instruction_set};
 pub use pool::{pool, run};
 

@@ -185,13 +185,13 @@ unsafe fn exp_kernel<S: Simd>(x: *mut f32, width: usize) {
 }
 
 #[inline(always)]
-unsafe fn load<S: Simd>(from: *const f32, count: usize) -> S::V {
+pub(super) unsafe fn load<S: Simd>(from: *const f32, count: usize) -> S::V {
     // SAFETY: the caller gives `count` readable floats.
     unsafe { if count == S::LANES { S::load(from) } else { S::load_first(from, count) } }
 }
 
 #[inline(always)]
-unsafe fn store<S: Simd>(to: *mut f32, value: S::V, count: usize) {
+pub(super) unsafe fn store<S: Simd>(to: *mut f32, value: S::V, count: usize) {
     // SAFETY: the caller gives `count` writable floats.
     unsafe { if count == S::LANES { S::store(to, value) } else { S::store_first(to, value, count) } }
 }

@@ -1,11 +1,15 @@
 //! A chat as ids: the template's special tokens are tokens, those inside of messages are text.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use super::{Tokenizer, encode_with};
+use super::{Engine, Tokenizer, encode_with};
 use crate::model::error::one_line;
 use crate::model::{ChatTemplate, ModelError};
 use crate::records::{Message, Role};
+
+/// An id and the bytes of a text that it stands for.
+pub type Placed = (u32, Range<usize>);
 
 /// Where stand-in characters are looked for: a private-use plane.
 const STAND_INS: std::ops::RangeInclusive<u32> = 0xF_0000..=0xF_FFFD;
@@ -36,6 +40,63 @@ impl Tokenizer {
             encode_with(&self.inner.structured, &template.render_with(messages, add_generation_prompt)?)?
         };
         Ok(self.with_bos(ids))
+    }
+
+    /// A chat as text, and its ids with the bytes of that text which each stands for. The ids are those of
+    /// [`Tokenizer::encode_chat_with`]; an opening token that the template does not write stands for none.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode_chat`].
+    pub fn encode_chat_offsets(
+        &self,
+        template: &ChatTemplate,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> Result<(String, Vec<Placed>), ModelError> {
+        let mut mask = Mask::new(messages);
+        let masked: Vec<Message> = if messages.iter().any(|message| self.touches_structure(&message.content)) {
+            let cover = |message: &Message| {
+                Ok(Message::new(message.role, mask.cover(&message.content, &self.inner.special_texts)?))
+            };
+            messages.iter().map(cover).collect::<Result<_, ModelError>>()?
+        } else {
+            messages.to_vec()
+        };
+        let rendered = template.render_with(&masked, add_generation_prompt)?;
+        let mut ids: Vec<Placed> = Vec::new();
+        if mask.stand_in.is_empty() {
+            ids.extend(offsets(&self.inner.structured, &rendered, 0)?);
+            return Ok((rendered, self.with_bos_offsets(ids)));
+        }
+        let mut text = String::with_capacity(rendered.len());
+        let mut reached = 0;
+        let between = |text: &mut String, ids: &mut Vec<Placed>, part: &str| -> Result<(), ModelError> {
+            let part = mask.uncover(part);
+            ids.extend(offsets(&self.inner.plain, &part, text.len())?);
+            text.push_str(&part);
+            Ok(())
+        };
+        for (id, place) in offsets(&self.inner.structured, &rendered, 0)? {
+            if self.is_special(id) {
+                between(&mut text, &mut ids, rendered.get(reached..place.start).unwrap_or_default())?;
+                let begin = text.len();
+                text.push_str(rendered.get(place.clone()).unwrap_or_default());
+                ids.push((id, begin..text.len()));
+                reached = place.end;
+            }
+        }
+        between(&mut text, &mut ids, rendered.get(reached..).unwrap_or_default())?;
+        Ok((text, self.with_bos_offsets(ids)))
+    }
+
+    fn with_bos_offsets(&self, mut ids: Vec<Placed>) -> Vec<Placed> {
+        if let Some(bos) = self.bos_id()
+            && self.adds_bos()
+            && ids.first().map(|(id, _)| *id) != Some(bos)
+        {
+            ids.insert(0, (bos, 0..0));
+        }
+        ids
     }
 
     /// The token that this template writes when an assistant's turn ends; the model's end of text where it writes none.
@@ -97,6 +158,14 @@ impl Tokenizer {
         }
         ids
     }
+}
+
+/// Ids and the bytes that each stands for, `base` added.
+fn offsets(engine: &Engine, text: &str, base: usize) -> Result<Vec<Placed>, ModelError> {
+    let encoding =
+        engine.encode(text, false).map_err(|error| ModelError::Encode { reason: one_line(&error.to_string()) })?;
+    let places = encoding.get_offsets().iter().map(|(begin, end)| base + begin..base + end);
+    Ok(encoding.get_ids().iter().copied().zip(places).collect())
 }
 
 /// Every way to cut a text in two parts that are not empty.

@@ -92,6 +92,17 @@ impl Tokenizer {
         Self::assemble(loaded, ends).map_err(|reason| ModelError::tokenizer(file.path(), reason))
     }
 
+    /// `tokenizer.json` for the tokenizer of a GGUF file.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::from_gguf`].
+    pub fn json_from_gguf(file: &Gguf) -> Result<String, ModelError> {
+        let (mut loaded, ends) = gguf::rebuild(file)?;
+        let fail = |reason: String| ModelError::tokenizer(file.path(), reason);
+        loaded.add_special_tokens(structure(&loaded, &ends.stop, ends.bos)).map_err(|error| fail(error.to_string()))?;
+        loaded.to_string(false).map_err(|error| fail(error.to_string()))
+    }
+
     fn assemble(loaded: gguf::Loaded, ends: Ends) -> Result<Self, String> {
         let mut loaded = loaded;
         let Ends { bos, eos, add_bos, mut stop } = ends;
@@ -102,15 +113,7 @@ impl Tokenizer {
                 stop.insert(id);
             }
         }
-        // A token that ends a turn is structure, even where a file forgot to mark it.
-        let structure: Vec<_> = stop
-            .iter()
-            .chain(&bos)
-            .filter_map(|id| loaded.id_to_token(*id))
-            .filter(|text| !text.is_empty() && !loaded.get_added_vocabulary().is_special_token(text))
-            .map(|text| AddedToken::from(text, true).normalized(false))
-            .collect();
-        loaded.add_special_tokens(structure).map_err(|error| error.to_string())?;
+        loaded.add_special_tokens(structure(&loaded, &stop, bos)).map_err(|error| error.to_string())?;
 
         let added = loaded.get_added_tokens_decoder();
         let special: HashSet<u32> = added.iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
@@ -200,6 +203,16 @@ impl Tokenizer {
         let text = |id: Option<u32>| id.and_then(|id| self.inner.structured.id_to_token(id));
         (text(self.inner.bos), text(self.inner.eos))
     }
+}
+
+/// A token that ends a turn is structure, even where a file forgot to mark it.
+fn structure(loaded: &gguf::Loaded, stop: &BTreeSet<u32>, bos: Option<u32>) -> Vec<AddedToken> {
+    let marked = |text: &String| loaded.get_added_vocabulary().is_special_token(text);
+    let texts = stop.iter().chain(&bos).filter_map(|id| loaded.id_to_token(*id));
+    texts
+        .filter(|text| !text.is_empty() && !marked(text))
+        .map(|text| AddedToken::from(text, true).normalized(false))
+        .collect()
 }
 
 fn encode_with(engine: &Engine, text: &str) -> Result<Vec<u32>, ModelError> {

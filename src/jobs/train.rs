@@ -1,0 +1,101 @@
+//! The training step as a job: opens what it needs, holds the job lock, serves other processes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use color_eyre::Result;
+
+use super::generate::hold;
+use super::{Control, Job, JobContext, Steer};
+use crate::pipeline::train::{TrainOrder, TrainOutcome, prepare};
+use crate::records::{LiveBoard, LiveState};
+use crate::session::Session;
+use crate::train::SpikeAction;
+use crate::train::steer::{Event, Steering};
+
+const JOB: &str = "train";
+
+/// A running or finished training.
+pub type TrainJob = Job<TrainOutcome>;
+
+/// Starts a training on the accepted chains of a session. Every event goes to `say`, on the job's thread.
+///
+/// # Errors
+/// If no thread can be started.
+pub fn start_train(dir: PathBuf, order: TrainOrder, say: impl FnMut(&Event) + Send + 'static) -> Result<TrainJob> {
+    let mut say = say;
+    Job::start(JOB, move |context| run(&dir, &order, context, &mut say))
+}
+
+fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn FnMut(&Event)) -> Result<TrainOutcome> {
+    order.check()?;
+    let held = hold(Session::open(dir)?, JOB, context)?;
+    let model = order.settings.model.clone();
+    let mut board = LiveBoard {
+        job: JOB.into(),
+        state: LiveState::Starting,
+        message: format!("loading {model}"),
+        model,
+        compute: "f32".into(),
+        ..LiveBoard::default()
+    };
+    context.publish(board.clone());
+    let (mut trainer, data) = prepare(&held.session, order)?;
+    if data.too_long > 0 {
+        let line =
+            format!("{} chains are too long and left out (the longest has {} tokens)", data.too_long, data.longest);
+        say(&Event::Alert(line));
+    }
+    board.state = LiveState::Running;
+    let control = context.control().clone();
+    let finished = trainer.run(&control, &mut |event: &Event| {
+        say(event);
+        match event {
+            Event::Step(step) => {
+                board.message = format!("step {}/{}, loss {:.4}", step.step, step.total_steps, step.loss);
+                board.totals.tokens = step.tokens as usize;
+                board.totals.tokens_per_second = step.tokens_per_second;
+                board.state = if control.stopping() { LiveState::Stopping } else { LiveState::Running };
+            }
+            Event::Validation { loss, .. } => board.message = format!("validation loss {loss:.4}"),
+            Event::Saved { path, .. } => board.message = format!("saved {}", path.display()),
+            Event::Paused => board.state = LiveState::Paused,
+            Event::Resumed => board.state = LiveState::Running,
+            Event::Alert(text) => board.message.clone_from(text),
+        }
+        if matches!(event, Event::Alert(_)) || context.due(board.state) {
+            context.publish(board.clone());
+        }
+    })?;
+    Ok(finished.into())
+}
+
+impl Steering for Control {
+    fn stopping(&self) -> bool {
+        Control::stopping(self)
+    }
+
+    fn paused(&self) -> bool {
+        Control::paused(self)
+    }
+
+    fn pause(&self) {
+        self.steer(Steer::Pause);
+    }
+
+    fn wait_while_paused(&self, limit: Duration) {
+        Control::wait_while_paused(self, limit);
+    }
+
+    fn take_checkpoint(&self) -> bool {
+        self.wishes().checkpoint.take().is_some()
+    }
+
+    fn take_rate(&self) -> Option<f64> {
+        self.wishes().rate.take()
+    }
+
+    fn take_choice(&self) -> Option<SpikeAction> {
+        self.wishes().choice.take()
+    }
+}

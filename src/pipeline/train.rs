@@ -1,0 +1,139 @@
+//! The training step: which chains of a session are learnt from, and what becomes of them.
+
+use std::path::{Path, PathBuf};
+
+use color_eyre::Result;
+use color_eyre::eyre::eyre;
+use serde::Serialize;
+
+use crate::model::{ComputeChoice, ModelFiles};
+use crate::records::{Message, Role, Sample, TurnKind};
+use crate::session::{SampleRow, Session};
+use crate::train::dataset::{self, Dataset, Example, parts};
+use crate::train::output::{CardFacts, Output};
+use crate::train::{self, Finished, Network, TrainSettings, Trainer};
+
+use super::OrderError;
+
+/// What a training is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainOrder {
+    /// Names the run's directory under the session's `runs`.
+    pub run: String,
+    pub settings: TrainSettings,
+    pub compute: ComputeChoice,
+}
+
+impl TrainOrder {
+    /// Whether it can be done at all; looked at before anything is opened or made.
+    ///
+    /// # Errors
+    /// One line: what is wrong.
+    pub fn check(&self) -> Result<(), OrderError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if self.run.is_empty() || self.run.starts_with('.') || !self.run.chars().all(plain) {
+            let line = format!("run name `{}`: letters, digits, `-`, `_` and `.` are possible", self.run);
+            return Err(OrderError(line));
+        }
+        let wrong = |error: train::TrainError| OrderError(error.to_string());
+        self.settings.validate().map_err(wrong)?;
+        train::compute(self.compute).map_err(wrong)?;
+        Ok(())
+    }
+
+    /// Where the run lives.
+    pub fn directory(&self, session: &Path) -> PathBuf {
+        session.join("runs").join(&self.run)
+    }
+}
+
+/// What came of a training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainOutcome {
+    /// All steps are done.
+    pub done: bool,
+    /// Why it stopped by itself, if it did.
+    pub off: Option<String>,
+    pub step: u64,
+    pub checkpoint: PathBuf,
+    pub validation_loss: Option<f64>,
+}
+
+impl From<Finished> for TrainOutcome {
+    fn from(finished: Finished) -> Self {
+        Self {
+            done: finished.complete,
+            off: finished.off,
+            step: finished.step,
+            checkpoint: finished.checkpoint,
+            validation_loss: finished.validation_loss,
+        }
+    }
+}
+
+/// The accepted chains of a session in the order of (problem, draw, settings), whatever the order of their arrival.
+///
+/// # Errors
+/// If the session cannot be read.
+pub fn examples(session: &Session, loss_on: parts::LossOn) -> Result<Vec<Example>> {
+    let mut rows: Vec<SampleRow> = session.sample_rows()?.into_iter().filter(SampleRow::trained_on).collect();
+    rows.sort_by(|a, b| (&a.problem_id, a.draw, &a.settings).cmp(&(&b.problem_id, b.draw, &b.settings)));
+    let mut examples = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(sample) = session.sample(row.id)? else { continue };
+        let gold = session.problem(&sample.problem_id)?.map(|problem| problem.answer).unwrap_or_default();
+        examples.push(example(&sample, &gold, loss_on));
+    }
+    Ok(examples)
+}
+
+/// A sample as something to learn from: what was asked first, and the chain as the answer.
+pub fn example(sample: &Sample, gold: &str, loss_on: parts::LossOn) -> Example {
+    let prompt = sample.turns.iter().filter_map(|turn| match turn.kind {
+        TurnKind::System => Some(Message::new(Role::System, &turn.text)),
+        TurnKind::Problem => Some(Message::new(Role::User, &turn.text)),
+        _ => None,
+    });
+    Example {
+        key: format!("{}/{}/{}", sample.problem_id, sample.draw, sample.settings),
+        problem_id: sample.problem_id.clone(),
+        prompt: prompt.collect(),
+        answer: sample.chain.text.clone(),
+        untrained: parts::untrained(sample, gold, loss_on),
+        weight: 1.0,
+    }
+}
+
+/// Opens model and data and makes ready to train, or to go on.
+///
+/// # Errors
+/// One line: what is missing, does not fit, or is wrong.
+pub fn prepare(session: &Session, order: &TrainOrder) -> Result<(Trainer, Dataset)> {
+    let settings = order.settings.clone();
+    let examples = examples(session, settings.data.loss_on)?;
+    if examples.is_empty() {
+        return Err(OrderError(format!(
+            "{}: no accepted chain; `cribble filter` judges them, or accept some in the workbench",
+            session.dir().display()
+        ))
+        .into());
+    }
+    let files = ModelFiles::open(&settings.model)?;
+    let data = dataset::build(&examples, &files.tokenizer, &files.template, &settings.data, settings.seed)?;
+    let network = Network::load(&files.architecture, &files.weights, settings.adapters(), settings.seed)?;
+    let facts = CardFacts {
+        chains: data.train.len(),
+        held_out: data.validation.len(),
+        too_long: data.too_long,
+        data_hash: data.hash.clone(),
+        model: settings.model.clone(),
+        model_hash: files.content_hash.clone(),
+        settings: toml::to_string(&settings).map_err(|error| eyre!("settings: {error}"))?,
+    };
+    let output = Output::new(&files, facts)?;
+    let directory = order.directory(session.dir());
+    let hash = files.content_hash.clone();
+    drop(files);
+    let kept = Dataset { train: Vec::new(), validation: Vec::new(), ..data.clone() };
+    Ok((Trainer::open(&directory, settings, network, &hash, data, output)?, kept))
+}

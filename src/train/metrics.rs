@@ -1,0 +1,160 @@
+//! The record of a run: `metrics.jsonl`, one object a line, only ever appended to; and `trainer_state.json` as the Hugging
+//! Face trainer writes it, made from it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+/// The file's name in a run's directory.
+pub const METRICS: &str = "metrics.jsonl";
+
+/// An open record.
+#[derive(Debug)]
+pub struct Metrics {
+    file: File,
+}
+
+impl Metrics {
+    /// Opens the record of a run. A line that a crash cut short is ended, so that the next one stands alone.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn open(directory: &Path) -> std::io::Result<Self> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(directory.join(METRICS))?;
+        if file.metadata()?.len() > 0 {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last[0] != b'\n' {
+                file.write_all(b"\n")?;
+            }
+        }
+        Ok(Self { file })
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn append(&mut self, line: &Value) -> std::io::Result<()> {
+        let mut text = line.to_string();
+        text.push('\n');
+        self.file.write_all(text.as_bytes())
+    }
+
+    /// What was appended is on the disk.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn sync(&self) -> std::io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+/// All lines of a run's record up to a step, a step that was done again counted once, as it was done last.
+///
+/// # Errors
+/// Of the file system.
+pub fn read(directory: &Path, up_to: u64) -> std::io::Result<Vec<Value>> {
+    let path: PathBuf = directory.join(METRICS);
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let mut lines = std::collections::BTreeMap::new();
+    for line in BufReader::new(file).split(b'\n') {
+        // What a crash tore is no line.
+        let Ok(value) = serde_json::from_slice::<Value>(&line?) else { continue };
+        let kind = value.get("validation_loss").is_some();
+        if let Some(step) = value.get("step").and_then(Value::as_u64)
+            && (value.get("loss").is_some() || kind)
+            && step <= up_to
+        {
+            lines.insert((step, kind), value);
+        }
+    }
+    Ok(lines.into_values().collect())
+}
+
+/// What `trainer_state.json` says of a run.
+#[derive(Debug, Clone, Default)]
+pub struct StateNumbers {
+    pub step: u64,
+    pub total_steps: u64,
+    pub steps_per_epoch: u64,
+    pub epochs: u64,
+    pub batch_size: usize,
+    pub best: Option<(u64, f64)>,
+}
+
+/// The Hugging Face trainer's state, from the lines of the record.
+pub fn trainer_state(lines: &[Value], numbers: &StateNumbers) -> Value {
+    let epoch = |step: u64| step as f64 / numbers.steps_per_epoch.max(1) as f64;
+    let history: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            let mut entry = Map::new();
+            let step = line.get("step").and_then(Value::as_u64).unwrap_or_default();
+            entry.insert("epoch".into(), json!(epoch(step)));
+            for (theirs, ours) in [
+                ("grad_norm", "grad_norm"),
+                ("learning_rate", "lr"),
+                ("loss", "loss"),
+                ("eval_loss", "validation_loss"),
+            ] {
+                if let Some(value) = line.get(ours) {
+                    entry.insert(theirs.into(), value.clone());
+                }
+            }
+            entry.insert("step".into(), json!(step));
+            Value::Object(entry)
+        })
+        .collect();
+    json!({
+        "best_global_step": numbers.best.map(|(step, _)| step),
+        "best_metric": numbers.best.map(|(_, loss)| loss),
+        "best_model_checkpoint": numbers.best.map(|(step, _)| format!("checkpoint-{step}")),
+        "epoch": epoch(numbers.step),
+        "global_step": numbers.step,
+        "is_hyper_param_search": false,
+        "is_local_process_zero": true,
+        "is_world_process_zero": true,
+        "log_history": history,
+        "logging_steps": 1,
+        "max_steps": numbers.total_steps,
+        "num_train_epochs": numbers.epochs,
+        "total_flos": 0,
+        "train_batch_size": numbers.batch_size,
+        "trial_name": null,
+        "trial_params": null,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_is_left_behind_and_a_step_done_again_counts_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut metrics = Metrics::open(dir.path()).unwrap();
+        for (step, loss) in [(1, 3.0), (2, 2.5)] {
+            metrics.append(&json!({ "step": step, "loss": loss, "lr": 0.1 })).unwrap();
+        }
+        metrics.file.write_all(b"{\"step\":3,\"lo").unwrap();
+        let mut metrics = Metrics::open(dir.path()).unwrap();
+        metrics.append(&json!({ "step": 2, "loss": 2.25, "lr": 0.1 })).unwrap();
+        metrics.append(&json!({ "step": 2, "validation_loss": 2.0 })).unwrap();
+        metrics.append(&json!({ "step": 3, "loss": 2.0, "lr": 0.1 })).unwrap();
+        let lines = read(dir.path(), 2).unwrap();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[1]["loss"], 2.25);
+        let numbers = StateNumbers { step: 2, steps_per_epoch: 4, best: Some((2, 2.0)), ..StateNumbers::default() };
+        let state = trainer_state(&lines, &numbers);
+        assert_eq!(state["log_history"][1]["learning_rate"], 0.1);
+        assert_eq!(state["log_history"][2]["eval_loss"], 2.0);
+        assert_eq!((&state["epoch"], &state["best_model_checkpoint"]), (&json!(0.5), &json!("checkpoint-2")));
+    }
+}

@@ -1,0 +1,467 @@
+//! The loop: steps, metrics, validation, checkpoints, and what is done when something goes wrong.
+//!
+//! A run is a directory. Whatever happens to the process, the same settings on the same directory go on from the newest
+//! complete checkpoint, and with the same number of threads every later number is the same bit for bit.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::checkpoint::{self, RunState};
+use super::dataset::{self, Dataset, Item, Order};
+use super::lora::mix;
+use super::metrics::{self, Metrics, StateNumbers};
+use super::output::Output;
+use super::settings::{SpikeAction, TrainSettings};
+use super::steer::{Event, Report, Steering, StepReport};
+use super::{AdamW, Gradients, Network, Schedule, TrainError, Workspace};
+
+/// How fast the smoothed loss follows.
+const SMOOTHING: f64 = 0.1;
+/// How long a paused run sleeps between looks.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// All steps are done; else it was stopped.
+    pub complete: bool,
+    /// Why it stopped by itself, if it did.
+    pub off: Option<String>,
+    pub step: u64,
+    /// The last checkpoint.
+    pub checkpoint: PathBuf,
+    pub validation_loss: Option<f64>,
+}
+
+/// A run in work.
+pub struct Trainer {
+    directory: PathBuf,
+    network: Network,
+    optimizer: AdamW,
+    gradients: Gradients,
+    workspace: Workspace,
+    data: Dataset,
+    order: Order,
+    schedule: Schedule,
+    metrics: Metrics,
+    output: Output,
+    state: RunState,
+    /// Lets tests break the disk.
+    #[cfg(test)]
+    fault: Option<Box<dyn FnMut(u64) -> std::io::Result<()> + Send>>,
+}
+
+/// What a step came to.
+enum Step {
+    Done,
+    /// Why it was not taken.
+    Off(String),
+}
+
+impl Trainer {
+    /// Begins a run in `directory`, or goes on with the one that is there. `model_hash` names the weights in `network`.
+    ///
+    /// # Errors
+    /// If the settings mean nothing, or the run that is there was of other data, another model or other settings.
+    pub fn open(
+        directory: &Path,
+        settings: TrainSettings,
+        network: Network,
+        model_hash: &str,
+        data: Dataset,
+        output: Output,
+    ) -> Result<Self, TrainError> {
+        settings.validate()?;
+        std::fs::create_dir_all(directory).map_err(|error| TrainError::io(directory, error))?;
+        let lengths = data.train.iter().map(|item| item.tokens.len()).collect();
+        let order = Order::new(settings.seed, settings.batch_size, settings.data.grouping, lengths);
+        let whole = order.steps_per_epoch() * settings.epochs.max(1);
+        let total_steps = match (settings.max_steps, settings.epochs) {
+            (0, _) => whole,
+            (most, 0) => most,
+            (most, _) => most.min(whole),
+        };
+        let schedule = Schedule {
+            kind: settings.schedule,
+            lr: settings.peak_rate(),
+            warmup_steps: (total_steps as f64 * settings.warmup_share).ceil() as u64,
+            total_steps,
+        };
+        let optimizer = AdamW::new(&network.trainable_places(), settings.optimizer.clone());
+        let state = RunState {
+            total_steps,
+            rate_scale: 1.0,
+            data_hash: data.hash.clone(),
+            model_hash: model_hash.to_owned(),
+            settings,
+            ..RunState::default()
+        };
+        let mut trainer = Self {
+            directory: directory.to_path_buf(),
+            gradients: network.gradients(),
+            workspace: Workspace::new(state.settings.gradient_checkpointing),
+            optimizer,
+            network,
+            data,
+            order,
+            schedule,
+            metrics: Metrics::open(directory).map_err(|error| TrainError::io(directory, error))?,
+            output,
+            state,
+            #[cfg(test)]
+            fault: None,
+        };
+        if let Some(step) = checkpoint::newest(directory) {
+            trainer.restore(step)?;
+        }
+        Ok(trainer)
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.state.step
+    }
+
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    fn restore(&mut self, step: u64) -> Result<(), TrainError> {
+        let place = checkpoint::place(&self.directory, step);
+        let found = checkpoint::state(&place)?;
+        let refuse = |what: &str| {
+            Err(TrainError::Checkpoint(format!("{}: {what}; train in another directory", place.display())))
+        };
+        if found.model_hash != self.state.model_hash {
+            return refuse("made from another model");
+        }
+        if found.data_hash != self.state.data_hash {
+            return refuse("made from other data (the chains or their masks have changed)");
+        }
+        // What does not touch the numbers may change between runs.
+        let numbers = |settings: &TrainSettings| TrainSettings {
+            model: String::new(),
+            checkpoint_every: 0,
+            keep_last: 1,
+            validate_every: 0,
+            gradient_checkpointing: false,
+            spike: super::settings::SpikeSettings::default(),
+            ..settings.clone()
+        };
+        if numbers(&found.settings) != numbers(&self.state.settings) {
+            return refuse("made with other settings");
+        }
+        checkpoint::load(&place, &found, &mut self.network, &mut self.optimizer)?;
+        let (settings, total_steps) = (self.state.settings.clone(), self.state.total_steps);
+        self.state = RunState { settings, total_steps, ..found };
+        Ok(())
+    }
+
+    /// Trains until all steps are done or it is stopped, and saves.
+    ///
+    /// # Errors
+    /// If a batch cannot be trained, or nothing can be saved and the person gives up.
+    pub fn run(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
+        if self.state.step > 0 {
+            let note = json!({ "step": self.state.step, "event": "resumed", "t": seconds() });
+            self.insist(steering, report, |trainer| trainer.metrics.append(&note))?;
+        }
+        while self.state.step < self.state.total_steps {
+            if !self.wait(steering, report) {
+                return self.end(steering, report);
+            }
+            if let Some(rate) = steering.take_rate() {
+                self.set_rate(rate, report);
+            }
+            if steering.take_checkpoint() {
+                self.save(steering, report)?;
+            }
+            let here = self.state.step;
+            if self.state.left_out.contains(&here) {
+                self.state.step += 1;
+            } else if let Step::Off(why) = self.take_step(steering, report)? {
+                if !self.off(here, &why, steering, report)? {
+                    let off = Some(format!("step {}: {why}", here + 1));
+                    return Ok(Finished { off, ..self.end(steering, report)? });
+                }
+                continue;
+            }
+            let epoch_ends = self.state.step.is_multiple_of(self.order.steps_per_epoch());
+            let last = self.state.step == self.state.total_steps;
+            let every = |steps: u64| epoch_ends || last || (steps > 0 && self.state.step.is_multiple_of(steps));
+            let (validate, mut save) =
+                (every(self.state.settings.validate_every), every(self.state.settings.checkpoint_every));
+            if validate && !self.data.validation.is_empty() {
+                save |= self.validate(steering, report)?;
+            }
+            if save {
+                self.save(steering, report)?;
+            }
+        }
+        self.end(steering, report)
+    }
+
+    /// Saves what is not saved yet and says where.
+    fn end(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
+        let place = checkpoint::place(&self.directory, self.state.step);
+        if !checkpoint::store::complete(&place, false) {
+            self.save(steering, report)?;
+        }
+        Ok(Finished {
+            complete: self.state.step >= self.state.total_steps,
+            off: None,
+            step: self.state.step,
+            checkpoint: place,
+            validation_loss: self.state.validation_loss,
+        })
+    }
+
+    /// Waits while paused. Whether to go on.
+    fn wait(&self, steering: &dyn Steering, report: &mut dyn Report) -> bool {
+        if steering.paused() && !steering.stopping() {
+            report.tell(&Event::Paused);
+            while steering.paused() && !steering.stopping() {
+                steering.wait_while_paused(LOOK);
+            }
+            if !steering.stopping() {
+                report.tell(&Event::Resumed);
+            }
+        }
+        !steering.stopping()
+    }
+
+    fn set_rate(&mut self, rate: f64, report: &mut dyn Report) {
+        if rate.is_finite() && rate > 0.0 && rate <= 1.0 {
+            self.state.rate_scale = rate / self.schedule.lr;
+        } else {
+            report.tell(&Event::Alert(format!("a learning rate of {rate} was not taken; above 0 and at most 1 is")));
+        }
+    }
+
+    /// One step of the optimiser, unless something is off with it.
+    fn take_step(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Step, TrainError> {
+        let began = Instant::now();
+        let samples = self.order.step(self.state.step);
+        let items: Vec<&Item> = samples.iter().map(|&sample| &self.data.train[sample]).collect();
+        let total = dataset::total_weight(&items);
+        let length = |sample: usize| self.data.train[sample].tokens.len();
+        let passes = dataset::order::pack(&samples, length, self.state.settings.pass_tokens);
+        let tokens: usize = items.iter().map(|item| item.tokens.len()).sum();
+        self.gradients.clear();
+        let mut loss = 0.0;
+        for (index, pass) in passes.iter().enumerate() {
+            let items: Vec<&Item> = pass.iter().map(|&sample| &self.data.train[sample]).collect();
+            let seed = mix(self.state.settings.seed ^ mix(self.state.step * 4096 + index as u64 + 1));
+            let batch = dataset::batch(&items, total, seed);
+            loss += self.network.gradient(&mut self.workspace, &batch, &mut self.gradients)?.loss;
+        }
+        let grad_norm = self.optimizer.grad_norm(&self.gradients);
+        if let Some(why) = self.looks_off(loss, grad_norm) {
+            return Ok(Step::Off(why));
+        }
+        let lr = self.schedule.rate(self.state.step) * self.state.rate_scale;
+        self.optimizer.step(self.network.trainable_mut(), &self.gradients, grad_norm, lr);
+        let before = self.state.smoothed_loss.unwrap_or(loss);
+        self.state.smoothed_loss = Some(before + SMOOTHING * (loss - before));
+        self.state.step += 1;
+        self.state.optimizer_steps = self.optimizer.steps;
+        self.state.tokens += tokens as u64;
+        let took = began.elapsed().as_secs_f64();
+        let line = StepReport {
+            step: self.state.step,
+            total_steps: self.state.total_steps,
+            epoch: self.state.step as f64 / self.order.steps_per_epoch() as f64,
+            loss,
+            lr,
+            grad_norm,
+            tokens_per_second: tokens as f64 / took.max(1e-9),
+            tokens: self.state.tokens,
+        };
+        let record = json!({
+            "step": line.step, "t": seconds(), "loss": loss, "lr": lr, "grad_norm": grad_norm,
+            "tokens_per_second": (line.tokens_per_second * 10.0).round() / 10.0, "epoch": line.epoch, "tokens": line.tokens,
+        });
+        self.insist(steering, report, |trainer| trainer.metrics.append(&record))?;
+        report.tell(&Event::Step(line));
+        Ok(Step::Done)
+    }
+
+    /// Why a step must not be taken.
+    fn looks_off(&self, loss: f64, grad_norm: f64) -> Option<String> {
+        let spike = &self.state.settings.spike;
+        if !loss.is_finite() || !grad_norm.is_finite() {
+            return Some(format!("loss {loss}, gradient norm {grad_norm}"));
+        }
+        let smoothed = self.state.smoothed_loss?;
+        let counts = spike.factor > 0.0 && self.optimizer.steps >= spike.after;
+        (counts && loss > spike.factor * smoothed.max(0.05))
+            .then(|| format!("loss {loss:.3}, {:.1} times the {smoothed:.3} before it", loss / smoothed.max(0.05)))
+    }
+
+    /// Keeps the samples of a step that is off and does what the settings or the person say. Whether to go on.
+    fn off(
+        &mut self,
+        step: u64,
+        why: &str,
+        steering: &dyn Steering,
+        report: &mut dyn Report,
+    ) -> Result<bool, TrainError> {
+        let samples = self.order.step(step);
+        let kept = self.directory.join(format!("off-step-{}.json", step + 1));
+        let items: Vec<_> = samples
+            .iter()
+            .map(|&sample| &self.data.train[sample])
+            .map(|item| json!({ "key": item.key, "problem_id": item.problem_id, "tokens": item.tokens }))
+            .collect();
+        let content = json!({ "step": step + 1, "reason": why, "samples": items }).to_string();
+        self.insist(steering, report, |_| std::fs::write(&kept, &content))?;
+        let mut action = self.state.settings.spike.action;
+        let name = kept.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        report.tell(&Event::Alert(format!("step {}: {why}; its samples are in {name}", step + 1)));
+        if action == SpikeAction::Ask {
+            steering.pause();
+            report.tell(&Event::Paused);
+            action = loop {
+                if steering.stopping() {
+                    break SpikeAction::Stop;
+                }
+                match steering.take_choice() {
+                    Some(SpikeAction::Ask) => {}
+                    Some(choice) => break choice,
+                    // Going on without a choice leaves the samples out.
+                    None if !steering.paused() => break SpikeAction::Skip,
+                    None => {}
+                }
+                steering.wait_while_paused(LOOK);
+            };
+        }
+        match action {
+            SpikeAction::Ask | SpikeAction::Stop => {
+                return Ok(false);
+            }
+            SpikeAction::LowerRate => self.state.rate_scale *= 0.5,
+            SpikeAction::RollBack => {
+                let left_out = self.state.left_out.clone();
+                let Some(newest) = checkpoint::newest(&self.directory) else {
+                    report.tell(&Event::Alert("there is no checkpoint to go back to; the samples are left out".into()));
+                    self.state.left_out.push(step);
+                    return Ok(true);
+                };
+                self.restore(newest)?;
+                self.state.left_out = left_out;
+            }
+            SpikeAction::Skip => {}
+        }
+        self.state.left_out.push(step);
+        let note = json!({ "step": step + 1, "event": "left_out", "reason": why, "t": seconds() });
+        self.insist(steering, report, |trainer| trainer.metrics.append(&note))?;
+        Ok(true)
+    }
+
+    /// The loss over what was held out. Whether it is the best so far.
+    fn validate(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<bool, TrainError> {
+        let loss = self.validation_loss()?;
+        let step = self.state.step;
+        self.state.validation_loss = Some(loss);
+        let best = loss.is_finite() && self.state.best.is_none_or(|(_, best)| loss < best);
+        if best {
+            self.state.best = Some((step, loss));
+        }
+        let record = json!({ "step": step, "t": seconds(), "validation_loss": loss });
+        self.insist(steering, report, |trainer| trainer.metrics.append(&record))?;
+        report.tell(&Event::Validation { step, loss });
+        Ok(best)
+    }
+
+    /// Mean over the trained tokens of the held-out samples, in nats.
+    ///
+    /// # Errors
+    /// If a sample cannot be run.
+    pub fn validation_loss(&mut self) -> Result<f64, TrainError> {
+        let samples: Vec<usize> = (0..self.data.validation.len()).collect();
+        let items: Vec<&Item> = self.data.validation.iter().collect();
+        let total = dataset::total_weight(&items);
+        let length = |sample: usize| self.data.validation[sample].tokens.len();
+        let mut loss = 0.0;
+        for pass in dataset::order::pack(&samples, length, self.state.settings.pass_tokens) {
+            let items: Vec<&Item> = pass.iter().map(|&sample| &self.data.validation[sample]).collect();
+            loss += self.network.losses(&mut self.workspace, &dataset::batch(&items, total, 0))?.loss;
+        }
+        Ok(loss)
+    }
+
+    fn save(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<(), TrainError> {
+        let path = self.insist(steering, report, Self::write_checkpoint)?;
+        report.tell(&Event::Saved { step: self.state.step, path });
+        Ok(())
+    }
+
+    fn write_checkpoint(&mut self) -> std::io::Result<PathBuf> {
+        checkpoint::check_room(&self.directory, checkpoint::size(&self.network))?;
+        self.metrics.sync()?;
+        let numbers = StateNumbers {
+            step: self.state.step,
+            total_steps: self.state.total_steps,
+            steps_per_epoch: self.order.steps_per_epoch(),
+            epochs: self.state.settings.epochs,
+            batch_size: self.state.settings.batch_size,
+            best: self.state.best,
+        };
+        let record = metrics::trainer_state(&metrics::read(&self.directory, self.state.step)?, &numbers);
+        let places = self.network.trainable_places();
+        let (network, output) = (&self.network, &self.output);
+        #[cfg(test)]
+        let fault = &mut self.fault;
+        #[cfg(test)]
+        let step = self.state.step;
+        let path = checkpoint::save(&self.directory, &self.state, &self.optimizer, &places, &record, |fresh| {
+            output.write(fresh, network)?;
+            #[cfg(test)]
+            if let Some(fault) = fault {
+                fault(step)?;
+            }
+            Ok(())
+        })?;
+        checkpoint::prune(&self.directory, self.state.settings.keep_last, self.state.best.map(|(step, _)| step))?;
+        let state = self.directory.join("trainer_state.json");
+        std::fs::write(state, serde_json::to_vec_pretty(&record)?)?;
+        Ok(path)
+    }
+
+    /// Writes to the disk, and where that fails pauses with an alert and tries again when told to go on: what is in memory
+    /// is worth more than an early end.
+    fn insist<T>(
+        &mut self,
+        steering: &dyn Steering,
+        report: &mut dyn Report,
+        mut work: impl FnMut(&mut Self) -> std::io::Result<T>,
+    ) -> Result<T, TrainError> {
+        loop {
+            let error = match work(self) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            report.tell(&Event::Alert(format!(
+                "cannot write: {error}; the last good checkpoint is kept, make room and resume"
+            )));
+            steering.pause();
+            if steering.stopping() || !steering.paused() || !self.wait(steering, report) {
+                return Err(TrainError::io(&self.directory, error));
+            }
+        }
+    }
+}
+
+/// Seconds since the Unix epoch.
+fn seconds() -> f64 {
+    crate::records::now_millis() as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests;
