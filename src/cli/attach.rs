@@ -11,9 +11,11 @@ use crate::session::Session;
 pub struct Arguments {
     /// Name of the session, or the path of its directory
     session: String,
+    #[command(flatten)]
+    screen: workbench::ScreenArguments,
 }
 
-pub fn run(arguments: &Arguments, screen: &workbench::ScreenArguments) -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<()> {
     let path = arguments::path_of(&arguments.session)?;
     let session = Session::open(&path)?;
     if session.holder()?.is_none() {
@@ -21,5 +23,5 @@ pub fn run(arguments: &Arguments, screen: &workbench::ScreenArguments) -> Result
         return Err(BadInput(format!("{name}: no job runs in this session; `cribble open {name}` opens it")).into());
     }
     drop(session);
-    workbench::open(Some(path), screen)
+    workbench::open(Some(path), &arguments.screen)
 }

@@ -42,7 +42,7 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted.";
 
 #[derive(Debug, Parser)]
-#[command(name = "cribble", version, about = ABOUT, after_help = EXAMPLES)]
+#[command(name = "cribble", version, about = ABOUT, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(flatten)]
     screen: workbench::ScreenArguments,
@@ -97,9 +97,9 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
     let Cli { screen, command } = cli;
     match command {
         None => workbench::last_or_start(&screen),
-        Some(Command::New(arguments)) => new::run(&arguments, &screen),
-        Some(Command::Open(arguments)) => open::run(&arguments, &screen),
-        Some(Command::Attach(arguments)) => attach::run(&arguments, &screen),
+        Some(Command::New(arguments)) => new::run(&arguments),
+        Some(Command::Open(arguments)) => open::run(&arguments),
+        Some(Command::Attach(arguments)) => attach::run(&arguments),
         Some(Command::Sessions(arguments)) => sessions::run(&arguments),
         Some(Command::Generate(arguments)) => generate::run(&arguments),
         Some(Command::Steer(arguments)) => steer::run(&arguments),

@@ -13,14 +13,16 @@ pub struct Arguments {
     /// Make it and do not open the workbench
     #[arg(long)]
     no_open: bool,
+    #[command(flatten)]
+    screen: workbench::ScreenArguments,
 }
 
-pub fn run(arguments: &Arguments, screen: &workbench::ScreenArguments) -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<()> {
     let path = arguments::path_of(&arguments.session)?;
     Session::create(&path)?;
     if arguments.no_open {
         super::out::line(format_args!("{}", crate::tui::text::clean(&path.display().to_string())))?;
         return Ok(());
     }
-    workbench::open(Some(path), screen)
+    workbench::open(Some(path), &arguments.screen)
 }

@@ -10,11 +10,13 @@ use crate::session::Session;
 pub struct Arguments {
     /// Name of the session, or the path of its directory
     session: String,
+    #[command(flatten)]
+    screen: workbench::ScreenArguments,
 }
 
-pub fn run(arguments: &Arguments, screen: &workbench::ScreenArguments) -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<()> {
     let path = arguments::path_of(&arguments.session)?;
     // Opened here as well, so that a missing session is a plain line and not a screen.
     drop(Session::open(&path)?);
-    workbench::open(Some(path), screen)
+    workbench::open(Some(path), &arguments.screen)
 }

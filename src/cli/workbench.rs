@@ -13,22 +13,22 @@ use crate::tui;
 #[derive(Debug, Args)]
 pub struct ScreenArguments {
     /// Replay these keys, such as "2jj<enter><wait:2s>"
-    #[arg(long, value_name = "KEYS", requires = "print", global = true)]
+    #[arg(long, value_name = "KEYS", requires = "print")]
     keys: Option<String>,
     /// With --keys: print the last frame as text and leave
-    #[arg(long, requires = "keys", global = true)]
+    #[arg(long, requires = "keys")]
     print: bool,
     /// With --keys: columns and rows
-    #[arg(long, value_name = "COLSxROWS", requires = "keys", global = true, value_parser = size)]
+    #[arg(long, value_name = "COLSxROWS", requires = "keys", value_parser = size)]
     size: Option<(u16, u16)>,
     /// Most frames a second that a running job may cause (30, over SSH 10)
-    #[arg(long, value_name = "N", global = true)]
+    #[arg(long, value_name = "N")]
     fps: Option<f32>,
     /// Draw with ASCII only
-    #[arg(long, global = true)]
+    #[arg(long)]
     ascii: bool,
     /// Theme by name
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME")]
     theme: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::local::{ChatText, LocalBackend, LocalOptions, TokenText, load_decoder};
 use super::{Backend, Event, Request, StreamKey};
-use crate::model::{ComputeChoice, Decoder, ModelFiles, Segment, Wanted, Workspace, ops};
+use crate::model::{ComputeChoice, Decoder, ModelFiles, Segment, Wanted, Workspace, device_name, ops};
 use crate::records::{Message, Role, Sampling};
 
 /// Rows of one forward pass where every row's logits are wanted.
@@ -168,7 +168,7 @@ pub fn decode_with(
     Ok(DecodeReport {
         model: model.to_owned(),
         compute: decoder.compute().name().to_owned(),
-        device: format!("{:?}", decoder.device().location()).to_lowercase(),
+        device: device_name(decoder.device()).to_owned(),
         kernels: if decoder.runs_kernels() { ops::Isa::detect().name() } else { "composed" }.to_owned(),
         threads: ops::pool().map_or(1, rayon::ThreadPool::current_num_threads),
         batch,

@@ -7,7 +7,7 @@ use color_eyre::Result;
 
 use super::generate::hold;
 use super::{Control, Job, JobContext, Steer};
-use crate::pipeline::train::{TrainOrder, TrainOutcome, prepare};
+use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome, prepare};
 use crate::records::{LiveBoard, LiveState};
 use crate::session::Session;
 use crate::train::SpikeAction;
@@ -36,14 +36,13 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
         state: LiveState::Starting,
         message: format!("loading {model}"),
         model,
-        compute: "f32".into(),
         ..LiveBoard::default()
     };
     context.publish(board.clone());
-    let (mut trainer, data) = prepare(&held.session, order)?;
-    if data.too_long > 0 {
-        let line =
-            format!("{} chains are too long and left out (the longest has {} tokens)", data.too_long, data.longest);
+    let Prepared { mut trainer, compute, too_long, longest } = prepare(&held.session, order)?;
+    board.compute = compute.into();
+    if too_long > 0 {
+        let line = format!("{too_long} chains are too long and left out (the longest has {longest} tokens)");
         say(&Event::Alert(line));
     }
     board.state = LiveState::Running;

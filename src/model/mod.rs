@@ -10,11 +10,13 @@
 //! | `tokenizer` | text to ids and back; rebuilt from GGUF metadata where there is no `tokenizer.json` |
 //! | `template` | chat templates |
 //! | `decoder`, `cache` | forward pass over ragged batches, key-value cache |
+//! | `device` | which device a model runs on |
 //! | `ops` | kernels |
 
 mod architecture;
 mod cache;
 mod decoder;
+mod device;
 mod error;
 mod files;
 pub mod ops;
@@ -29,6 +31,7 @@ mod tests;
 pub use architecture::{Architecture, Family, RopeScaling};
 pub use cache::Cache;
 pub use decoder::{Compute, ComputeChoice, Decoder, DecoderError, Logits, Segment, TensorSource, Wanted, Workspace};
+pub use device::{device_memory, device_name, fastest_device};
 pub use error::ModelError;
 pub use files::{GenerationDefaults, ModelFiles};
 pub use rope::Rope;

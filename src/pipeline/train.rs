@@ -6,10 +6,10 @@ use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use serde::Serialize;
 
-use crate::model::{ComputeChoice, ModelFiles};
+use crate::model::{ComputeChoice, ModelFiles, fastest_device};
 use crate::records::{Message, Role, Sample, TurnKind};
 use crate::session::{SampleRow, Session};
-use crate::train::dataset::{self, Dataset, Example, parts};
+use crate::train::dataset::{self, Example, parts};
 use crate::train::output::{CardFacts, Output};
 use crate::train::{self, Finished, Network, TrainSettings, Trainer};
 
@@ -37,7 +37,6 @@ impl TrainOrder {
         }
         let wrong = |error: train::TrainError| OrderError(error.to_string());
         self.settings.validate().map_err(wrong)?;
-        train::compute(self.compute).map_err(wrong)?;
         Ok(())
     }
 
@@ -104,12 +103,24 @@ pub fn example(sample: &Sample, gold: &str, loss_on: parts::LossOn) -> Example {
     }
 }
 
+/// A run that is ready to go.
+pub struct Prepared {
+    pub trainer: Trainer,
+    /// The number format that it runs in.
+    pub compute: &'static str,
+    /// Chains that were left out, and the tokens of the longest of all.
+    pub too_long: usize,
+    pub longest: usize,
+}
+
 /// Opens model and data and makes ready to train, or to go on.
 ///
 /// # Errors
 /// One line: what is missing, does not fit, or is wrong.
-pub fn prepare(session: &Session, order: &TrainOrder) -> Result<(Trainer, Dataset)> {
+pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
     let settings = order.settings.clone();
+    let device = fastest_device()?;
+    let compute = train::compute(order.compute, &device)?;
     let examples = examples(session, settings.data.loss_on)?;
     if examples.is_empty() {
         return Err(OrderError(format!(
@@ -134,6 +145,8 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<(Trainer, Datase
     let directory = order.directory(session.dir());
     let hash = files.content_hash.clone();
     drop(files);
-    let kept = Dataset { train: Vec::new(), validation: Vec::new(), ..data.clone() };
-    Ok((Trainer::open(&directory, settings, network, &hash, data, output)?, kept))
+    let engine = train::engine(&network, &device, compute, settings.gradient_checkpointing)?;
+    let (too_long, longest) = (data.too_long, data.longest);
+    let trainer = Trainer::open(&directory, settings, (network, engine), &hash, data, output)?;
+    Ok(Prepared { trainer, compute: compute.name(), too_long, longest })
 }

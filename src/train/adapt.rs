@@ -1,7 +1,7 @@
 //! The adapters' part of a pass.
 
 use super::Gradients;
-use super::lora::{Dropout, MODULES, Site, mix};
+use super::lora::{Dropout, Site};
 use super::network::Lora;
 use crate::model::ops::gemm::{Onto, View, ViewMut, product};
 use crate::model::ops::{Buffer, Isa};
@@ -18,10 +18,7 @@ pub(super) struct Adapting<'a> {
 impl Adapting<'_> {
     /// `None` where nothing is dropped.
     fn dropout(&self, layer: usize, module: &str) -> Option<Dropout> {
-        let share = self.lora.layout.settings.dropout;
-        let index = MODULES.iter().position(|name| *name == module).unwrap_or_default();
-        let seed = mix(self.seed ^ mix((layer * MODULES.len() + index + 1) as u64));
-        (self.training && share > 0.0).then_some(Dropout { share, seed })
+        Dropout::of(&self.lora.layout.settings, self.seed, layer, module).filter(|_| self.training)
     }
 
     fn rank(&self) -> usize {

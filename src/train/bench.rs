@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{AdamW, AdamWSettings, Batch, LoraSettings, Network, TrainError, Workspace, compute};
-use crate::model::{ComputeChoice, ModelFiles, ops};
+use super::{AdamW, AdamWSettings, Batch, LoraSettings, Network, TrainError, compute, engine};
+use crate::model::{ComputeChoice, ModelFiles, device_memory, device_name, fastest_device, ops};
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -34,6 +34,9 @@ pub struct BenchReport {
     pub forward_ms: f64,
     pub backward_ms: f64,
     pub optimizer_ms: f64,
+    /// Memory in use on the device after the last step, whoever uses it; 0 on a CPU.
+    pub device_mib: u64,
+    pub device: &'static str,
     pub compute: &'static str,
     pub kernels: &'static str,
     pub threads: usize,
@@ -46,7 +49,8 @@ pub struct BenchReport {
 /// # Errors
 /// If the model cannot be opened or trained.
 pub fn bench(order: &BenchOrder) -> Result<BenchReport, TrainError> {
-    let compute = compute(order.compute)?;
+    let device = fastest_device()?;
+    let compute = compute(order.compute, &device)?;
     let files = ModelFiles::open(&order.model)?;
     let lora = order.lora.map(|rank| LoraSettings { rank, alpha: 2.0 * rank as f32, ..LoraSettings::default() });
     let mut network = Network::load(&files.architecture, &files.weights, lora.as_ref(), 0)?;
@@ -60,16 +64,17 @@ pub fn bench(order: &BenchOrder) -> Result<BenchReport, TrainError> {
         batch.push(&tokens, &vec![weight; tokens.len()]);
     }
     let mut optimizer = AdamW::new(&network.trainable_places(), AdamWSettings::default());
-    let (mut gradients, mut workspace) = (network.gradients(), Workspace::new(order.checkpoint));
+    let mut engine = engine(&network, &device, compute, order.checkpoint)?;
     let (mut whole, mut forward, mut backward, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut loss = 0.0;
     for step in 0..=order.steps.max(1) {
         let began = Instant::now();
-        gradients.clear();
-        let outcome = network.gradient(&mut workspace, &batch, &mut gradients)?;
+        engine.clear();
+        let outcome = engine.gradient(&network, &batch)?;
         let passed = began.elapsed();
-        let norm = optimizer.grad_norm(&gradients);
-        optimizer.step(network.trainable_mut(), &gradients, norm, 1e-5);
+        let norm = engine.grad_norm(&optimizer)?;
+        engine.step(&mut network, &mut optimizer, norm, 1e-5)?;
+        device.synchronize()?;
         loss = outcome.loss;
         if step > 0 {
             whole.push(began.elapsed());
@@ -85,7 +90,9 @@ pub fn bench(order: &BenchOrder) -> Result<BenchReport, TrainError> {
         forward_ms: ms(forward),
         backward_ms: ms(backward),
         optimizer_ms: ms(moved),
-        compute,
+        device_mib: device_memory(&device).map_or(0, |(free, total)| (total - free) >> 20),
+        device: device_name(&device),
+        compute: compute.name(),
         kernels: ops::instruction_set(),
         threads: ops::pool().map_or(1, rayon::ThreadPool::current_num_threads),
         loss: (loss * 1e4).round() / 1e4,

@@ -197,6 +197,13 @@ pub(super) struct Dropout {
 }
 
 impl Dropout {
+    /// That of one adapter in one pass; `None` where nothing is dropped.
+    pub(super) fn of(settings: &LoraSettings, seed: u64, layer: usize, module: &str) -> Option<Self> {
+        let index = MODULES.iter().position(|name| *name == module).unwrap_or_default();
+        let seed = mix(seed ^ mix((layer * MODULES.len() + index + 1) as u64));
+        (settings.dropout > 0.0).then_some(Self { share: settings.dropout, seed })
+    }
+
     /// `out = x` with some elements 0 and the others scaled up, so that the mean stays. The same seed drops the same.
     pub(super) fn apply(self, x: &[f32], out: &mut [f32]) {
         use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! Fine-tuning on chains: full or with low-rank adapters, on the processor, in f32.
+//! Fine-tuning on chains: full or with low-rank adapters, on the processor in f32, on a GPU in bf16 or f32.
 //!
 //! Forward and backward are written out over flat slices (as llm.c does), on the kernels of
 //! [`ops::training`](crate::model::ops::training); no graph is recorded, and a frozen weight costs no gradient. Knows
@@ -8,7 +8,9 @@
 //! |---|---|
 //! | `layout`, `lora` | where each tensor and adapter lies |
 //! | `network`, `workspace` | weights; memory of the passes |
-//! | `pass`, `adapt` | forward and backward |
+//! | `pass`, `adapt` | forward and backward on the processor's kernels |
+//! | `composed` | the same on a device, composed of candle's operations |
+//! | `engine` | one of the two |
 //! | `batch` | packed sequences and the rows that have a loss |
 //! | `optimizer`, `schedule` | AdamW, learning rate |
 //! | `dataset` | chains to tokens with a loss, masks, order |
@@ -19,7 +21,9 @@ mod adapt;
 mod batch;
 pub mod bench;
 pub mod checkpoint;
+mod composed;
 pub mod dataset;
+mod engine;
 mod layout;
 mod lora;
 pub mod metrics;
@@ -37,6 +41,7 @@ mod workspace;
 mod tests;
 
 pub use batch::Batch;
+pub use engine::{Engine, engine};
 pub use layout::{Layout, Place};
 pub use lora::{LoraLayout, LoraSettings, MODULES};
 pub use network::{Lora, Network};
@@ -47,9 +52,11 @@ pub use settings::{Method, SpikeAction, SpikeSettings, TrainSettings};
 pub use trainer::{Finished, Trainer};
 pub use workspace::Workspace;
 
+use candle_core::Device;
+
 use crate::model::ops::Floats;
 use crate::model::ops::gemm::Onto;
-use crate::model::{ComputeChoice, ModelError};
+use crate::model::{Compute, ComputeChoice, ModelError};
 
 /// What can go wrong in training. Every message is one line: what, where, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +73,11 @@ pub enum TrainError {
     Checkpoint(String),
     #[error("{path}: {source}")]
     Io { path: std::path::PathBuf, source: std::io::Error },
+    /// The device has no memory left.
+    #[error("the device has too little memory: {0}")]
+    DeviceMemory(String),
+    #[error("the device failed: {0}")]
+    Device(String),
     #[error(transparent)]
     Model(#[from] ModelError),
 }
@@ -76,15 +88,27 @@ impl TrainError {
     }
 }
 
-/// The number format that training runs in here.
+impl From<candle_core::Error> for TrainError {
+    fn from(error: candle_core::Error) -> Self {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default().to_owned();
+        let wanting = text.contains("OUT_OF_MEMORY") || text.to_lowercase().contains("out of memory");
+        if wanting { Self::DeviceMemory(line) } else { Self::Device(line) }
+    }
+}
+
+/// The number format that training runs in on a device.
 ///
 /// # Errors
-/// If it is not one that training has: f32 is the only one so far.
-pub fn compute(choice: ComputeChoice) -> Result<&'static str, TrainError> {
-    match choice {
-        ComputeChoice::Auto | ComputeChoice::F32 => Ok("f32"),
-        ComputeChoice::Bf16 => Err(TrainError::Settings("training in bf16 is not built yet; use f32 or auto".into())),
-        ComputeChoice::Q8 => Err(TrainError::Settings("weights in q8 cannot be trained; use f32 or auto".into())),
+/// If the device has no such mode, or it is not one that can be trained.
+pub fn compute(choice: ComputeChoice, device: &Device) -> Result<Compute, TrainError> {
+    let wrong = |line: &str| Err(TrainError::Settings(line.into()));
+    match (choice, device) {
+        (ComputeChoice::Q8, _) => wrong("weights in q8 cannot be trained; use f32 or auto"),
+        (ComputeChoice::Bf16, Device::Cpu) => wrong("training in bf16 is not built for the CPU; use f32 or auto"),
+        // Gradients leave the range of f16.
+        (ComputeChoice::Auto, Device::Metal(_)) => Ok(Compute::F32),
+        _ => Compute::resolve(choice, device).map_err(|error| TrainError::Settings(error.to_string())),
     }
 }
 

@@ -83,6 +83,11 @@ impl Network {
         self.lora.as_mut().map_or(&mut *self.weights, |lora| &mut lora.weights)
     }
 
+    /// The model's own weights, whether they are trained or not.
+    pub(super) fn own_weights(&self) -> &[f32] {
+        &self.weights
+    }
+
     /// Name, shape and range of each trained tensor, in order.
     pub fn trainable_places(&self) -> Vec<Place> {
         self.lora.as_ref().map_or_else(|| self.layout.places.clone(), |lora| lora.layout.places())

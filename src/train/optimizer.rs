@@ -48,6 +48,16 @@ impl AdamWSettings {
     }
 }
 
+/// The numbers of one step, whoever takes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clipped {
+    pub lr: f64,
+    /// What the gradient is multiplied with first: the clip of its norm.
+    pub scale: f64,
+    /// 1 - beta1^t and 1 - beta2^t.
+    pub corrections: (f64, f64),
+}
+
 /// Both moments of everything that is trained, and the steps taken.
 #[derive(Debug, Clone)]
 pub struct AdamW {
@@ -84,6 +94,16 @@ impl AdamW {
         ops::run(|| adamw::sum_of_squares(self.isa, &gradients.data)).sqrt()
     }
 
+    /// Counts a step and says what it is to be multiplied with.
+    pub(super) fn advance(&mut self, grad_norm: f64, lr: f64) -> Clipped {
+        self.steps += 1;
+        let limit = f64::from(self.settings.max_grad_norm);
+        // The small number is PyTorch's, in `clip_grad_norm_`.
+        let scale = if limit > 0.0 { (limit / (grad_norm + 1e-6)).min(1.0) } else { 1.0 };
+        let power = |beta: f32| 1.0 - f64::from(beta).powf(self.steps as f64);
+        Clipped { lr, scale, corrections: (power(self.settings.beta1), power(self.settings.beta2)) }
+    }
+
     /// One step at the learning rate `lr`, the gradients scaled down if their norm is over the limit. The caller looks at
     /// the norm first: a step along a gradient that is not finite spoils the weights.
     ///
@@ -91,19 +111,15 @@ impl AdamW {
     /// If the lengths differ.
     pub fn step(&mut self, weights: &mut [f32], gradients: &Gradients, grad_norm: f64, lr: f64) {
         assert!(weights.len() == self.first.len() && gradients.data.len() == self.first.len(), "what is trained");
-        self.steps += 1;
+        let Clipped { lr, scale, corrections } = self.advance(grad_norm, lr);
         let settings = &self.settings;
-        let limit = f64::from(settings.max_grad_norm);
-        // The small number is PyTorch's, in `clip_grad_norm_`.
-        let scale = if limit > 0.0 { (limit / (grad_norm + 1e-6)).min(1.0) } else { 1.0 };
-        let power = |beta: f32| 1.0 - f64::from(beta).powf(self.steps as f64);
         let step = adamw::Step {
             lr: lr as f32,
             beta1: settings.beta1,
             beta2: settings.beta2,
             eps: settings.eps,
             decay: 0.0,
-            corrections: (power(settings.beta1) as f32, power(settings.beta2) as f32),
+            corrections: (corrections.0 as f32, corrections.1 as f32),
             scale: scale as f32,
         };
         let (first, second) = (&mut self.first, &mut self.second);

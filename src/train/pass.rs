@@ -58,7 +58,8 @@ impl Network {
         Ok(outcome)
     }
 
-    fn check(&self, batch: &Batch) -> Result<(), TrainError> {
+    /// Whether a batch fits the model and itself.
+    pub(super) fn check(&self, batch: &Batch) -> Result<(), TrainError> {
         let vocab = self.architecture.vocab_size;
         if let Some(&id) = batch.tokens.iter().chain(&batch.targets).find(|&&id| id as usize >= vocab) {
             return Err(TrainError::Batch(format!("token id {id} is outside the vocabulary of {vocab}")));

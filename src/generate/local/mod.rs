@@ -23,7 +23,7 @@ pub use self::load::load_decoder;
 use self::slot::{Progress, Slot};
 use super::sampling::{SamplingError, TokenSampler};
 use super::{Backend, Event, Request, RequestId};
-use crate::model::{Cache, Compute, ComputeChoice, Decoder, Wanted, Workspace, ops};
+use crate::model::{Cache, Compute, ComputeChoice, Decoder, Wanted, Workspace, fastest_device, ops};
 use crate::records::{FinishReason, Message, ModelIdentity};
 
 /// Most prompt tokens in one step, and fewest however slow the model is.
@@ -91,13 +91,7 @@ impl LocalOptions {
     /// # Errors
     /// If a GPU of this build's kind is there and cannot be opened.
     pub fn device(&self) -> candle_core::Result<candle_core::Device> {
-        use candle_core::{Device, utils};
-        match &self.device {
-            Some(device) => Ok(device.clone()),
-            None if utils::cuda_is_available() => Device::new_cuda(0),
-            None if utils::metal_is_available() => Device::new_metal(0),
-            None => Ok(Device::Cpu),
-        }
+        self.device.clone().map_or_else(fastest_device, Ok)
     }
 }
 
@@ -202,7 +196,7 @@ impl LocalBackend {
         let cache = match found {
             Some((shared, cache)) if shared > 0 => {
                 let mut cache = cache.clone();
-                cache.truncate(shared)?;
+                cache.truncate(shared);
                 Some(cache)
             }
             _ => None,
@@ -279,7 +273,7 @@ impl LocalBackend {
             return Ok(());
         }
         let mut cache = slot.cache.clone();
-        cache.truncate(slot.prompt.len())?;
+        cache.truncate(slot.prompt.len());
         self.prompts.push_back(cache);
         while self.prompts.len() > KEPT_PROMPTS {
             self.prompts.pop_front();

@@ -168,7 +168,7 @@ impl Decoder {
             .iter()
             .map(|segment| match &segment.cache.store {
                 Store::Blocks { blocks, .. } => blocks.iter().map(|block| block.as_slice()).collect(),
-                Store::Tensors(_) => Vec::new(),
+                Store::Pages(_) => Vec::new(),
             })
             .collect();
         let mut row = 0;

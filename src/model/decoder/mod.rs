@@ -9,11 +9,13 @@ mod composed;
 mod fused;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
 use super::Architecture;
-use super::cache::{BLOCK, Cache};
+use super::cache::{BLOCK, Cache, PageLayout, Pool};
+use super::device::device_name;
 use super::ops::{Buffer, attention::BlockLayout};
 use super::rope::Rope;
 
@@ -103,11 +105,7 @@ impl Compute {
     /// # Errors
     /// If the device has no such mode.
     pub fn resolve(choice: ComputeChoice, device: &Device) -> Result<Self, DecoderError> {
-        let name = match device {
-            Device::Cpu => "the CPU",
-            Device::Cuda(_) => "CUDA",
-            Device::Metal(_) => "Metal",
-        };
+        let name = device_name(device);
         match (choice, device) {
             (ComputeChoice::F32, _) | (ComputeChoice::Auto, Device::Cpu) => Ok(Self::F32),
             (ComputeChoice::Auto, Device::Cuda(_)) => Ok(Self::Bf16),
@@ -126,7 +124,8 @@ impl Compute {
         }
     }
 
-    pub(super) fn dtype(self) -> DType {
+    /// As candle names it.
+    pub fn dtype(self) -> DType {
         match self {
             Self::F32 => DType::F32,
             Self::Bf16 => DType::BF16,
@@ -235,6 +234,8 @@ pub struct Decoder {
     head: Tensor,
     /// Whether the kernels run it.
     fused: bool,
+    /// Of the composed path's caches.
+    pool: Arc<Pool>,
 }
 
 impl Decoder {
@@ -296,6 +297,13 @@ impl Decoder {
             norm,
             head,
             fused: compute == Compute::F32 && device.is_cpu(),
+            pool: Pool::new(PageLayout {
+                layers: a.num_hidden_layers,
+                kv_heads: a.num_key_value_heads,
+                head_dim: a.head_dim,
+                dtype: compute.dtype(),
+                device: device.clone(),
+            }),
         })
     }
 
@@ -325,7 +333,7 @@ impl Decoder {
 
     /// An empty cache for one sequence of this model.
     pub fn new_cache(&self) -> Cache {
-        if self.fused { Cache::blocks(self.layout()) } else { Cache::tensors(self.layers.len()) }
+        if self.fused { Cache::blocks(self.layout()) } else { Cache::pages(self.pool.clone()) }
     }
 
     fn layout(&self) -> BlockLayout {

@@ -7,6 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::model::fastest_device;
 use crate::model::{Family, RopeScaling};
 
 /// A random model with all of its family's details.
@@ -69,6 +70,12 @@ pub(crate) fn tiny_decoder(family: Family, vocab_size: usize) -> Decoder {
     Decoder::load(&architecture, &tensors, Compute::F32, &Device::Cpu).unwrap()
 }
 
+/// On the GPU where this build and machine have one.
+fn composed_decoder(family: Family) -> Decoder {
+    let (architecture, tensors) = tiny(family, 96);
+    Decoder::load(&architecture, &tensors, Compute::F32, &fastest_device().unwrap()).unwrap().composed()
+}
+
 const FAMILIES: [Family; 3] = [Family::Llama, Family::Qwen2, Family::Qwen3];
 
 fn ids(seed: u32, count: usize) -> Vec<u32> {
@@ -95,7 +102,7 @@ fn kernels_agree_with_composed_operations() {
         let decoder = tiny_decoder(family, 96);
         let tokens = ids(3, 75);
         let fused = all_logits(&decoder, &tokens, &[75]);
-        let composed = all_logits(&decoder.clone().composed(), &tokens, &[40, 1, 34]);
+        let composed = all_logits(&composed_decoder(family), &tokens, &[40, 1, 34]);
         let worst = fused.iter().zip(&composed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let largest = fused.iter().copied().fold(0.0, f32::max);
         assert!(largest > 1.0, "{family:?}: flat logits prove nothing");
@@ -144,6 +151,48 @@ fn logits_do_not_depend_on_company_or_shared_prefix() {
             let mut logits = decoder.forward(&mut workspace, &mut segments).unwrap();
             for (index, (draw, position)) in rows.into_iter().enumerate() {
                 assert_eq!(logits.row(index), &alone[draw][position * 96..][..96], "{family:?} {draw} {position}");
+            }
+        }
+    }
+}
+
+/// Prompts, chunks and single tokens in one step, in any order, over caches that were shared and cut back.
+#[test]
+fn composed_steps_of_many_agree_with_kernels_alone() {
+    for family in FAMILIES {
+        let kernels = tiny_decoder(family, 96);
+        let decoder = composed_decoder(family);
+        let prompt = ids(1, 290);
+        let mut workspace = Workspace::default();
+        let mut prefix = decoder.new_cache();
+        let segment = Segment { cache: &mut prefix, tokens: &prompt, wanted: Wanted::None };
+        assert!(decoder.forward(&mut workspace, &mut [segment]).unwrap().is_empty());
+        let mut caches = [prefix.clone(), decoder.new_cache(), prefix.clone(), prefix];
+        caches[2].truncate(37);
+        let more = [ids(2, 9), ids(3, 9), ids(4, 9), ids(5, 9)];
+        let whole = [&prompt[..], &[], &prompt[..37], &prompt].map(<[u32]>::to_vec);
+        let wanted: Vec<Vec<f32>> = (0..4)
+            .map(|index| {
+                let tokens = [whole[index].clone(), more[index].clone()].concat();
+                all_logits(&kernels, &tokens, &[tokens.len()])
+            })
+            .collect();
+        for sizes in [[1, 4, 1, 2], [2, 1, 3, 1], [1, 1, 1, 1], [5, 3, 4, 5]] {
+            let at: Vec<usize> = (0..4).map(|index| caches[index].len() - whole[index].len()).collect();
+            let mut segments: Vec<_> = caches
+                .iter_mut()
+                .enumerate()
+                .map(|(index, cache)| {
+                    let tokens = &more[index][at[index]..at[index] + sizes[index]];
+                    Segment { cache, tokens, wanted: Wanted::Last }
+                })
+                .collect();
+            let mut logits = decoder.forward(&mut workspace, &mut segments).unwrap();
+            for index in 0..4 {
+                let row = whole[index].len() + at[index] + sizes[index] - 1;
+                let wanted = &wanted[index][row * 96..][..96];
+                let worst = logits.row(index).iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-4, "{family:?} {sizes:?} {index}: {worst}");
             }
         }
     }

@@ -15,7 +15,7 @@ use super::metrics::{self, Metrics, StateNumbers};
 use super::output::Output;
 use super::settings::{SpikeAction, TrainSettings};
 use super::steer::{Event, Report, Steering, StepReport};
-use super::{AdamW, Gradients, Network, Schedule, TrainError, Workspace};
+use super::{AdamW, Engine, Network, Schedule, TrainError};
 
 /// How fast the smoothed loss follows.
 const SMOOTHING: f64 = 0.1;
@@ -40,8 +40,9 @@ pub struct Trainer {
     directory: PathBuf,
     network: Network,
     optimizer: AdamW,
-    gradients: Gradients,
-    workspace: Workspace,
+    engine: Box<dyn Engine>,
+    /// Most tokens of one pass: the settings', or half of them after the device ran out of memory.
+    pass_tokens: usize,
     data: Dataset,
     order: Order,
     schedule: Schedule,
@@ -58,17 +59,20 @@ enum Step {
     Done,
     /// Why it was not taken.
     Off(String),
+    /// It was not taken and the run is to end.
+    Stopped,
 }
 
 impl Trainer {
-    /// Begins a run in `directory`, or goes on with the one that is there. `model_hash` names the weights in `network`.
+    /// Begins a run in `directory`, or goes on with the one that is there. `model_hash` names the weights in `network`,
+    /// which `engine` was made of.
     ///
     /// # Errors
     /// If the settings mean nothing, or the run that is there was of other data, another model or other settings.
     pub fn open(
         directory: &Path,
         settings: TrainSettings,
-        network: Network,
+        (network, engine): (Network, Box<dyn Engine>),
         model_hash: &str,
         data: Dataset,
         output: Output,
@@ -100,8 +104,8 @@ impl Trainer {
         };
         let mut trainer = Self {
             directory: directory.to_path_buf(),
-            gradients: network.gradients(),
-            workspace: Workspace::new(state.settings.gradient_checkpointing),
+            engine,
+            pass_tokens: state.settings.pass_tokens,
             optimizer,
             network,
             data,
@@ -158,6 +162,7 @@ impl Trainer {
             return refuse("made with other settings");
         }
         checkpoint::load(&place, &found, &mut self.network, &mut self.optimizer)?;
+        self.engine.put(&self.network, &self.optimizer)?;
         let (settings, total_steps) = (self.state.settings.clone(), self.state.total_steps);
         self.state = RunState { settings, total_steps, ..found };
         Ok(())
@@ -185,12 +190,18 @@ impl Trainer {
             let here = self.state.step;
             if self.state.left_out.contains(&here) {
                 self.state.step += 1;
-            } else if let Step::Off(why) = self.take_step(steering, report)? {
-                if !self.off(here, &why, steering, report)? {
-                    let off = Some(format!("step {}: {why}", here + 1));
-                    return Ok(Finished { off, ..self.end(steering, report)? });
+            } else {
+                match self.take_step(steering, report)? {
+                    Step::Done => {}
+                    Step::Stopped => return self.end(steering, report),
+                    Step::Off(why) => {
+                        if !self.off(here, &why, steering, report)? {
+                            let off = Some(format!("step {}: {why}", here + 1));
+                            return Ok(Finished { off, ..self.end(steering, report)? });
+                        }
+                        continue;
+                    }
                 }
-                continue;
             }
             let epoch_ends = self.state.step.is_multiple_of(self.order.steps_per_epoch());
             let last = self.state.step == self.state.total_steps;
@@ -248,25 +259,23 @@ impl Trainer {
     fn take_step(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Step, TrainError> {
         let began = Instant::now();
         let samples = self.order.step(self.state.step);
-        let items: Vec<&Item> = samples.iter().map(|&sample| &self.data.train[sample]).collect();
-        let total = dataset::total_weight(&items);
-        let length = |sample: usize| self.data.train[sample].tokens.len();
-        let passes = dataset::order::pack(&samples, length, self.state.settings.pass_tokens);
-        let tokens: usize = items.iter().map(|item| item.tokens.len()).sum();
-        self.gradients.clear();
-        let mut loss = 0.0;
-        for (index, pass) in passes.iter().enumerate() {
-            let items: Vec<&Item> = pass.iter().map(|&sample| &self.data.train[sample]).collect();
-            let seed = mix(self.state.settings.seed ^ mix(self.state.step * 4096 + index as u64 + 1));
-            let batch = dataset::batch(&items, total, seed);
-            loss += self.network.gradient(&mut self.workspace, &batch, &mut self.gradients)?.loss;
-        }
-        let grad_norm = self.optimizer.grad_norm(&self.gradients);
+        let tokens: usize = samples.iter().map(|&sample| self.data.train[sample].tokens.len()).sum();
+        let (loss, grad_norm) = loop {
+            match self.gradient(&samples) {
+                Ok(found) => break found,
+                Err(TrainError::DeviceMemory(why)) => {
+                    if !self.make_room(&why, steering, report) {
+                        return Ok(Step::Stopped);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        };
         if let Some(why) = self.looks_off(loss, grad_norm) {
             return Ok(Step::Off(why));
         }
         let lr = self.schedule.rate(self.state.step) * self.state.rate_scale;
-        self.optimizer.step(self.network.trainable_mut(), &self.gradients, grad_norm, lr);
+        self.engine.step(&mut self.network, &mut self.optimizer, grad_norm, lr)?;
         let before = self.state.smoothed_loss.unwrap_or(loss);
         self.state.smoothed_loss = Some(before + SMOOTHING * (loss - before));
         self.state.step += 1;
@@ -290,6 +299,40 @@ impl Trainer {
         self.insist(steering, report, |trainer| trainer.metrics.append(&record))?;
         report.tell(&Event::Step(line));
         Ok(Step::Done)
+    }
+
+    /// The loss of a step's samples and the norm of its gradient, which the engine holds.
+    fn gradient(&mut self, samples: &[usize]) -> Result<(f64, f64), TrainError> {
+        let items: Vec<&Item> = samples.iter().map(|&sample| &self.data.train[sample]).collect();
+        let total = dataset::total_weight(&items);
+        let length = |sample: usize| self.data.train[sample].tokens.len();
+        self.engine.clear();
+        let mut loss = 0.0;
+        for (index, pass) in dataset::order::pack(samples, length, self.pass_tokens).iter().enumerate() {
+            let items: Vec<&Item> = pass.iter().map(|&sample| &self.data.train[sample]).collect();
+            let seed = mix(self.state.settings.seed ^ mix(self.state.step * 4096 + index as u64 + 1));
+            let batch = dataset::batch(&items, total, seed);
+            loss += self.engine.gradient(&self.network, &batch)?.loss;
+        }
+        Ok((loss, self.engine.grad_norm(&self.optimizer)?))
+    }
+
+    /// After the device ran out of memory: half as many tokens a pass, and the second time it is the person's turn. Whether
+    /// to try again.
+    fn make_room(&mut self, why: &str, steering: &dyn Steering, report: &mut dyn Report) -> bool {
+        self.engine.clear();
+        if self.pass_tokens == self.state.settings.pass_tokens && self.pass_tokens > 1 {
+            self.pass_tokens /= 2;
+            let line = format!("the device ran out of memory; passes have {} tokens from here on", self.pass_tokens);
+            report.tell(&Event::Alert(line));
+            return true;
+        }
+        report.tell(&Event::Alert(format!(
+            "the device ran out of memory again ({why}); resume when another program has freed some, or stop and use \
+             gradient_checkpointing, a smaller pass_tokens or adapters"
+        )));
+        steering.pause();
+        steering.paused() && self.wait(steering, report)
     }
 
     /// Why a step must not be taken.
@@ -389,9 +432,9 @@ impl Trainer {
         let total = dataset::total_weight(&items);
         let length = |sample: usize| self.data.validation[sample].tokens.len();
         let mut loss = 0.0;
-        for pass in dataset::order::pack(&samples, length, self.state.settings.pass_tokens) {
+        for pass in dataset::order::pack(&samples, length, self.pass_tokens) {
             let items: Vec<&Item> = pass.iter().map(|&sample| &self.data.validation[sample]).collect();
-            loss += self.network.losses(&mut self.workspace, &dataset::batch(&items, total, 0))?.loss;
+            loss += self.engine.losses(&self.network, &dataset::batch(&items, total, 0))?.loss;
         }
         Ok(loss)
     }
@@ -404,6 +447,7 @@ impl Trainer {
 
     fn write_checkpoint(&mut self) -> std::io::Result<PathBuf> {
         checkpoint::check_room(&self.directory, checkpoint::size(&self.network))?;
+        self.engine.pull(&mut self.network, &mut self.optimizer).map_err(std::io::Error::other)?;
         self.metrics.sync()?;
         let numbers = StateNumbers {
             step: self.state.step,

@@ -6,10 +6,11 @@ use super::*;
 use crate::model::ModelFiles;
 use crate::records::{Message, Role};
 use crate::train::dataset::{DataSettings, Example, build};
+use crate::train::engine::Kernels;
 use crate::train::output::CardFacts;
 use crate::train::settings::{Method, SpikeSettings};
 use crate::train::steer::Unsteered;
-use crate::train::{LoraSettings, ScheduleKind};
+use crate::train::{LoraSettings, ScheduleKind, Workspace};
 
 fn files() -> ModelFiles {
     ModelFiles::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-chat")).unwrap()
@@ -53,7 +54,8 @@ fn open_with(directory: &Path, settings: TrainSettings, count: usize) -> Result<
     let network = Network::load(&files.architecture, &files.weights, settings.adapters(), settings.seed)?;
     let facts = CardFacts { model: "tiny-chat".into(), chains: data.train.len(), ..CardFacts::default() };
     let output = Output::new(&files, facts)?;
-    Trainer::open(directory, settings, network, &files.content_hash, data, output)
+    let engine = Box::new(Kernels::new(&network, settings.gradient_checkpointing));
+    Trainer::open(directory, settings, (network, engine), &files.content_hash, data, output)
 }
 
 fn open(directory: &Path, settings: TrainSettings) -> Trainer {

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
+mod pages;
+
+pub(super) use pages::{PageLayout, Pages, Pool};
 
 use super::ops::attention::BlockLayout;
 
@@ -24,8 +26,8 @@ pub struct Cache {
 pub(super) enum Store {
     /// For the kernels: each block laid out as [`BlockLayout`] says.
     Blocks { layout: BlockLayout, blocks: Vec<Arc<Vec<f32>>> },
-    /// For the composed path: per layer keys and values, `[kv heads, positions, head_dim]`.
-    Tensors(Vec<Option<(Tensor, Tensor)>>),
+    /// For the composed path.
+    Pages(Pages),
 }
 
 impl Cache {
@@ -33,8 +35,8 @@ impl Cache {
         Self { tokens: Vec::new(), store: Store::Blocks { layout, blocks: Vec::new() } }
     }
 
-    pub(super) fn tensors(layers: usize) -> Self {
-        Self { tokens: Vec::new(), store: Store::Tensors(vec![None; layers]) }
+    pub(super) fn pages(pool: Arc<Pool>) -> Self {
+        Self { tokens: Vec::new(), store: Store::Pages(Pages::new(pool)) }
     }
 
     /// The tokens whose keys and values are here.
@@ -56,33 +58,22 @@ impl Cache {
     }
 
     /// Forgets all but the first `len` tokens.
-    ///
-    /// # Errors
-    /// If a device tensor cannot be narrowed.
-    pub fn truncate(&mut self, len: usize) -> candle_core::Result<()> {
+    pub fn truncate(&mut self, len: usize) {
         if len >= self.len() {
-            return Ok(());
+            return;
         }
         self.tokens.truncate(len);
         match &mut self.store {
             Store::Blocks { blocks, layout } => blocks.truncate(len.div_ceil(layout.positions)),
-            Store::Tensors(layers) => {
-                for layer in layers {
-                    *layer = match layer.take() {
-                        Some((keys, values)) if len > 0 => Some((keys.narrow(1, 0, len)?, values.narrow(1, 0, len)?)),
-                        _ => None,
-                    };
-                }
-            }
+            Store::Pages(pages) => pages.truncate(len),
         }
-        Ok(())
     }
 
-    /// Bytes of the blocks that this cache holds, shared ones counted in full. 0 for device tensors.
+    /// Bytes of the blocks that this cache holds, shared ones counted in full.
     pub fn bytes(&self) -> usize {
         match &self.store {
             Store::Blocks { layout, blocks } => blocks.len() * layout.len() * size_of::<f32>(),
-            Store::Tensors(_) => 0,
+            Store::Pages(pages) => pages.bytes(),
         }
     }
 
@@ -167,7 +158,7 @@ mod tests {
         (0..70).for_each(|token| put(&mut one, token));
         let kept = one.clone();
         assert_eq!(one.common_prefix(&[0, 1, 2, 7]), 3);
-        one.truncate(33).unwrap();
+        one.truncate(33);
         assert_eq!((one.len(), one.bytes()), (33, 2 * 4 * 4 * BLOCK));
         put(&mut one, 1000);
         assert_eq!(key(&one, 33), 1000.0);

@@ -1,0 +1,45 @@
+//! Which device a model runs on.
+
+use candle_core::{Device, Result, utils};
+
+/// The fastest device that this build and machine have. A build for GPUs on a machine without one runs on the CPU.
+///
+/// # Errors
+/// If there is a GPU and it cannot be opened.
+pub fn fastest_device() -> Result<Device> {
+    let opened = if utils::cuda_is_available() {
+        Device::new_cuda(0)
+    } else if utils::metal_is_available() {
+        Device::new_metal(0)
+    } else {
+        return Ok(Device::Cpu);
+    };
+    match opened {
+        Err(error) if error.to_string().contains("NO_DEVICE") => {
+            tracing::warn!("this build is for GPUs and no GPU is there; running on the CPU");
+            Ok(Device::Cpu)
+        }
+        opened => opened,
+    }
+}
+
+/// Its kind, as messages and JSON have it.
+pub fn device_name(device: &Device) -> &'static str {
+    match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    }
+}
+
+/// Bytes free and in all on the device; `None` on a CPU or where the device does not tell.
+pub fn device_memory(device: &Device) -> Option<(u64, u64)> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(_) => {
+            let (free, total) = candle_core::cuda_backend::cudarc::driver::result::mem_get_info().ok()?;
+            Some((free as u64, total as u64))
+        }
+        _ => None,
+    }
+}
