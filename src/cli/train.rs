@@ -208,6 +208,7 @@ impl Lines {
                 let (since, first) = *self.begun.get_or_insert((Instant::now(), step.step));
                 self.progress(step, since, first);
             }
+            Event::Plan(plan) => eprintln!("training takes about {plan}"),
             Event::Alert(line) => {
                 self.clear();
                 eprintln!("cribble: {}", text::clean(line));

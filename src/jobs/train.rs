@@ -39,8 +39,9 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
         ..LiveBoard::default()
     };
     context.publish(board.clone());
-    let Prepared { mut trainer, compute, too_long, longest } = prepare(&held.session, order)?;
+    let Prepared { mut trainer, compute, plan, too_long, longest } = prepare(&held.session, order)?;
     board.compute = compute.into();
+    say(&Event::Plan(plan));
     if too_long > 0 {
         let line = format!("{too_long} chains are too long and left out (the longest has {longest} tokens)");
         say(&Event::Alert(line));
@@ -50,6 +51,7 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
     let finished = trainer.run(&control, &mut |event: &Event| {
         say(event);
         match event {
+            Event::Plan(_) => {}
             Event::Step(step) => {
                 board.message = format!("step {}/{}, loss {:.4}", step.step, step.total_steps, step.loss);
                 board.totals.tokens = step.tokens as usize;

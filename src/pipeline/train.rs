@@ -11,7 +11,7 @@ use crate::records::{Message, Role, Sample, TurnKind};
 use crate::session::{SampleRow, Session};
 use crate::train::dataset::{self, Example, parts};
 use crate::train::output::{CardFacts, Output};
-use crate::train::{self, Finished, Network, TrainSettings, Trainer};
+use crate::train::{self, Finished, LoraLayout, MemoryPlan, Network, PlanFor, TrainSettings, Trainer};
 
 use super::OrderError;
 
@@ -108,6 +108,7 @@ pub struct Prepared {
     pub trainer: Trainer,
     /// The number format that it runs in.
     pub compute: &'static str,
+    pub plan: MemoryPlan,
     /// Chains that were left out, and the tokens of the longest of all.
     pub too_long: usize,
     pub longest: usize,
@@ -131,6 +132,19 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
     }
     let files = ModelFiles::open(&settings.model)?;
     let data = dataset::build(&examples, &files.tokenizer, &files.template, &settings.data, settings.seed)?;
+    let adapters = settings.adapters().map(|lora| LoraLayout::new(&files.architecture, lora)).transpose()?;
+    let trained = adapters.as_ref().map_or(files.architecture.parameter_count(), |layout| layout.len);
+    let longest_pass = data.train.iter().map(|item| item.tokens.len()).max().unwrap_or_default();
+    let plan = MemoryPlan::new(PlanFor {
+        architecture: &files.architecture,
+        trained,
+        adapters: adapters.is_some(),
+        compute,
+        kernels: device.is_cpu(),
+        checkpoint: settings.gradient_checkpointing,
+        pass_tokens: settings.pass_tokens.min(longest_pass * settings.batch_size).max(longest_pass),
+    });
+    plan.check(&device)?;
     let network = Network::load(&files.architecture, &files.weights, settings.adapters(), settings.seed)?;
     let facts = CardFacts {
         chains: data.train.len(),
@@ -148,5 +162,5 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
     let engine = train::engine(&network, &device, compute, settings.gradient_checkpointing)?;
     let (too_long, longest) = (data.too_long, data.longest);
     let trainer = Trainer::open(&directory, settings, (network, engine), &hash, data, output)?;
-    Ok(Prepared { trainer, compute: compute.name(), too_long, longest })
+    Ok(Prepared { trainer, compute: compute.name(), plan, too_long, longest })
 }

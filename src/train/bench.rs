@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{AdamW, AdamWSettings, Batch, LoraSettings, Network, TrainError, compute, engine};
+use super::{AdamW, AdamWSettings, Batch, LoraSettings, MemoryPlan, Network, PlanFor, TrainError, compute, engine};
 use crate::model::{ComputeChoice, ModelFiles, device_memory, device_name, fastest_device, ops};
 
 /// What to measure.
@@ -34,6 +34,8 @@ pub struct BenchReport {
     pub forward_ms: f64,
     pub backward_ms: f64,
     pub optimizer_ms: f64,
+    /// What the plan said before the run.
+    pub planned_mib: u64,
     /// Memory in use on the device after the last step, whoever uses it; 0 on a CPU.
     pub device_mib: u64,
     pub device: &'static str,
@@ -64,6 +66,15 @@ pub fn bench(order: &BenchOrder) -> Result<BenchReport, TrainError> {
         batch.push(&tokens, &vec![weight; tokens.len()]);
     }
     let mut optimizer = AdamW::new(&network.trainable_places(), AdamWSettings::default());
+    let plan = MemoryPlan::new(PlanFor {
+        architecture: network.architecture(),
+        trained: network.trainable().len(),
+        adapters: network.lora().is_some(),
+        compute,
+        kernels: device.is_cpu(),
+        checkpoint: order.checkpoint,
+        pass_tokens: order.seq * order.batch,
+    });
     let mut engine = engine(&network, &device, compute, order.checkpoint)?;
     let (mut whole, mut forward, mut backward, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut loss = 0.0;
@@ -90,6 +101,7 @@ pub fn bench(order: &BenchOrder) -> Result<BenchReport, TrainError> {
         forward_ms: ms(forward),
         backward_ms: ms(backward),
         optimizer_ms: ms(moved),
+        planned_mib: plan.total() >> 20,
         device_mib: device_memory(&device).map_or(0, |(free, total)| (total - free) >> 20),
         device: device_name(&device),
         compute: compute.name(),

@@ -14,6 +14,7 @@
 //! | `batch` | packed sequences and the rows that have a loss |
 //! | `optimizer`, `schedule` | AdamW, learning rate |
 //! | `dataset` | chains to tokens with a loss, masks, order |
+//! | `plan` | what a run will take of the memory |
 //! | `trainer`, `steer`, `settings` | the loop, what steers it, what a person sets |
 //! | `checkpoint`, `metrics`, `output` | what is on the disk |
 
@@ -31,6 +32,7 @@ mod network;
 mod optimizer;
 pub mod output;
 mod pass;
+pub mod plan;
 mod schedule;
 mod settings;
 pub mod steer;
@@ -41,12 +43,14 @@ mod workspace;
 mod tests;
 
 pub use batch::Batch;
+pub use composed::Composed;
 pub use engine::{Engine, engine};
 pub use layout::{Layout, Place};
 pub use lora::{LoraLayout, LoraSettings, MODULES};
 pub use network::{Lora, Network};
 pub use optimizer::{AdamW, AdamWSettings};
 pub use pass::Outcome;
+pub use plan::{MemoryPlan, PlanFor};
 pub use schedule::{Schedule, ScheduleKind};
 pub use settings::{Method, SpikeAction, SpikeSettings, TrainSettings};
 pub use trainer::{Finished, Trainer};

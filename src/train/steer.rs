@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::plan::MemoryPlan;
 use super::settings::SpikeAction;
 
 /// What a person can ask of a run. `jobs` has the switches; tests have their own.
@@ -53,6 +54,8 @@ pub struct StepReport {
 /// What a run tells.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// What the run will take of the memory; told once, before it begins.
+    Plan(MemoryPlan),
     Step(StepReport),
     /// Validation loss after so many steps.
     Validation {

@@ -409,7 +409,17 @@ impl Trainer {
 
     /// The loss over what was held out. Whether it is the best so far.
     fn validate(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<bool, TrainError> {
-        let loss = self.validation_loss()?;
+        let loss = loop {
+            match self.validation_loss() {
+                Ok(loss) => break loss,
+                Err(TrainError::DeviceMemory(why)) => {
+                    if !self.make_room(&why, steering, report) {
+                        return Ok(false);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let step = self.state.step;
         self.state.validation_loss = Some(loss);
         let best = loss.is_finite() && self.state.best.is_none_or(|(_, best)| loss < best);

@@ -10,7 +10,7 @@ use crate::train::engine::Kernels;
 use crate::train::output::CardFacts;
 use crate::train::settings::{Method, SpikeSettings};
 use crate::train::steer::Unsteered;
-use crate::train::{LoraSettings, ScheduleKind, Workspace};
+use crate::train::{Batch, LoraSettings, Outcome, ScheduleKind, Workspace};
 
 fn files() -> ModelFiles {
     ModelFiles::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-chat")).unwrap()
@@ -216,6 +216,93 @@ impl Steering for Person {
     fn take_choice(&self) -> Option<SpikeAction> {
         self.choice.take()
     }
+}
+
+/// A device that has room for passes of so many tokens.
+struct Tight {
+    inner: Kernels,
+    most: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Tight {
+    fn check(&self, batch: &Batch) -> Result<(), TrainError> {
+        let most = self.most.load(std::sync::atomic::Ordering::Relaxed);
+        if batch.tokens.len() <= most { Ok(()) } else { Err(TrainError::DeviceMemory("no room".into())) }
+    }
+}
+
+impl Engine for Tight {
+    fn losses(&mut self, network: &Network, batch: &Batch) -> Result<Outcome, TrainError> {
+        self.check(batch)?;
+        self.inner.losses(network, batch)
+    }
+    fn gradient(&mut self, network: &Network, batch: &Batch) -> Result<Outcome, TrainError> {
+        self.check(batch)?;
+        self.inner.gradient(network, batch)
+    }
+    fn clear(&mut self) {
+        self.inner.clear();
+    }
+    fn grad_norm(&mut self, optimizer: &AdamW) -> Result<f64, TrainError> {
+        self.inner.grad_norm(optimizer)
+    }
+    fn step(&mut self, network: &mut Network, optimizer: &mut AdamW, norm: f64, lr: f64) -> Result<(), TrainError> {
+        self.inner.step(network, optimizer, norm, lr)
+    }
+    fn pull(&mut self, _: &mut Network, _: &mut AdamW) -> Result<(), TrainError> {
+        Ok(())
+    }
+    fn put(&mut self, _: &Network, _: &AdamW) -> Result<(), TrainError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_device_without_room_gets_smaller_passes_and_then_a_person() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut trainer = open(dir.path(), TrainSettings { pass_tokens: 1000, ..settings() });
+    let longest = trainer.data.train.iter().map(|item| item.tokens.len()).max().unwrap();
+    let most = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(2 * longest));
+    trainer.state.settings.pass_tokens = 3 * longest;
+    trainer.pass_tokens = 3 * longest;
+    trainer.engine = Box::new(Tight { inner: Kernels::new(&trainer.network, false), most: most.clone() });
+    let person = Person::default();
+    let room = most.clone();
+    person.then.replace(Some(Box::new(move |person: &Person| {
+        room.store(usize::MAX, std::sync::atomic::Ordering::Relaxed);
+        person.paused.set(false);
+    })));
+    let mut alerts = Vec::new();
+    let finished = trainer
+        .run(&person, &mut |event: &Event| match event {
+            Event::Alert(line) => {
+                alerts.push(line.clone());
+            }
+            // Another program takes what is left.
+            Event::Step(step) if step.step == 3 => most.store(0, std::sync::atomic::Ordering::Relaxed),
+            _ => {}
+        })
+        .unwrap();
+    assert!(finished.complete);
+    assert_eq!(alerts.len(), 2, "{alerts:?}");
+    assert!(alerts[0].contains("ran out of memory; passes have"), "{alerts:?}");
+    assert!(alerts[1].contains("again") && alerts[1].contains("gradient_checkpointing"), "{alerts:?}");
+
+    // Whoever stops instead has a checkpoint of what was done.
+    let dir = tempfile::tempdir().unwrap();
+    let mut trainer = open(dir.path(), settings());
+    let most = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(usize::MAX));
+    trainer.engine = Box::new(Tight { inner: Kernels::new(&trainer.network, false), most: most.clone() });
+    let person = Person::default();
+    person.then.replace(Some(Box::new(|person: &Person| person.stop.set(true))));
+    let finished = trainer
+        .run(&person, &mut |event: &Event| {
+            if matches!(event, Event::Step(step) if step.step == 3) {
+                most.store(0, std::sync::atomic::Ordering::Relaxed);
+            }
+        })
+        .unwrap();
+    assert!(!finished.complete && finished.step == 3 && finished.checkpoint.is_dir());
 }
 
 #[test]
