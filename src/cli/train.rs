@@ -85,6 +85,12 @@ pub struct Arguments {
     /// Steps between validations; 0 is at the ends of epochs
     #[arg(long, value_name = "N")]
     validate_every: Option<u64>,
+    /// Validations in a row without a better loss after which the run ends; 0 is never
+    #[arg(long, value_name = "N")]
+    early_stop: Option<u64>,
+    /// Steps between looks: answers to a few held-out problems, graded, in samples.jsonl of the run; 0 is none
+    #[arg(long, value_name = "N")]
+    look_every: Option<u64>,
     /// Newest checkpoints that are kept, beside the best
     #[arg(long, value_name = "N")]
     keep_last: Option<usize>,
@@ -130,6 +136,8 @@ impl Arguments {
         set(&mut s.checkpoint_every, &self.checkpoint_every);
         set(&mut s.validate_every, &self.validate_every);
         set(&mut s.keep_last, &self.keep_last);
+        set(&mut s.early_stop, &self.early_stop);
+        set(&mut s.look.every, &self.look_every);
         s.gradient_checkpointing |= self.gradient_checkpointing;
         if let Some(rank) = self.lora {
             s.method = Method::Lora;
@@ -209,6 +217,10 @@ impl Lines {
                 self.progress(step, since, first);
             }
             Event::Plan(plan) => eprintln!("training takes about {plan}"),
+            Event::Looked { step, right, of } => {
+                self.clear();
+                eprintln!("step {step}: {right} of {of} looks right");
+            }
             Event::Alert(line) => {
                 self.clear();
                 eprintln!("cribble: {}", text::clean(line));

@@ -59,6 +59,7 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
                 board.state = if control.stopping() { LiveState::Stopping } else { LiveState::Running };
             }
             Event::Validation { loss, .. } => board.message = format!("validation loss {loss:.4}"),
+            Event::Looked { right, of, .. } => board.message = format!("a look: {right} of {of} right"),
             Event::Saved { path, .. } => board.message = format!("saved {}", path.display()),
             Event::Paused => board.state = LiveState::Paused,
             Event::Resumed => board.state = LiveState::Running,

@@ -53,6 +53,10 @@ impl Metrics {
     }
 }
 
+/// What looks at the model brought, in a run's directory: one object a line, `step` and the fields of
+/// [`Drawn`](super::steer::Drawn).
+pub const LOOKS: &str = "samples.jsonl";
+
 /// All lines of a run's record up to a step, a step that was done again counted once, as it was done last.
 ///
 /// # Errors

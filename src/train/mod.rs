@@ -52,7 +52,7 @@ pub use optimizer::{AdamW, AdamWSettings};
 pub use pass::Outcome;
 pub use plan::{MemoryPlan, PlanFor};
 pub use schedule::{Schedule, ScheduleKind};
-pub use settings::{Method, SpikeAction, SpikeSettings, TrainSettings};
+pub use settings::{LookSettings, Method, SpikeAction, SpikeSettings, TrainSettings};
 pub use trainer::{Finished, Trainer};
 pub use workspace::Workspace;
 

@@ -50,6 +50,25 @@ impl Default for SpikeSettings {
     }
 }
 
+/// Looks at the model in training: answers to a few problems, written greedily, graded, and kept beside the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LookSettings {
+    /// Steps between looks; the first is before the first step. 0 is none.
+    pub every: u64,
+    /// Ids of problems; empty is the first `count` that are held out, or trained on where none is.
+    pub problems: Vec<String>,
+    pub count: usize,
+    /// Most tokens of an answer.
+    pub max_tokens: usize,
+}
+
+impl Default for LookSettings {
+    fn default() -> Self {
+        Self { every: 0, problems: Vec::new(), count: 4, max_tokens: 256 }
+    }
+}
+
 /// All settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -76,12 +95,15 @@ pub struct TrainSettings {
     pub keep_last: usize,
     /// Steps between validations; 0 is at the ends of epochs only.
     pub validate_every: u64,
+    /// Validations in a row without a better loss after which the run ends; 0 is never.
+    pub early_stop: u64,
     /// Make activations again in the backward pass instead of keeping them.
     pub gradient_checkpointing: bool,
     pub lora: LoraSettings,
     pub optimizer: AdamWSettings,
     pub data: DataSettings,
     pub spike: SpikeSettings,
+    pub look: LookSettings,
 }
 
 impl Default for TrainSettings {
@@ -100,11 +122,13 @@ impl Default for TrainSettings {
             checkpoint_every: 0,
             keep_last: 2,
             validate_every: 0,
+            early_stop: 0,
             gradient_checkpointing: false,
             lora: LoraSettings::default(),
             optimizer: AdamWSettings::default(),
             data: DataSettings::default(),
             spike: SpikeSettings::default(),
+            look: LookSettings::default(),
         }
     }
 }
@@ -123,6 +147,8 @@ impl TrainSettings {
             (self.batch_size > 0, "batch_size", "1 or more"),
             (self.pass_tokens > 0, "pass_tokens", "1 or more"),
             (self.keep_last > 0, "keep_last", "1 or more"),
+            (self.look.every == 0 || self.look.max_tokens > 0, "look.max_tokens", "1 or more"),
+            (self.look.every == 0 || self.look.count > 0 || !self.look.problems.is_empty(), "look.count", "1 or more"),
             (self.spike.factor.is_finite() && self.spike.factor >= 0.0, "spike.factor", "0 (off) or more"),
         ];
         if let Some((_, name, range)) = checks.into_iter().find(|(fine, _, _)| !fine) {

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::Network;
 use super::plan::MemoryPlan;
 use super::settings::SpikeAction;
 
@@ -62,6 +65,12 @@ pub enum Event {
         step: u64,
         loss: f64,
     },
+    /// What a look at the model brought: right answers of all.
+    Looked {
+        step: u64,
+        right: usize,
+        of: usize,
+    },
     Saved {
         step: u64,
         path: PathBuf,
@@ -81,6 +90,23 @@ impl<F: FnMut(&Event)> Report for F {
     fn tell(&mut self, event: &Event) {
         self(event);
     }
+}
+
+/// What the model in training wrote for a problem.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Drawn {
+    pub problem_id: String,
+    pub text: String,
+    pub tokens: usize,
+    /// `None` where the answer cannot be graded.
+    pub correct: Option<bool>,
+}
+
+/// Who draws from the model in training.
+pub trait Look: Send {
+    /// # Errors
+    /// One line; the run goes on.
+    fn look(&mut self, network: &Network) -> Result<Vec<Drawn>, String>;
 }
 
 /// Nobody steers.

@@ -25,9 +25,15 @@ impl TensorSource for Weights {
 }
 
 /// Tokenizer and chat template of a model.
-struct ModelText {
+pub struct ModelText {
     tokenizer: Tokenizer,
     template: ChatTemplate,
+}
+
+impl ModelText {
+    pub fn new(files: ModelFiles) -> Self {
+        Self { tokenizer: files.tokenizer, template: files.template }
+    }
 }
 
 impl ChatText for ModelText {
@@ -85,8 +91,7 @@ impl LocalBackend {
 
     /// A backend for a decoder with the tokenizer and template of `files`. The identity is that of the files.
     pub fn from_files(files: ModelFiles, decoder: Arc<Decoder>, options: &LocalOptions) -> Self {
-        let names = (files.name, files.content_hash, files.template.hash());
-        let text = ModelText { tokenizer: files.tokenizer, template: files.template };
-        Self::new(decoder, Box::new(text), names, options)
+        let names = (files.name.clone(), files.content_hash.clone(), files.template.hash());
+        Self::new(decoder, Box::new(ModelText::new(files)), names, options)
     }
 }

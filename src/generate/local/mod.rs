@@ -19,7 +19,7 @@ use std::time::Instant;
 use color_eyre::eyre::{Context, ensure};
 use rayon::prelude::*;
 
-pub use self::load::load_decoder;
+pub use self::load::{ModelText, load_decoder};
 use self::slot::{Progress, Slot};
 use super::sampling::{SamplingError, TokenSampler};
 use super::{Backend, Event, Request, RequestId};
@@ -54,6 +54,24 @@ pub trait ChatText: Send {
 
     /// A decoder for the tokens of one turn.
     fn stream(&self) -> Box<dyn TokenText>;
+}
+
+impl<T: ChatText + Sync + ?Sized> ChatText for Arc<T> {
+    fn encode_chat(&self, messages: &[Message]) -> color_eyre::Result<Vec<u32>> {
+        (**self).encode_chat(messages)
+    }
+
+    fn render(&self, messages: &[Message]) -> color_eyre::Result<String> {
+        (**self).render(messages)
+    }
+
+    fn stop_ids(&self) -> &[u32] {
+        (**self).stop_ids()
+    }
+
+    fn stream(&self) -> Box<dyn TokenText> {
+        (**self).stream()
+    }
 }
 
 /// Turns tokens into text one by one; keeps back what is not yet a whole character.

@@ -36,6 +36,9 @@ pub struct RunState {
     /// Step and validation loss of the best so far.
     pub best: Option<(u64, f64)>,
     pub validation_loss: Option<f64>,
+    /// Validations since the best one.
+    #[serde(default)]
+    pub since_best: u64,
     /// Tokens seen.
     pub tokens: u64,
     /// Of the data set.

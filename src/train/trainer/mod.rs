@@ -3,6 +3,7 @@
 //! A run is a directory. Whatever happens to the process, the same settings on the same directory go on from the newest
 //! complete checkpoint, and with the same number of threads every later number is the same bit for bit.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ use super::dataset::{self, Dataset, Item, Order};
 use super::lora::mix;
 use super::metrics::{self, Metrics, StateNumbers};
 use super::output::Output;
-use super::settings::{SpikeAction, TrainSettings};
-use super::steer::{Event, Report, Steering, StepReport};
+use super::settings::{LookSettings, SpikeAction, SpikeSettings, TrainSettings};
+use super::steer::{Event, Look, Report, Steering, StepReport};
 use super::{AdamW, Engine, Network, Schedule, TrainError};
 
 /// How fast the smoothed loss follows.
@@ -48,6 +49,7 @@ pub struct Trainer {
     schedule: Schedule,
     metrics: Metrics,
     output: Output,
+    look: Option<Box<dyn Look>>,
     state: RunState,
     /// Lets tests break the disk.
     #[cfg(test)]
@@ -113,6 +115,7 @@ impl Trainer {
             schedule,
             metrics: Metrics::open(directory).map_err(|error| TrainError::io(directory, error))?,
             output,
+            look: None,
             state,
             #[cfg(test)]
             fault: None,
@@ -121,6 +124,11 @@ impl Trainer {
             trainer.restore(step)?;
         }
         Ok(trainer)
+    }
+
+    /// Lets `look` draw from the model every so many steps of the settings.
+    pub fn watch(&mut self, look: Box<dyn Look>) {
+        self.look = Some(look);
     }
 
     /// Steps done.
@@ -155,7 +163,9 @@ impl Trainer {
             keep_last: 1,
             validate_every: 0,
             gradient_checkpointing: false,
-            spike: super::settings::SpikeSettings::default(),
+            early_stop: 0,
+            spike: SpikeSettings::default(),
+            look: LookSettings::default(),
             ..settings.clone()
         };
         if numbers(&found.settings) != numbers(&self.state.settings) {
@@ -176,6 +186,9 @@ impl Trainer {
         if self.state.step > 0 {
             let note = json!({ "step": self.state.step, "event": "resumed", "t": seconds() });
             self.insist(steering, report, |trainer| trainer.metrics.append(&note))?;
+        }
+        if self.state.step == 0 {
+            self.look(steering, report)?;
         }
         while self.state.step < self.state.total_steps {
             if !self.wait(steering, report) {
@@ -211,8 +224,19 @@ impl Trainer {
             if validate && !self.data.validation.is_empty() {
                 save |= self.validate(steering, report)?;
             }
-            if save {
+            let patience = self.state.settings.early_stop;
+            let enough = validate && patience > 0 && self.state.since_best >= patience;
+            if save || enough {
                 self.save(steering, report)?;
+            }
+            let every = self.state.settings.look.every;
+            if every > 0 && (last || enough || self.state.step.is_multiple_of(every)) {
+                self.look(steering, report)?;
+            }
+            if enough && !last {
+                let line = format!("no better validation loss {patience} times in a row; the run ends early");
+                report.tell(&Event::Alert(line));
+                return Ok(Finished { complete: true, ..self.end(steering, report)? });
             }
         }
         self.end(steering, report)
@@ -425,6 +449,9 @@ impl Trainer {
         let best = loss.is_finite() && self.state.best.is_none_or(|(_, best)| loss < best);
         if best {
             self.state.best = Some((step, loss));
+            self.state.since_best = 0;
+        } else {
+            self.state.since_best += 1;
         }
         let record = json!({ "step": step, "t": seconds(), "validation_loss": loss });
         self.insist(steering, report, |trainer| trainer.metrics.append(&record))?;
@@ -447,6 +474,35 @@ impl Trainer {
             loss += self.engine.losses(&self.network, &dataset::batch(&items, total, 0))?.loss;
         }
         Ok(loss)
+    }
+
+    /// Draws from the model as it is now, if somebody looks.
+    fn look(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<(), TrainError> {
+        let Some(mut look) = self.look.take() else { return Ok(()) };
+        self.engine.pull(&mut self.network, &mut self.optimizer)?;
+        let found = look.look(&self.network);
+        self.look = Some(look);
+        let drawn = match found {
+            Ok(drawn) => drawn,
+            Err(why) => {
+                report.tell(&Event::Alert(format!("could not draw from the model: {why}")));
+                return Ok(());
+            }
+        };
+        let step = self.state.step;
+        let mut lines = String::new();
+        for one in &drawn {
+            let mut line = json!(one);
+            line["step"] = step.into();
+            lines += &format!("{line}\n");
+        }
+        self.insist(steering, report, |trainer| {
+            let path = trainer.directory.join(metrics::LOOKS);
+            std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(lines.as_bytes())
+        })?;
+        let right = drawn.iter().filter(|one| one.correct == Some(true)).count();
+        report.tell(&Event::Looked { step, right, of: drawn.len() });
+        Ok(())
     }
 
     fn save(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<(), TrainError> {

@@ -218,6 +218,58 @@ impl Steering for Person {
     }
 }
 
+#[test]
+fn a_run_without_progress_ends_early() {
+    let dir = tempfile::tempdir().unwrap();
+    // So small a rate that no loss changes.
+    let settings = TrainSettings { lr: 1e-30, validate_every: 1, early_stop: 2, ..settings() };
+    let finished = open(dir.path(), settings).run(&Unsteered, &mut quiet()).unwrap();
+    assert!(finished.complete && finished.step == 3, "{finished:?}");
+    assert!(finished.checkpoint.is_dir());
+}
+
+/// Counts how often it looked; fails the second time.
+struct Looking(u64);
+
+impl Look for Looking {
+    fn look(&mut self, network: &Network) -> Result<Vec<crate::train::steer::Drawn>, String> {
+        self.0 += 1;
+        if self.0 == 2 {
+            return Err("nothing to see".into());
+        }
+        let text = format!("{}", network.trainable()[0]);
+        let drawn =
+            |correct| crate::train::steer::Drawn { problem_id: "p".into(), text: text.clone(), tokens: 3, correct };
+        Ok(vec![drawn(Some(true)), drawn(None)])
+    }
+}
+
+#[test]
+fn looks_come_at_their_steps_and_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = TrainSettings { look: LookSettings { every: 3, ..LookSettings::default() }, ..settings() };
+    let mut trainer = open(dir.path(), settings.clone());
+    trainer.watch(Box::new(Looking(0)));
+    let (mut steps, mut alerts) = (Vec::new(), 0);
+    let mut report = |event: &Event| match event {
+        Event::Looked { step, right: 1, of: 2 } => steps.push(*step),
+        Event::Alert(line) => {
+            assert!(line.contains("nothing to see"));
+            alerts += 1;
+        }
+        _ => {}
+    };
+    assert!(trainer.run(&Unsteered, &mut report).unwrap().complete);
+    assert_eq!((steps, alerts), (vec![0, 6, 8], 1));
+    let text = std::fs::read_to_string(dir.path().join(metrics::LOOKS)).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 6);
+    assert_eq!((&lines[0]["step"], &lines[5]["step"]), (&json!(0), &json!(8)));
+    assert_ne!(lines[0]["text"], lines[5]["text"], "the weights as they were then");
+    // What looks on changes no number, so it may be changed between two runs.
+    assert_eq!(open(dir.path(), TrainSettings { look: LookSettings::default(), ..settings }).step(), 8);
+}
+
 /// A device that has room for passes of so many tokens.
 struct Tight {
     inner: Kernels,

@@ -1,11 +1,15 @@
 //! The training step: which chains of a session are learnt from, and what becomes of them.
 
+mod looks;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use serde::Serialize;
 
+use crate::generate::local::{LocalOptions, ModelText};
 use crate::model::{ComputeChoice, ModelFiles, fastest_device};
 use crate::records::{Message, Role, Sample, TurnKind};
 use crate::session::{SampleRow, Session};
@@ -13,6 +17,7 @@ use crate::train::dataset::{self, Example, parts};
 use crate::train::output::{CardFacts, Output};
 use crate::train::{self, Finished, LoraLayout, MemoryPlan, Network, PlanFor, TrainSettings, Trainer};
 
+use self::looks::Looks;
 use super::OrderError;
 
 /// What a training is to do.
@@ -158,9 +163,20 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
     let output = Output::new(&files, facts)?;
     let directory = order.directory(session.dir());
     let hash = files.content_hash.clone();
-    drop(files);
+    let look = if settings.look.every > 0 {
+        let options = LocalOptions { device: Some(device.clone()), ..LocalOptions::default() };
+        let of_model = (files.architecture.clone(), compute, options);
+        let text = Arc::new(ModelText::new(files));
+        Some(Looks::new(session, &settings.look, (&examples, &data), of_model, text)?)
+    } else {
+        drop(files);
+        None
+    };
     let engine = train::engine(&network, &device, compute, settings.gradient_checkpointing)?;
     let (too_long, longest) = (data.too_long, data.longest);
-    let trainer = Trainer::open(&directory, settings, (network, engine), &hash, data, output)?;
+    let mut trainer = Trainer::open(&directory, settings, (network, engine), &hash, data, output)?;
+    if let Some(look) = look {
+        trainer.watch(Box::new(look));
+    }
     Ok(Prepared { trainer, compute: compute.name(), plan, too_long, longest })
 }
