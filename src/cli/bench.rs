@@ -115,7 +115,10 @@ struct Grade {
 struct Frame {
     #[arg(long, default_value_t = 500)]
     frames: usize,
-    /// Print a JSON object: {"frames","p50_ms","p99_ms","max_ms"}
+    /// Instead: open the record of a training of so many steps and draw it
+    #[arg(long, value_name = "POINTS")]
+    plot: Option<usize>,
+    /// Print a JSON object: {"frames","p50_ms","p99_ms","max_ms"} or {"points","open_ms","redraw_p50_ms","redraw_p99_ms"}
     #[arg(long)]
     json: bool,
 }
@@ -211,6 +214,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             }
         }
         What::Frame(frame) => {
+            if let Some(points) = frame.plot {
+                let report = frame_bench::plot(points)?;
+                if frame.json {
+                    return super::out::line(serde_json::to_string(&report)?);
+                }
+                return super::out::line(format_args!(
+                    "{points} points: open {:.0} ms, redraw median {:.2} ms, p99 {:.2} ms",
+                    report.open_ms, report.redraw_p50_ms, report.redraw_p99_ms
+                ));
+            }
             let report = frame_bench::frame(frame.frames)?;
             if frame.json {
                 super::out::line(format_args!("{}", serde_json::to_string(&report)?))?;

@@ -14,7 +14,7 @@ pub use control::{Control, Steer, Wishes};
 pub use filter::{FilterJob, FilterNews, start_filter};
 pub use generate::start_generate;
 pub use job::{Job, JobContext, yield_to_the_screen};
-pub use train::{TrainJob, start_train};
+pub use train::{TRAINING, TrainJob, start_train};
 
 /// A running or finished generation.
 pub type GenerateJob = Job<crate::pipeline::GenerateOutcome>;

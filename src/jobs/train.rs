@@ -13,7 +13,8 @@ use crate::session::Session;
 use crate::train::SpikeAction;
 use crate::train::steer::{Event, Steering};
 
-const JOB: &str = "train";
+/// The job as the session and its board name it.
+pub const TRAINING: &str = "train";
 
 /// A running or finished training.
 pub type TrainJob = Job<TrainOutcome>;
@@ -24,15 +25,15 @@ pub type TrainJob = Job<TrainOutcome>;
 /// If no thread can be started.
 pub fn start_train(dir: PathBuf, order: TrainOrder, say: impl FnMut(&Event) + Send + 'static) -> Result<TrainJob> {
     let mut say = say;
-    Job::start(JOB, move |context| run(&dir, &order, context, &mut say))
+    Job::start(TRAINING, move |context| run(&dir, &order, context, &mut say))
 }
 
 fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn FnMut(&Event)) -> Result<TrainOutcome> {
     order.check()?;
-    let held = hold(Session::open(dir)?, JOB, context)?;
+    let held = hold(Session::open(dir)?, TRAINING, context)?;
     let model = order.settings.model.clone();
     let mut board = LiveBoard {
-        job: JOB.into(),
+        job: TRAINING.into(),
         state: LiveState::Starting,
         message: format!("loading {model}"),
         model,

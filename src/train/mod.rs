@@ -17,6 +17,7 @@
 //! | `plan` | what a run will take of the memory |
 //! | `trainer`, `steer`, `settings` | the loop, what steers it, what a person sets |
 //! | `checkpoint`, `metrics`, `output` | what is on the disk |
+//! | `follow` | the record of a run, read from outside |
 
 mod adapt;
 mod batch;
@@ -25,6 +26,7 @@ pub mod checkpoint;
 mod composed;
 pub mod dataset;
 mod engine;
+pub mod follow;
 mod layout;
 mod lora;
 pub mod metrics;

@@ -6,7 +6,8 @@ use std::fmt;
 use candle_core::{DType, Device};
 use serde::Serialize;
 
-use super::TrainError;
+use super::{TrainError, composed};
+use crate::model::ops::training::loss::chunk_rows;
 use crate::model::{Architecture, Compute, device_memory};
 
 /// Bytes, by what they are for.
@@ -51,13 +52,18 @@ impl MemoryPlan {
         let kept = bytes * (qkv + query + 2 * wide) + 4 * hidden;
         let layers_kept = if wanted.checkpoint { 1 } else { layers };
         // Around one layer's backward: gradients of the gated values, of the rows, and what the products work in.
-        let scratch = 4 * (2 * hidden + qkv + query + 3 * wide);
-        let logits = (a.vocab_size as u64 * 4) * if wanted.kernels { 256 } else { tokens.min(512) * 4 };
+        let scratch = 4 * (2 * hidden + qkv + query + if wanted.kernels { 3 } else { 8 } * wide);
+        let largest = (a.vocab_size * a.hidden_size) as u64;
+        let work = if wanted.kernels {
+            (chunk_rows(a.vocab_size) * a.vocab_size) as u64
+        } else {
+            composed::WORK + 6 * largest
+        };
         Self {
             weights: bytes * model + masters + adapters,
             gradients: 4 * trained,
             moments: 8 * trained,
-            activations: tokens * (4 * hidden * (layers + 1) + kept * layers_kept + scratch) + logits,
+            activations: tokens * (4 * hidden * (layers + 1) + kept * layers_kept + scratch) + 4 * work,
         }
     }
 

@@ -3,7 +3,8 @@
 use super::panes::generate::GenerateAction;
 use super::panes::review::ReviewAction;
 use super::panes::start::StartAction;
-use super::panes::{generate, review, start};
+use super::panes::train::TrainAction;
+use super::panes::{generate, review, start, train};
 
 /// A named action with a line of help. The keymap binds keys to names; help and footer read the descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +24,11 @@ pub enum Scope {
     Start,
     Generate,
     Review,
+    Train,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 4] = [Scope::Global, Scope::Start, Scope::Generate, Scope::Review];
+    pub const ALL: [Scope; 5] = [Scope::Global, Scope::Start, Scope::Generate, Scope::Review, Scope::Train];
 
     /// As the keymap file names it.
     pub fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Scope {
             Scope::Start => "start",
             Scope::Generate => "generate",
             Scope::Review => "review",
+            Scope::Train => "train",
         }
     }
 
@@ -45,6 +48,7 @@ impl Scope {
             Scope::Start => "Start",
             Scope::Generate => "Generate",
             Scope::Review => "Review",
+            Scope::Train => "Train",
         }
     }
 }
@@ -55,6 +59,7 @@ pub enum AppAction {
     Start,
     Generate,
     Review,
+    Train,
     Help,
     Notices,
     Suspend,
@@ -71,6 +76,7 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
     (AppAction::Start, spec("app.start", "start", "Go to the list of sessions.")),
     (AppAction::Generate, spec("app.generate", "generate", "Go to the Generate pane.")),
     (AppAction::Review, spec("app.review", "review", "Go to the Review pane.")),
+    (AppAction::Train, spec("app.train", "train", "Go to the Train pane.")),
     (AppAction::Help, spec("app.help", "help", "Show all keys; type to filter them.")),
     (AppAction::Notices, spec("app.notices", "notices", "Show what was said at the foot of the screen before.")),
     (AppAction::Suspend, spec("app.suspend", "suspend", "Suspend the program; `fg` brings it back.")),
@@ -85,6 +91,7 @@ pub enum Action {
     Start(StartAction),
     Generate(GenerateAction),
     Review(ReviewAction),
+    Train(TrainAction),
 }
 
 /// All actions of a scope with their descriptions.
@@ -94,5 +101,6 @@ pub fn actions(scope: Scope) -> Vec<(Action, ActionSpec)> {
         Scope::Start => start::ACTIONS.iter().map(|(action, spec)| (Action::Start(*action), *spec)).collect(),
         Scope::Generate => generate::ACTIONS.iter().map(|(action, spec)| (Action::Generate(*action), *spec)).collect(),
         Scope::Review => review::ACTIONS.iter().map(|(action, spec)| (Action::Review(*action), *spec)).collect(),
+        Scope::Train => train::ACTIONS.iter().map(|(action, spec)| (Action::Train(*action), *spec)).collect(),
     }
 }

@@ -1,6 +1,8 @@
-//! How long a key takes to its frame while every core is busy: update and drawing over a long session.
+//! How long a key takes to its frame while every core is busy: update and drawing over a long session; and how long a very
+//! long training takes to open and to draw.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -17,6 +19,8 @@ use super::keymap::Keymap;
 use super::theme::Theme;
 use crate::records::{FinishReason, Standing, now_millis};
 use crate::session::{Counts, SampleRow};
+use crate::train::follow::Follower;
+use crate::train::metrics::METRICS;
 
 /// Rows of the session that is scrolled through.
 const ROWS: usize = 10_000;
@@ -64,6 +68,67 @@ pub fn frame(frames: usize) -> Result<FrameReport> {
     let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
     let (p50_ms, p99_ms, max_ms) = (at(0.5), at(0.99), at(1.0));
     Ok(FrameReport { frames: times.len(), rows: ROWS, columns, lines, busy_threads, p50_ms, p99_ms, max_ms })
+}
+
+/// What a plot benchmark measured: a record of so many steps, from the file to the first frame, and further frames.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlotReport {
+    pub points: usize,
+    pub open_ms: f64,
+    pub redraw_p50_ms: f64,
+    pub redraw_p99_ms: f64,
+}
+
+/// Opens a made-up record and draws it again and again while it is zoomed and moved.
+pub fn plot(points: usize) -> Result<PlotReport> {
+    let (columns, lines) = (160, 48);
+    let directory = std::env::temp_dir().join(format!("cribble-bench-{}", std::process::id()));
+    let outcome = plot_in(&directory, points, (columns, lines));
+    let _ = std::fs::remove_dir_all(&directory);
+    outcome
+}
+
+fn plot_in(directory: &Path, points: usize, (columns, lines): (u16, u16)) -> Result<PlotReport> {
+    let run = directory.join("long");
+    std::fs::create_dir_all(&run)?;
+    let mut file = std::io::BufWriter::new(std::fs::File::create(run.join(METRICS))?);
+    for step in 1..=points {
+        let loss = 4.0 / (step as f64).powf(0.2) + ((step * 7919) % 1000) as f64 / 2000.0;
+        writeln!(
+            file,
+            "{{\"step\":{step},\"t\":1.5,\"loss\":{loss:.6},\"lr\":0.00001,\"grad_norm\":1.25,\"tokens_per_second\":120.5,\
+             \"epoch\":0.5,\"tokens\":{}}}",
+            step * 512
+        )?;
+    }
+    file.flush()?;
+    let mut app = App::new(Keymap::load(None)?, Theme::terminal(), false);
+    let mut terminal = Terminal::new(TestBackend::new(columns, lines))?;
+    app.resize(columns, lines);
+    app.message(&opened(), now_millis());
+    let mut press = |app: &mut App, letter: char| -> Result<f64> {
+        let key = Event::Key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE));
+        let begun = Instant::now();
+        app.event(&key, now_millis());
+        terminal.draw(|frame| view(app, now_millis(), frame.area(), frame.buffer_mut()))?;
+        Ok(begun.elapsed().as_secs_f64() * 1e3)
+    };
+    let begun = Instant::now();
+    let news = Follower::default().look(directory);
+    app.message(&Message::Runs(news), now_millis());
+    press(&mut app, '4')?;
+    let open_ms = begun.elapsed().as_secs_f64() * 1e3;
+    let mut times = Vec::new();
+    for letter in "+h+hh[+]-h+--0llh-+".chars().cycle().take(200) {
+        times.push(press(&mut app, letter)?);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(PlotReport {
+        points,
+        open_ms,
+        redraw_p50_ms: times[times.len() / 2],
+        redraw_p99_ms: times[times.len() * 99 / 100],
+    })
 }
 
 fn burn(stop: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {

@@ -8,6 +8,7 @@ use crate::filter::{Measured, Verdict};
 use crate::pipeline::{FilterOutcome, GenerateOrder};
 use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
+use crate::train::follow::RunNews;
 
 /// What the filter says of the open sample, and where it shows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -54,6 +55,11 @@ pub enum Effect {
     PauseJob,
     ResumeJob,
     StopJob,
+    /// Ask the training that runs: a verb of `cribble steer`.
+    SteerTraining {
+        verb: &'static str,
+        arguments: serde_json::Value,
+    },
     /// Put on the clipboard (OSC 52); the runtime cleans it.
     Copy(String),
     /// Draw everything anew.
@@ -66,6 +72,8 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     Sessions(Vec<SessionInfo>),
+    /// What is new in the records of the session's trainings.
+    Runs(Vec<RunNews>),
     /// A session is open.
     Opened {
         dir: PathBuf,

@@ -11,6 +11,7 @@ mod weights;
 
 use candle_core::Device;
 
+pub(super) use self::ops::WORK;
 use self::pass::Model;
 use self::weights::Weights;
 use super::engine::Engine;

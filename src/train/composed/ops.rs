@@ -13,6 +13,9 @@ const SCORES: usize = if cfg!(test) { 100 << 10 } else { 16 << 20 };
 /// Logits that exist at once.
 const LOGITS: usize = if cfg!(test) { 20 << 10 } else { 32 << 20 };
 
+/// Floats that blocks of scores and logits take at most, with what is made of them.
+pub const WORK: u64 = 6 * (SCORES + LOGITS) as u64;
+
 /// `x` is f32, `[.., dim]`; so is the result.
 pub(super) fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
     candle_nn::ops::rms_norm(x, weight, eps as f32)

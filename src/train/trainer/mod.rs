@@ -183,10 +183,10 @@ impl Trainer {
     /// # Errors
     /// If a batch cannot be trained, or nothing can be saved and the person gives up.
     pub fn run(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
-        if self.state.step > 0 {
-            let note = json!({ "step": self.state.step, "event": "resumed", "t": seconds() });
-            self.insist(steering, report, |trainer| trainer.metrics.append(&note))?;
-        }
+        let (step, total_steps) = (self.state.step, self.state.total_steps);
+        let event = if step > 0 { "resumed" } else { "started" };
+        let note = json!({ "step": step, "event": event, "total_steps": total_steps, "t": seconds() });
+        self.insist(steering, report, |trainer| trainer.metrics.append(&note))?;
         if self.state.step == 0 {
             self.look(steering, report)?;
         }

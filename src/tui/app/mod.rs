@@ -21,6 +21,7 @@ use super::keymap::{Key, Keymap};
 use super::panes::generate::GenerateState;
 use super::panes::review::ReviewState;
 use super::panes::start::StartState;
+use super::panes::train::TrainState;
 use super::theme::Theme;
 use crate::records::{LiveBoard, LiveState, UnixMillis};
 use crate::session::Counts;
@@ -35,16 +36,18 @@ pub enum Pane {
     Start,
     Generate,
     Review,
+    Train,
 }
 
 impl Pane {
-    pub const ALL: [Pane; 3] = [Pane::Start, Pane::Generate, Pane::Review];
+    pub const ALL: [Pane; 4] = [Pane::Start, Pane::Generate, Pane::Review, Pane::Train];
 
     pub fn scope(self) -> Scope {
         match self {
             Pane::Start => Scope::Start,
             Pane::Generate => Scope::Generate,
             Pane::Review => Scope::Review,
+            Pane::Train => Scope::Train,
         }
     }
 }
@@ -80,6 +83,7 @@ pub struct App {
     start: StartState,
     generate: GenerateState,
     review: ReviewState,
+    train: TrainState,
     overlay: Overlay,
     notices: Notices,
     /// Keys of a sequence that is not yet whole.
@@ -112,6 +116,7 @@ impl App {
             start: StartState::default(),
             generate: GenerateState::default(),
             review,
+            train: TrainState::default(),
             overlay: Overlay::None,
             notices: Notices::default(),
             pending: Vec::new(),

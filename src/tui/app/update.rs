@@ -5,7 +5,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use super::super::action::{Action, AppAction, Scope};
 use super::super::effect::{Effect, Message};
 use super::super::keymap::{Key, Lookup};
-use super::super::panes::{generate, review, start};
+use super::super::panes::{generate, review, start, train};
 use super::help::Help;
 use super::{App, OpenSession, Overlay, Pane, view};
 use crate::records::UnixMillis;
@@ -36,6 +36,7 @@ impl App {
         start::resize(&mut self.start, width, height);
         generate::resize(&mut self.generate, width, height);
         review::resize(&mut self.review, width, height);
+        train::resize(&mut self.train, width, height);
     }
 
     /// Takes a message of the worker.
@@ -44,6 +45,7 @@ impl App {
         let mut effects = start::receive(&mut self.start, message);
         effects.extend(generate::receive(&mut self.generate, message));
         effects.extend(review::receive(&mut self.review, message));
+        effects.extend(train::receive(&mut self.train, message));
         effects
     }
 
@@ -86,7 +88,11 @@ impl App {
                 let text = format!("stored as a new sample, #{draw} of this problem; it is being judged");
                 self.notices.say(text, false, now);
             }
-            Message::Sessions(_) | Message::Sample { .. } | Message::Judged { .. } | Message::Audit(_) => {}
+            Message::Sessions(_)
+            | Message::Runs(_)
+            | Message::Sample { .. }
+            | Message::Judged { .. }
+            | Message::Audit(_) => {}
         }
     }
 
@@ -127,6 +133,7 @@ impl App {
                 Pane::Start => start::key(&mut self.start, key),
                 Pane::Generate => generate::key(&mut self.generate, key),
                 Pane::Review => review::key(&mut self.review, key),
+                Pane::Train => Vec::new(),
             };
         }
         self.bound(key, now)
@@ -180,6 +187,7 @@ impl App {
             Action::Start(action) => start::update(&mut self.start, action),
             Action::Generate(action) => generate::update(&mut self.generate, action),
             Action::Review(action) => review::update(&mut self.review, action),
+            Action::Train(action) => train::update(&mut self.train, action),
             Action::App(action) => self.app_action(action, now),
         }
     }
@@ -192,11 +200,13 @@ impl App {
             }
             AppAction::Generate if self.opening => self.wanted = Some(Pane::Generate),
             AppAction::Review if self.opening => self.wanted = Some(Pane::Review),
-            AppAction::Generate | AppAction::Review if self.session.is_none() => {
+            AppAction::Train if self.opening => self.wanted = Some(Pane::Train),
+            AppAction::Generate | AppAction::Review | AppAction::Train if self.session.is_none() => {
                 self.notices.say("open a session first, or make a new one", false, now);
             }
             AppAction::Generate => self.pane = Pane::Generate,
             AppAction::Review => self.pane = Pane::Review,
+            AppAction::Train => self.pane = Pane::Train,
             AppAction::Help => self.overlay = Overlay::Help(Help::default()),
             AppAction::Notices => self.overlay = Overlay::Notices,
             AppAction::Suspend => return vec![Effect::Suspend],
@@ -237,6 +247,7 @@ impl App {
             Pane::Start => start::paste(&mut self.start, &text),
             Pane::Generate => generate::paste(&mut self.generate, &text),
             Pane::Review => review::paste(&mut self.review, &text),
+            Pane::Train => Vec::new(),
         }
     }
 
@@ -245,6 +256,7 @@ impl App {
             Pane::Start => self.start.capturing(),
             Pane::Generate => self.generate.capturing(),
             Pane::Review => self.review.capturing(),
+            Pane::Train => false,
         }
     }
 }

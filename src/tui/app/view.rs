@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::keymap::{print_keys, spec_of};
-use super::super::panes::{generate, review, start};
+use super::super::panes::{generate, review, start, train};
 use super::super::theme::Look;
 use super::super::view::ViewContext;
 use super::super::widgets::frame::frame;
@@ -44,6 +44,7 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
         Pane::Start => start::view(&app.start, &context, pane, buffer),
         Pane::Generate => generate::view(&app.generate, &context, pane, buffer),
         Pane::Review => review::view(&app.review, &context, pane, buffer),
+        Pane::Train => train::view(&app.train, &context, pane, buffer),
     }
     foot(app, &context, part(area, 0, area.height - 1, area.width, 1), buffer);
     match &app.overlay {
@@ -185,6 +186,7 @@ fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
         Pane::Start => start::hints(&app.start),
         Pane::Generate => generate::hints(&app.generate),
         Pane::Review => review::hints(&app.review),
+        Pane::Train => train::hints(&app.train),
     };
     if app.capturing() {
         hints.clear();

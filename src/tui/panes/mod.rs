@@ -3,3 +3,4 @@
 pub mod generate;
 pub mod review;
 pub mod start;
+pub mod train;

@@ -1,4 +1,4 @@
-//! Pieces of screen that panes share: transcript, list window, meter, text fields, and careful painting.
+//! Pieces of screen that panes share: transcript, list window, meter, plot, text fields, and careful painting.
 //!
 //! Rendering is pure: it reads plain values and writes into a buffer. The values themselves hold no ratatui type, but for
 //! the text area in an editor. What a piece means and which key moves it belong to the panes; what a look is belongs to
@@ -10,6 +10,7 @@ pub mod input;
 pub mod list;
 pub mod meter;
 pub mod paint;
+pub mod plot;
 pub mod rate;
 pub mod transcript;
 pub mod wrap;

@@ -6,7 +6,7 @@ use super::action::GenerateAction;
 use super::form::Field;
 use super::live::Live;
 use super::state::GenerateState;
-use crate::jobs::Steer;
+use crate::jobs::{Steer, TRAINING};
 use crate::records::{LiveBoard, LiveState};
 use crate::tui::effect::{Effect, Message};
 
@@ -255,7 +255,8 @@ pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
             forget_job(state);
         }
         Message::Rows { counts, .. } => state.problems = counts.problems,
-        Message::Live(board) => live(state, board),
+        // A training is watched in its own pane.
+        Message::Live(board) if board.job != TRAINING => live(state, board),
         Message::Error(error) if state.starting => {
             state.starting = false;
             state.watching = false;

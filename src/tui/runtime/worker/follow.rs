@@ -12,8 +12,11 @@ use crate::filter::Settings;
 use crate::pipeline::FilterOutcome;
 use crate::records::{LiveBoard, LiveState, Standing, UnixMillis, now_millis};
 use crate::session::{Filtering, Session, SessionError};
+use crate::train::follow::Follower;
 
 const TOUCH: Duration = Duration::from_secs(1);
+/// Between looks at the records of trainings.
+const LOOK_AT_RUNS: Duration = Duration::from_millis(500);
 /// From so many standings on, all rows are read at once.
 const MANY: usize = 500;
 
@@ -27,6 +30,9 @@ pub(super) struct Following {
     pub filtering: i64,
     /// The settings of a run of the filter, read once for all samples that are looked at.
     pub settings: Option<(i64, Settings)>,
+    /// The records of its trainings.
+    pub runs: Follower,
+    pub runs_read: Option<Instant>,
 }
 
 /// A job of another process.
@@ -69,6 +75,14 @@ impl Work {
             for message in messages {
                 let _ = self.told.send(Told::Message(message));
             }
+        }
+        if following.runs_read.is_none_or(|at| at.elapsed() >= LOOK_AT_RUNS) {
+            let news = following.runs.look(&session.dir().join("runs"));
+            // The first time even if there is nothing, so that the screen knows.
+            if following.runs_read.is_none() || !news.is_empty() {
+                let _ = self.told.send(Told::Message(Message::Runs(news)));
+            }
+            following.runs_read = Some(Instant::now());
         }
         self.follow_other()
     }

@@ -21,10 +21,11 @@ use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
-use crate::jobs::{FilterJob, FilterNews, GenerateJob, Steer, start_filter};
+use crate::jobs::{FilterJob, FilterNews, GenerateJob, Steer, TRAINING, start_filter};
 use crate::pipeline::{edit, filter};
 use crate::records::{DecisionVerb, LiveBoard, now_millis};
 use crate::session::Session;
+use crate::train::follow::Follower;
 
 /// Between looks at an open session, and at the board of another process.
 const LOOK: Duration = Duration::from_millis(250);
@@ -196,6 +197,9 @@ impl Work {
             Effect::PauseJob => self.steer(Steer::Pause)?,
             Effect::ResumeJob => self.steer(Steer::Resume)?,
             Effect::StopJob => self.steer(Steer::Stop)?,
+            Effect::SteerTraining { verb, arguments } => {
+                self.open_session()?.session.send_command(TRAINING, verb, &arguments)?;
+            }
             // These belong to the loop, which keeps them to itself.
             Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
@@ -230,7 +234,16 @@ impl Work {
         if let Some(outcome) = outcome_of(filtering) {
             self.say(Message::Judged { rows: Vec::new(), outcome: Some(outcome) });
         }
-        self.session = Some(Following { session, version, last_row, last_decision, filtering: seq, settings: None });
+        self.session = Some(Following {
+            session,
+            version,
+            last_row,
+            last_decision,
+            filtering: seq,
+            settings: None,
+            runs: Follower::default(),
+            runs_read: None,
+        });
         // That it cannot be remembered matters less than that it is open.
         let _ = self.directories.remember_session(&path);
         Ok(())

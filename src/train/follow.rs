@@ -1,0 +1,197 @@
+//! Follows the records of runs from outside: what was appended since the last look, by whatever process.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer};
+
+use super::metrics::METRICS;
+
+/// Bytes that are read at one time.
+const PIECE: u64 = 8 << 20;
+
+/// One line of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    Step {
+        step: u64,
+        loss: f64,
+        lr: f64,
+        grad_norm: f64,
+        tokens_per_second: f64,
+        epoch: f64,
+        tokens: u64,
+    },
+    Validation {
+        step: u64,
+        loss: f64,
+    },
+    /// Something else that was worth a line.
+    Event {
+        step: u64,
+        what: String,
+    },
+}
+
+/// What is new of one run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunNews {
+    pub name: String,
+    /// What was told of it before is void: its record was made anew.
+    pub afresh: bool,
+    pub total_steps: Option<u64>,
+    pub readings: Vec<Reading>,
+}
+
+/// How far each record has been read.
+#[derive(Debug, Default)]
+pub struct Follower {
+    read: BTreeMap<String, u64>,
+}
+
+impl Follower {
+    /// What was written since the last look. A line that is not whole yet is left for the next one; a record that is shorter
+    /// than it was is read from its beginning. What cannot be read is passed over: the run's own process tells of it.
+    pub fn look(&mut self, runs: &Path) -> Vec<RunNews> {
+        let mut news = Vec::new();
+        for entry in std::fs::read_dir(runs).into_iter().flatten().flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            // As `cribble train --run` takes them.
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if name.starts_with('.') || !name.chars().all(plain) {
+                continue;
+            }
+            if let Ok(Some(found)) = self.look_at(&name, &entry.path().join(METRICS)) {
+                news.push(found);
+            }
+        }
+        news.sort_by(|a, b| a.name.cmp(&b.name));
+        news
+    }
+
+    fn look_at(&mut self, name: &str, path: &Path) -> std::io::Result<Option<RunNews>> {
+        let mut file = File::open(path)?;
+        let len = file.metadata()?.len();
+        let known = self.read.get(name).copied();
+        let afresh = known.is_some_and(|read| len < read);
+        let begin = if afresh { 0 } else { known.unwrap_or(0) };
+        if len == begin && known.is_some() {
+            return Ok(None);
+        }
+        let mut news = RunNews { name: name.to_owned(), afresh, ..RunNews::default() };
+        let mut bytes = Vec::new();
+        let mut at = begin;
+        loop {
+            file.seek(SeekFrom::Start(at))?;
+            bytes.clear();
+            file.by_ref().take(PIECE).read_to_end(&mut bytes)?;
+            let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            for line in bytes[..whole].split(|byte| *byte == b'\n') {
+                let Ok(record) = serde_json::from_slice::<Record<'_>>(line) else { continue };
+                news.total_steps = record.total_steps.or(news.total_steps);
+                news.readings.extend(record.reading());
+            }
+            let full = bytes.len() as u64 == PIECE;
+            // A line longer than a piece is no line of a record.
+            at += if full && whole == 0 { PIECE } else { whole as u64 };
+            if !full {
+                break;
+            }
+        }
+        self.read.insert(name.to_owned(), at);
+        Ok(Some(news))
+    }
+}
+
+/// A line, whichever it is. JSON has no word for what is not a number, and null stands for it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Record<'a> {
+    step: Option<u64>,
+    #[serde(deserialize_with = "number")]
+    loss: Option<f64>,
+    #[serde(deserialize_with = "number")]
+    validation_loss: Option<f64>,
+    lr: Option<f64>,
+    grad_norm: Option<f64>,
+    tokens_per_second: Option<f64>,
+    epoch: Option<f64>,
+    tokens: Option<u64>,
+    total_steps: Option<u64>,
+    #[serde(borrow)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+}
+
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    Ok(Some(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN)))
+}
+
+impl Record<'_> {
+    fn reading(self) -> Option<Reading> {
+        let step = self.step?;
+        if let Some(loss) = self.validation_loss {
+            return Some(Reading::Validation { step, loss });
+        }
+        let or_none = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        if let Some(loss) = self.loss {
+            return Some(Reading::Step {
+                step,
+                loss,
+                lr: or_none(self.lr),
+                grad_norm: or_none(self.grad_norm),
+                tokens_per_second: or_none(self.tokens_per_second),
+                epoch: or_none(self.epoch),
+                tokens: self.tokens.unwrap_or_default(),
+            });
+        }
+        let event = self.event?.replace('_', " ");
+        let reason = self.reason.map_or(String::new(), |reason| format!(" ({reason})"));
+        Some(Reading::Event { step, what: event + &reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_is_appended_comes_once_and_a_torn_line_when_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("sft");
+        std::fs::create_dir_all(&run).unwrap();
+        std::fs::create_dir_all(dir.path().join("no record")).unwrap();
+        let path = run.join(METRICS);
+        let append = |text: &str| {
+            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        };
+        let mut follower = Follower::default();
+        assert!(follower.look(dir.path()).is_empty());
+        append(
+            "{\"step\":0,\"event\":\"started\",\"total_steps\":9}\n{\"step\":1,\"loss\":2.5,\"lr\":1e-5,\"grad_norm\":1.0,\"tokens_per_second\":80.0,\"epoch\":0.1,\"tokens\":512}\nnonsense\n{\"step\":2,\"lo",
+        );
+        let news = follower.look(dir.path());
+        assert_eq!(
+            (news.len(), news[0].name.as_str(), news[0].total_steps, news[0].afresh),
+            (1, "sft", Some(9), false)
+        );
+        assert_eq!(news[0].readings.len(), 2);
+        assert!(matches!(news[0].readings[1], Reading::Step { step: 1, loss: 2.5, tokens: 512, .. }));
+        append("ss\":null}\n{\"step\":2,\"validation_loss\":1.5}\n");
+        let news = follower.look(dir.path());
+        assert!(matches!(news[0].readings[0], Reading::Step { step: 2, loss, .. } if loss.is_nan()));
+        assert_eq!(news[0].readings[1], Reading::Validation { step: 2, loss: 1.5 });
+        assert!(follower.look(dir.path()).is_empty());
+        std::fs::write(&path, "{\"step\":1,\"event\":\"left_out\",\"reason\":\"spike\"}\n").unwrap();
+        let news = follower.look(dir.path());
+        assert!(news[0].afresh);
+        assert_eq!(news[0].readings, [Reading::Event { step: 1, what: "left out (spike)".into() }]);
+    }
+}
