@@ -6,12 +6,15 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Deserializer};
 
 use super::metrics::METRICS;
 
 /// Bytes that are read at one time.
 const PIECE: u64 = 8 << 20;
+/// Lines that one thread reads at least.
+const LINES: usize = 8192;
 
 /// One line of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,10 +92,11 @@ impl Follower {
             bytes.clear();
             file.by_ref().take(PIECE).read_to_end(&mut bytes)?;
             let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            for line in bytes[..whole].split(|byte| *byte == b'\n') {
-                let Ok(record) = serde_json::from_slice::<Record<'_>>(line) else { continue };
-                news.total_steps = record.total_steps.or(news.total_steps);
-                news.readings.extend(record.reading());
+            let lines: Vec<&[u8]> = bytes[..whole].split(|byte| *byte == b'\n').collect();
+            let parts: Vec<_> = lines.par_chunks(LINES).map(read_lines).collect();
+            for (total_steps, readings) in parts {
+                news.total_steps = total_steps.or(news.total_steps);
+                news.readings.extend(readings);
             }
             let full = bytes.len() as u64 == PIECE;
             // A line longer than a piece is no line of a record.
@@ -104,6 +108,18 @@ impl Follower {
         self.read.insert(name.to_owned(), at);
         Ok(Some(news))
     }
+}
+
+/// The steps in all, if a line tells them, and what the lines say.
+fn read_lines(lines: &[&[u8]]) -> (Option<u64>, Vec<Reading>) {
+    let mut total_steps = None;
+    let mut readings = Vec::with_capacity(lines.len());
+    for line in lines {
+        let Ok(record) = serde_json::from_slice::<Record<'_>>(line) else { continue };
+        total_steps = record.total_steps.or(total_steps);
+        readings.extend(record.reading());
+    }
+    (total_steps, readings)
 }
 
 /// A line, whichever it is. JSON has no word for what is not a number, and null stands for it.

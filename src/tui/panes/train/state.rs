@@ -7,7 +7,7 @@ use crate::records::{LiveBoard, LiveState};
 use crate::train::follow::{Reading, RunNews};
 use crate::tui::effect::{Effect, Message};
 use crate::tui::widgets::ListWindow;
-use crate::tui::widgets::plot::{PlotView, Scale, Series};
+use crate::tui::widgets::plot::{PlotView, Scale, Series, Smoothed};
 
 /// Weights of the exponential mean that `Smooth` goes through; 0 shows the points alone.
 const WEIGHTS: [f32; 3] = [0.9, 0.98, 0.0];
@@ -47,8 +47,7 @@ impl Quantity {
 pub(super) struct Run {
     pub name: String,
     pub total_steps: Option<u64>,
-    pub loss: Series,
-    pub smooth: Series,
+    pub loss: Smoothed,
     pub validation: Series,
     pub rate: Series,
     pub norm: Series,
@@ -63,6 +62,10 @@ pub(super) struct Run {
 const EVENTS: usize = 200;
 
 impl Run {
+    fn new(name: &str, weight: f32) -> Self {
+        Self { name: name.to_owned(), loss: Smoothed::new(weight), ..Self::default() }
+    }
+
     fn take(&mut self, reading: &Reading) {
         match reading {
             Reading::Step { step, loss, lr, grad_norm, tokens_per_second, epoch, tokens } => {
@@ -90,7 +93,7 @@ impl Run {
 
     pub fn series(&self, quantity: Quantity) -> &Series {
         match quantity {
-            Quantity::Loss => &self.loss,
+            Quantity::Loss => &self.loss.points,
             Quantity::Rate => &self.rate,
             Quantity::Norm => &self.norm,
             Quantity::Speed => &self.speed,
@@ -98,7 +101,7 @@ impl Run {
     }
 
     pub fn step(&self) -> u64 {
-        self.loss.last().map_or(0, |(x, _)| x as u64)
+        self.loss.points.last().map_or(0, |(x, _)| x as u64)
     }
 }
 
@@ -148,32 +151,24 @@ impl TrainState {
         ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0.0, 1.0))
     }
 
-    fn smooth(&mut self) {
-        let weight = self.weight();
-        for run in &mut self.runs {
-            run.smooth = if weight > 0.0 { run.loss.smoothed(weight) } else { Series::default() };
-        }
-    }
-
     fn news(&mut self, news: &RunNews) {
+        let weight = self.weight();
         let at = match self.runs.iter().position(|run| run.name == news.name) {
             Some(at) => at,
             None => {
                 let at = self.runs.partition_point(|run| run.name < news.name);
-                self.runs.insert(at, Run { name: news.name.clone(), ..Run::default() });
+                self.runs.insert(at, Run::new(&news.name, weight));
                 // A run that is new is the one to look at.
                 self.window.select(at, self.runs.len());
                 at
             }
         };
-        let weight = self.weight();
         let run = &mut self.runs[at];
         if news.afresh {
-            *run = Run { name: run.name.clone(), ..Run::default() };
+            *run = Run::new(&news.name, weight);
         }
         run.total_steps = news.total_steps.or(run.total_steps);
         news.readings.iter().for_each(|reading| run.take(reading));
-        run.smooth = if weight > 0.0 { run.loss.smoothed(weight) } else { Series::default() };
     }
 }
 
@@ -196,7 +191,8 @@ pub fn update(state: &mut TrainState, action: TrainAction) -> Vec<Effect> {
         }
         TrainAction::Smooth => {
             state.smoothing += 1;
-            state.smooth();
+            let weight = state.weight();
+            state.runs.iter_mut().for_each(|run| run.loss.set_weight(weight));
         }
         TrainAction::CursorLeft => state.view.move_cursor(-0.02, first, last),
         TrainAction::CursorRight => state.view.move_cursor(0.02, first, last),

@@ -72,7 +72,7 @@ fn list(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buff
             "{mark}{laid}{:<24} step {:>9}  loss {:>8}  validation {:>8}",
             fit(&name, 24, context.ascii),
             format!("{}{of}", run.step()),
-            last(&run.loss),
+            last(&run.loss.points),
             last(&run.validation),
         );
         let look = if selected { Look::Selection } else { Look::Text };
@@ -127,10 +127,10 @@ fn lines(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buf
         let look = if selected { Look::Good } else { LOOKS[at % LOOKS.len()] };
         let sign = if alone { '*' } else { SIGNS[at % SIGNS.len()] };
         let line = |series, look, draw, sign, label| Line { series, look, draw, sign, label };
-        if state.quantity == Quantity::Loss && !run.smooth.is_empty() {
+        if state.quantity == Quantity::Loss && !run.loss.mean.is_empty() {
             // The points themselves are pale behind their mean.
-            lines.push(line(&run.loss, Look::Dim, Draw::Line, '.', ""));
-            lines.push(line(&run.smooth, look, Draw::Line, sign, if alone { "loss, smoothed" } else { &run.name }));
+            lines.push(line(&run.loss.points, Look::Dim, Draw::Line, '.', ""));
+            lines.push(line(&run.loss.mean, look, Draw::Line, sign, if alone { "loss, smoothed" } else { &run.name }));
         } else {
             let label = if alone { state.quantity.name() } else { &run.name };
             lines.push(line(run.series(state.quantity), look, Draw::Line, sign, label));

@@ -15,7 +15,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 pub use scale::{Scale, number};
-pub use series::Series;
+pub use series::{Series, Smoothed};
 pub use view::PlotView;
 
 use self::raster::Raster;

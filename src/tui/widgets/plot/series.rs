@@ -117,21 +117,53 @@ impl Series {
         }
         (found.0 <= found.1).then_some(found)
     }
+}
 
-    /// The exponential mean: `weight` of the mean before and the rest of the point. Begins without a bias towards 0, and
-    /// starts over nothing at a gap: it keeps what it had.
-    pub fn smoothed(&self, weight: f32) -> Self {
-        let (mut mean, mut share) = (0.0f64, 0.0f64);
-        let weight = f64::from(weight);
-        let smooth = |(x, y): (&f64, &f32)| {
-            if y.is_finite() {
-                mean = weight * mean + (1.0 - weight) * f64::from(*y);
-                share = weight * share + (1.0 - weight);
-            }
-            let value = if y.is_finite() { (mean / share) as f32 } else { f32::NAN };
-            (*x, value)
-        };
-        self.xs.iter().zip(&self.ys).map(smooth).collect()
+/// A series and its exponential mean, which grows with it: `weight` of the mean before and the rest of the point. The mean
+/// begins without a bias towards 0, has a gap where the series has one, and keeps what it had.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Smoothed {
+    weight: f64,
+    pub points: Series,
+    pub mean: Series,
+    sum: f64,
+    share: f64,
+}
+
+impl Smoothed {
+    pub fn new(weight: f32) -> Self {
+        Self { weight: f64::from(weight), ..Self::default() }
+    }
+
+    pub fn push(&mut self, x: f64, y: f32) {
+        let goes_back = self.points.last().is_some_and(|(last, _)| x <= last);
+        self.points.push(x, y);
+        if goes_back {
+            self.set_weight(self.weight as f32);
+        } else {
+            self.smooth(x, y);
+        }
+    }
+
+    /// Another weight; 0 is no mean at all.
+    pub fn set_weight(&mut self, weight: f32) {
+        let points = std::mem::take(&mut self.points);
+        *self = Self::new(weight);
+        for (x, y) in points.xs.iter().zip(&points.ys) {
+            self.smooth(*x, *y);
+        }
+        self.points = points;
+    }
+
+    fn smooth(&mut self, x: f64, y: f32) {
+        if self.weight == 0.0 {
+            return;
+        }
+        if y.is_finite() {
+            self.sum = self.weight * self.sum + (1.0 - self.weight) * f64::from(y);
+            self.share = self.weight * self.share + (1.0 - self.weight);
+        }
+        self.mean.push(x, if y.is_finite() { (self.sum / self.share) as f32 } else { f32::NAN });
     }
 }
 
@@ -190,10 +222,20 @@ mod tests {
 
     #[test]
     fn smoothing_begins_at_the_first_point_and_leaves_gaps() {
-        let series: Series = [(1.0, 4.0), (2.0, f32::NAN), (3.0, 2.0)].into_iter().collect();
-        let smooth = series.smoothed(0.9);
-        assert_eq!(smooth.point(0), Some((1.0, 4.0)));
-        assert!(smooth.point(1).is_some_and(|(_, y)| y.is_nan()));
-        assert!(smooth.point(2).is_some_and(|(_, y)| (2.9..3.0).contains(&y)));
+        let mut smooth = Smoothed::new(0.9);
+        for (x, y) in [(1.0, 4.0), (2.0, f32::NAN), (3.0, 2.0)] {
+            smooth.push(x, y);
+        }
+        assert_eq!(smooth.mean.point(0), Some((1.0, 4.0)));
+        assert!(smooth.mean.point(1).is_some_and(|(_, y)| y.is_nan()));
+        assert!(smooth.mean.point(2).is_some_and(|(_, y)| (2.9..3.0).contains(&y)));
+        let before = smooth.clone();
+        smooth.set_weight(0.0);
+        assert!(smooth.mean.is_empty() && smooth.points.len() == 3);
+        smooth.set_weight(0.9);
+        assert_eq!(format!("{smooth:?}"), format!("{before:?}"));
+        // A step that is written again counts once.
+        smooth.push(3.0, 2.0);
+        assert_eq!(smooth.mean.last(), before.mean.last());
     }
 }
