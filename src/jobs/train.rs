@@ -55,6 +55,9 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
             Event::Plan(_) => {}
             Event::Step(step) => {
                 board.message = format!("step {}/{}, loss {:.4}", step.step, step.total_steps, step.loss);
+                // Steps are the units of this job, as samples are of the other.
+                board.totals.samples_wanted = step.total_steps as usize;
+                board.totals.finished = step.step as usize;
                 board.totals.tokens = step.tokens as usize;
                 board.totals.tokens_per_second = step.tokens_per_second;
                 board.state = if control.stopping() { LiveState::Stopping } else { LiveState::Running };

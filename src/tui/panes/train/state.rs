@@ -80,6 +80,8 @@ impl Run {
                 }
             }
             Reading::Validation { step, loss } => self.validation.push(*step as f64, *loss as f32),
+            // That a run began is seen by its points.
+            Reading::Event { what, .. } if what == "started" => {}
             Reading::Event { step, what } => self.note(format!("step {step}: {what}")),
         }
     }
