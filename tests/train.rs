@@ -226,3 +226,23 @@ fn adapters_are_saved_as_peft_reads_them() {
     assert_eq!(names[0], "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight");
     assert_eq!(file.tensor(&names[0]).unwrap().shape(), [4, 32]);
 }
+
+#[test]
+fn a_preview_shows_tokens_and_trains_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path().join("s");
+    session(&at, 4);
+    let output = train(&at, &["--preview", "2"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let samples: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(samples.len(), 2);
+    for sample in samples {
+        let tokens = sample["tokens"].as_array().unwrap();
+        let trained = tokens.iter().skip(1).filter(|token| token["weight"].as_f64() != Some(0.0)).count();
+        assert_eq!(sample["trained"].as_u64(), Some(trained as u64));
+        assert!(trained > 0 && trained < tokens.len());
+        assert!(tokens.iter().any(|token| token["special"] == true), "special tokens are shown: {sample}");
+    }
+    assert!(!at.join("runs").exists());
+}

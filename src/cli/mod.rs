@@ -18,6 +18,7 @@ mod import;
 mod new;
 mod open;
 mod out;
+mod preview;
 mod progress;
 mod sessions;
 mod signals;

@@ -16,6 +16,8 @@ use super::signals;
 use crate::jobs;
 use crate::model::ComputeChoice;
 use crate::pipeline::TrainOrder;
+use crate::pipeline::train::preview;
+use crate::session::Session;
 use crate::train::dataset::LossOn;
 use crate::train::steer::{Event, StepReport};
 use crate::train::{Method, ScheduleKind, TrainSettings};
@@ -100,6 +102,9 @@ pub struct Arguments {
     /// Number format: auto or f32
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
+    /// Train nothing: show the first N samples as tokens, those with a loss marked
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1")]
+    preview: Option<usize>,
     /// Print JSON lines {"step","loss","lr","grad_norm","tokens_per_second"}, at last {"done","checkpoint","validation_loss"}
     #[arg(long)]
     json: bool,
@@ -159,6 +164,10 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let order = arguments.order()?;
     order.check()?;
+    if let Some(count) = arguments.preview {
+        let session = Session::open(&arguments.session.path()?)?;
+        return super::preview::print(&preview(&session, &order, count)?, arguments.json);
+    }
     let (send, events) = channel();
     let job = jobs::start_train(arguments.session.path()?, order, move |event: &Event| {
         let _ = send.send(event.clone());

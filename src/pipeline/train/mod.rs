@@ -1,6 +1,7 @@
 //! The training step: which chains of a session are learnt from, and what becomes of them.
 
 mod looks;
+mod preview;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::train::output::{CardFacts, Output};
 use crate::train::{self, Finished, LoraLayout, MemoryPlan, Network, PlanFor, TrainSettings, Trainer};
 
 use self::looks::Looks;
+pub use self::preview::{Preview, PreviewToken, preview};
 use super::OrderError;
 
 /// What a training is to do.
@@ -91,6 +93,19 @@ pub fn examples(session: &Session, loss_on: parts::LossOn) -> Result<Vec<Example
     Ok(examples)
 }
 
+/// [`examples`], at least one.
+fn accepted(session: &Session, order: &TrainOrder) -> Result<Vec<Example>> {
+    let examples = examples(session, order.settings.data.loss_on)?;
+    if examples.is_empty() {
+        return Err(OrderError(format!(
+            "{}: no accepted chain; `cribble filter` judges them, or accept some in the workbench",
+            session.dir().display()
+        ))
+        .into());
+    }
+    Ok(examples)
+}
+
 /// A sample as something to learn from: what was asked first, and the chain as the answer.
 pub fn example(sample: &Sample, gold: &str, loss_on: parts::LossOn) -> Example {
     let prompt = sample.turns.iter().filter_map(|turn| match turn.kind {
@@ -127,14 +142,7 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
     let settings = order.settings.clone();
     let device = fastest_device()?;
     let compute = train::compute(order.compute, &device)?;
-    let examples = examples(session, settings.data.loss_on)?;
-    if examples.is_empty() {
-        return Err(OrderError(format!(
-            "{}: no accepted chain; `cribble filter` judges them, or accept some in the workbench",
-            session.dir().display()
-        ))
-        .into());
-    }
+    let examples = accepted(session, order)?;
     let files = ModelFiles::open(&settings.model)?;
     let data = dataset::build(&examples, &files.tokenizer, &files.template, &settings.data, settings.seed)?;
     let adapters = settings.adapters().map(|lora| LoraLayout::new(&files.architecture, lora)).transpose()?;
