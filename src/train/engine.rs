@@ -3,11 +3,7 @@
 //! The network and the optimiser in main memory are what is loaded and saved; an engine that keeps its own copies elsewhere
 //! hands them over with [`Engine::pull`] and takes them with [`Engine::put`].
 
-use candle_core::Device;
-
-use super::composed::Composed;
 use super::{AdamW, Batch, Gradients, Network, Outcome, TrainError, Workspace};
-use crate::model::Compute;
 
 pub trait Engine: Send {
     /// The losses of a batch, nothing dropped, nothing recorded.
@@ -48,22 +44,6 @@ pub trait Engine: Send {
     /// # Errors
     /// If the device fails.
     fn put(&mut self, network: &Network, optimizer: &AdamW) -> Result<(), TrainError>;
-}
-
-/// The engine for a device.
-///
-/// # Errors
-/// If the device has no room for the weights.
-pub fn engine(
-    network: &Network,
-    device: &Device,
-    compute: Compute,
-    checkpoint: bool,
-) -> Result<Box<dyn Engine>, TrainError> {
-    if device.is_cpu() {
-        return Ok(Box::new(Kernels::new(network, checkpoint)));
-    }
-    Ok(Box::new(Composed::new(network, device, compute, checkpoint)?))
 }
 
 /// The kernels of this processor, which work on the network in place.

@@ -46,7 +46,7 @@ mod tests;
 
 pub use batch::Batch;
 pub use composed::Composed;
-pub use engine::{Engine, engine};
+pub use engine::{Engine, Kernels};
 pub use layout::{Layout, Place};
 pub use lora::{LoraLayout, LoraSettings, MODULES};
 pub use network::{Lora, Network};
@@ -135,4 +135,20 @@ impl Gradients {
     pub fn clear(&mut self) {
         self.fresh = true;
     }
+}
+
+/// The engine for a device.
+///
+/// # Errors
+/// If the device has no room for the weights.
+pub fn engine(
+    network: &Network,
+    device: &Device,
+    compute: Compute,
+    checkpoint: bool,
+) -> Result<Box<dyn Engine>, TrainError> {
+    if device.is_cpu() {
+        return Ok(Box::new(Kernels::new(network, checkpoint)));
+    }
+    Ok(Box::new(Composed::new(network, device, compute, checkpoint)?))
 }

@@ -8,7 +8,7 @@ use crate::records::{Message, Role};
 use crate::train::dataset::{DataSettings, Example, build};
 use crate::train::engine::Kernels;
 use crate::train::output::CardFacts;
-use crate::train::settings::{Method, SpikeSettings};
+use crate::train::settings::{Method, SpikeAction, SpikeSettings};
 use crate::train::steer::Unsteered;
 use crate::train::{Batch, LoraSettings, Outcome, ScheduleKind, Workspace};
 
