@@ -243,6 +243,19 @@ fn without_a_terminal_and_without_work_it_ends() {
     shown.wait();
 }
 
+/// The connection drops while keys come and are being read: the hang-up is seen even then.
+#[test]
+fn a_terminal_that_goes_in_the_middle_of_typing_ends_it() {
+    let home = Home::new();
+    for _ in 0..25 {
+        let mut shown = Shown::start(home.cribble(&[]), 80, 24);
+        shown.until("No sessions yet.");
+        shown.send("??????");
+        shown.close();
+        shown.wait();
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_dropped_connection_leaves_the_work_running_and_nothing_spinning() {

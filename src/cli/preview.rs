@@ -7,13 +7,14 @@ use color_eyre::Result;
 
 use crate::pipeline::train::Preview;
 use crate::tui::text;
+use crate::tui::theme::no_color;
 
 /// Green and underlined; and back.
 const TRAINED: (&str, &str) = ("\x1b[4;32m", "\x1b[0m");
 
 /// Prints samples, one after the other. Tokens are set apart by `|`; lines with a loss begin with `+`.
 pub fn print(previews: &[Preview], json: bool) -> Result<()> {
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours = std::io::stdout().is_terminal() && !no_color();
     for preview in previews {
         if json {
             super::out::line(serde_json::to_string(preview)?)?;

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use super::super::app::App;
 use super::super::effect::{Effect, Message};
 use super::super::keymap::Keymap;
-use super::super::theme::Theme;
+use super::super::theme::{Theme, no_color};
 use super::canvas::{Canvas, text};
 use super::events::{Came, Events};
 use super::script::{Script, Seen};
@@ -93,11 +93,10 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
             let guard = Guard::take().wrap_err("cannot take over the terminal")?;
             let canvas = Canvas::Terminal(Terminal::new(CrosstermBackend::new(FrameWriter::default()))?);
             let mut screen = Screen::new(app, canvas, worker, told, fps, directories);
-            let end = runtime.block_on(async { screen.serve(Events::terminal(), first).await });
+            let end = Events::terminal().wrap_err("cannot start a thread");
+            let end = end.and_then(|events| runtime.block_on(screen.serve(events, first)));
             let lost = screen.lost;
             drop(guard);
-            // crossterm's reader may still hold the closed terminal: nothing waits for it.
-            runtime.shutdown_background();
             end?;
             if lost { std::process::exit(129) } else { Ok(None) }
         }
@@ -117,7 +116,7 @@ fn app(options: &Options, directories: &Directories) -> Result<App> {
         Some(theme) => Theme::named(theme)?,
         None => Theme::terminal(),
     };
-    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+    if no_color() {
         theme = theme.without_colours();
     }
     let mut app = App::new(keymap, theme, options.ascii);
@@ -130,11 +129,23 @@ fn over_ssh() -> bool {
     ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
-/// The signals that end the screen; they come beside the input and not through it.
+/// The signals that matter to the screen; they come beside the input and not through it.
 struct Signals {
     hangup: Signal,
     terminate: Signal,
     quit: Signal,
+    window: Signal,
+}
+
+/// What a signal says.
+#[derive(PartialEq)]
+enum Signalled {
+    /// The terminal went away.
+    Gone,
+    /// The process is asked to end.
+    Asked,
+    /// The terminal has another size.
+    Resized,
 }
 
 impl Signals {
@@ -143,15 +154,16 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
+            window: signal(SignalKind::window_change())?,
         })
     }
 
-    /// Whether the terminal went away (else the process is asked to end).
-    async fn next(&mut self) -> bool {
+    async fn next(&mut self) -> Signalled {
         tokio::select! {
-            _ = self.hangup.recv() => true,
-            _ = self.terminate.recv() => false,
-            _ = self.quit.recv() => false,
+            _ = self.hangup.recv() => Signalled::Gone,
+            _ = self.terminate.recv() => Signalled::Asked,
+            _ = self.quit.recv() => Signalled::Asked,
+            _ = self.window.recv() => Signalled::Resized,
         }
     }
 }
@@ -210,8 +222,7 @@ impl Screen {
 
     async fn serve(&mut self, mut events: Events, first: Effect) -> Result<()> {
         let mut signals = Signals::listen().wrap_err("signal handling")?;
-        let (width, height) = self.canvas.size()?;
-        self.app.resize(width, height);
+        self.resize()?;
         self.worker.ask(first);
         while !self.done {
             if self.due() && self.draw().is_err() {
@@ -222,7 +233,7 @@ impl Screen {
             let seen = || shown.borrow().clone();
             tokio::select! {
                 came = events.next(seen) => match came? {
-                    Came::Event(event) => self.event(&event, &mut events)?,
+                    Came::Event(event) => self.event(&event)?,
                     // What the keys asked for is done before the last frame is taken.
                     Came::End if matches!(events, Events::Script(_)) => {
                         events = Events::Over;
@@ -232,19 +243,21 @@ impl Screen {
                 },
                 Some(told) = self.told.recv() => self.take(told),
                 true = changed(&mut self.board) => self.dirty_by_job = true,
-                gone = signals.next() => {
-                    if gone {
-                        return self.without_terminal(&mut signals).await;
+                signalled = signals.next() => match signalled {
+                    Signalled::Gone => return self.without_terminal(&mut signals).await,
+                    Signalled::Asked => {
+                        self.app.set_leaving();
+                        self.dirty = true;
+                        self.leave();
                     }
-                    self.app.set_leaving();
-                    self.dirty = true;
-                    self.leave();
-                }
+                    Signalled::Resized if self.resize().is_err() => return self.without_terminal(&mut signals).await,
+                    Signalled::Resized => {}
+                },
                 () = tokio::time::sleep_until(wake.into()) => {
                     self.dirty |= self.app.tick(now_millis());
                 }
             }
-            self.drain();
+            self.drain(&mut events)?;
         }
         if matches!(self.canvas, Canvas::Memory(_)) {
             self.draw()?;
@@ -253,21 +266,25 @@ impl Screen {
     }
 
     /// Takes everything that has come already, so that one frame shows it all.
-    fn drain(&mut self) {
+    fn drain(&mut self, events: &mut Events) -> Result<()> {
+        while let Some(event) = events.ready() {
+            self.event(&event)?;
+        }
         while let Ok(told) = self.told.try_recv() {
             self.take(told);
         }
         if self.board.as_mut().is_some_and(|board| board.has_changed().unwrap_or(false)) {
             self.dirty_by_job = true;
         }
+        Ok(())
     }
 
-    fn event(&mut self, event: &Event, events: &mut Events) -> Result<()> {
+    fn event(&mut self, event: &Event) -> Result<()> {
         let effects = self.app.event(event, now_millis());
         self.dirty = true;
         for effect in effects {
             match effect {
-                Effect::Suspend => self.suspend(events)?,
+                Effect::Suspend => self.suspend()?,
                 Effect::Redraw => self.canvas.clear()?,
                 Effect::Copy(text) => self.copy(&text),
                 Effect::Quit => self.leave(),
@@ -374,18 +391,20 @@ impl Screen {
     }
 
     /// Ctrl-Z: the terminal is given back, the process stopped; on return all is taken and drawn anew.
-    fn suspend(&mut self, events: &mut Events) -> Result<()> {
+    fn suspend(&mut self) -> Result<()> {
         if matches!(self.canvas, Canvas::Memory(_)) {
             return Ok(());
         }
-        events.release();
         terminal::restore();
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
         let guard = Guard::take()?;
         // The first guard gives back what this one takes.
         std::mem::forget(guard);
-        events.resume();
         self.canvas.clear()?;
+        self.resize()
+    }
+
+    fn resize(&mut self) -> Result<()> {
         let (width, height) = self.canvas.size()?;
         self.app.resize(width, height);
         self.dirty = true;
@@ -423,13 +442,11 @@ impl Screen {
                         }
                     }
                     // Another hang-up changes nothing; a termination stops the job, a second one does not wait for it.
-                    gone = signals.next() => {
-                        if !gone && self.leaving {
+                    signalled = signals.next() => if signalled == Signalled::Asked {
+                        if self.leaving {
                             break;
                         }
-                        if !gone {
-                            self.leave();
-                        }
+                        self.leave();
                     }
                 }
             }

@@ -40,6 +40,11 @@ pub enum Look {
     Added,
 }
 
+/// Whether the person wants no colours (no-color.org).
+pub fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// A complete mapping of looks to styles.
 #[derive(Debug, Clone)]
 pub struct Theme {
