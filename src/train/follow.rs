@@ -13,6 +13,8 @@ use super::metrics::METRICS;
 
 /// Bytes that are read at one time.
 const PIECE: u64 = 8 << 20;
+/// Bytes at the beginning that tell a record from another.
+const HEAD: u64 = 256;
 /// Lines that one thread reads at least.
 const LINES: usize = 8192;
 
@@ -49,22 +51,26 @@ pub struct RunNews {
     pub readings: Vec<Reading>,
 }
 
-/// How far each record has been read.
+/// Whether a run may be called so: its directory has the name, and screens show it.
+pub fn is_run_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+/// How far each record has been read, and how it begins.
 #[derive(Debug, Default)]
 pub struct Follower {
-    read: BTreeMap<String, u64>,
+    read: BTreeMap<String, (u64, Vec<u8>)>,
 }
 
 impl Follower {
-    /// What was written since the last look. A line that is not whole yet is left for the next one; a record that is shorter
-    /// than it was is read from its beginning. What cannot be read is passed over: the run's own process tells of it.
+    /// What was written since the last look. A line that is not whole yet is left for the next one; a record that was made
+    /// anew (it is shorter, or begins otherwise) is read from its beginning. What cannot be read is passed over: the run's own process tells of it.
     pub fn look(&mut self, runs: &Path) -> Vec<RunNews> {
         let mut news = Vec::new();
         for entry in std::fs::read_dir(runs).into_iter().flatten().flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
-            // As `cribble train --run` takes them.
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            if name.starts_with('.') || !name.chars().all(plain) {
+            if !is_run_name(&name) {
                 continue;
             }
             if let Ok(Some(found)) = self.look_at(&name, &entry.path().join(METRICS)) {
@@ -78,10 +84,13 @@ impl Follower {
     fn look_at(&mut self, name: &str, path: &Path) -> std::io::Result<Option<RunNews>> {
         let mut file = File::open(path)?;
         let len = file.metadata()?.len();
-        let known = self.read.get(name).copied();
-        let afresh = known.is_some_and(|read| len < read);
-        let begin = if afresh { 0 } else { known.unwrap_or(0) };
-        if len == begin && known.is_some() {
+        let mut head = Vec::new();
+        file.by_ref().take(HEAD).read_to_end(&mut head)?;
+        let known = self.read.get(name);
+        // The first line has the time in it.
+        let afresh = known.is_some_and(|(read, before)| len < *read || !head.starts_with(before));
+        let begin = known.filter(|_| !afresh).map_or(0, |(read, _)| *read);
+        if known.is_some() && len == begin {
             return Ok(None);
         }
         let mut news = RunNews { name: name.to_owned(), afresh, ..RunNews::default() };
@@ -105,7 +114,9 @@ impl Follower {
                 break;
             }
         }
-        self.read.insert(name.to_owned(), at);
+        // What may still grow is no mark of the file.
+        head.truncate(at as usize);
+        self.read.insert(name.to_owned(), (at, head));
         Ok(Some(news))
     }
 }
@@ -208,6 +219,11 @@ mod tests {
         std::fs::write(&path, "{\"step\":1,\"event\":\"left_out\",\"reason\":\"spike\"}\n").unwrap();
         let news = follower.look(dir.path());
         assert!(news[0].afresh);
+        // A longer one in its place is another one too.
+        let long = "{\"step\":0,\"event\":\"started\",\"t\":9}\n".repeat(9);
+        std::fs::write(&path, &long).unwrap();
+        let again = follower.look(dir.path());
+        assert!(again[0].afresh && again[0].readings.len() == 9);
         assert_eq!(news[0].readings, [Reading::Event { step: 1, what: "left out (spike)".into() }]);
     }
 }

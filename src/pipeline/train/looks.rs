@@ -6,6 +6,7 @@ use std::sync::Arc;
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 
+use super::super::OrderError;
 use crate::generate::local::{ChatText, LocalBackend, LocalOptions};
 use crate::generate::{Backend, Event, Request, StreamKey};
 use crate::math;
@@ -54,8 +55,9 @@ impl Looks {
         }
         let mut asked = Vec::new();
         for problem_id in ids {
-            let problem =
-                session.problem(&problem_id)?.ok_or_else(|| eyre!("look.problems: no problem `{problem_id}`"))?;
+            let problem = session
+                .problem(&problem_id)?
+                .ok_or_else(|| OrderError(format!("look.problems: no problem `{problem_id}`")))?;
             // As the chains of the session were asked for, with their system message if they have one.
             let messages = examples
                 .iter()
@@ -86,10 +88,14 @@ impl Looks {
         while backend.in_flight() > 0 {
             backend.step(&mut events)?;
             for event in events.drain(..) {
-                if let Event::Finished { id, text, tokens, .. } = event {
-                    let asked = &self.asked[id as usize];
-                    let correct = math::grade(&asked.gold, &text).equal;
-                    drawn.push(Drawn { problem_id: asked.problem_id.clone(), text, tokens, correct });
+                match event {
+                    Event::Finished { id, text, tokens, .. } => {
+                        let asked = &self.asked[id as usize];
+                        let correct = math::grade(&asked.gold, &text).equal;
+                        drawn.push(Drawn { problem_id: asked.problem_id.clone(), text, tokens, correct });
+                    }
+                    Event::Failed { error, .. } => return Err(eyre!(error)),
+                    Event::Started { .. } | Event::Text { .. } => {}
                 }
             }
         }

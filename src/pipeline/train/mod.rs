@@ -15,6 +15,7 @@ use crate::model::{ComputeChoice, ModelFiles, fastest_device};
 use crate::records::{Message, Role, Sample, TurnKind};
 use crate::session::{SampleRow, Session};
 use crate::train::dataset::{self, Example, parts};
+use crate::train::follow::is_run_name;
 use crate::train::output::{CardFacts, Output};
 use crate::train::{self, Finished, LoraLayout, MemoryPlan, Network, PlanFor, TrainSettings, Trainer};
 
@@ -37,8 +38,7 @@ impl TrainOrder {
     /// # Errors
     /// One line: what is wrong.
     pub fn check(&self) -> Result<(), OrderError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if self.run.is_empty() || self.run.starts_with('.') || !self.run.chars().all(plain) {
+        if !is_run_name(&self.run) {
             let line = format!("run name `{}`: letters, digits, `-`, `_` and `.` are possible", self.run);
             return Err(OrderError(line));
         }

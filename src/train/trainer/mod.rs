@@ -185,6 +185,9 @@ impl Trainer {
     /// # Errors
     /// If a batch cannot be trained, or nothing can be saved and the person gives up.
     pub fn run(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
+        if self.has_enough() {
+            return self.end_early(steering, report);
+        }
         let (step, total_steps) = (self.state.step, self.state.total_steps);
         let event = if step > 0 { "resumed" } else { "started" };
         let note = json!({ "step": step, "event": event, "total_steps": total_steps, "t": seconds() });
@@ -226,8 +229,7 @@ impl Trainer {
             if validate && !self.data.validation.is_empty() {
                 save |= self.validate(steering, report)?;
             }
-            let patience = self.state.settings.early_stop;
-            let enough = validate && patience > 0 && self.state.since_best >= patience;
+            let enough = validate && self.has_enough();
             if save || enough {
                 self.save(steering, report)?;
             }
@@ -236,12 +238,22 @@ impl Trainer {
                 self.look(steering, report)?;
             }
             if enough && !last {
-                let line = format!("no better validation loss {patience} times in a row; the run ends early");
-                report.tell(&Event::Alert(line));
-                return Ok(Finished { complete: true, ..self.end(steering, report)? });
+                return self.end_early(steering, report);
             }
         }
         self.end(steering, report)
+    }
+
+    /// Whether validation has not got better for so long as the settings allow.
+    fn has_enough(&self) -> bool {
+        let patience = self.state.settings.early_stop;
+        patience > 0 && self.state.since_best >= patience
+    }
+
+    fn end_early(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
+        let times = self.state.since_best;
+        report.tell(&Event::Alert(format!("no better validation loss {times} times in a row; the run ends early")));
+        Ok(Finished { complete: true, ..self.end(steering, report)? })
     }
 
     /// Saves what is not saved yet and says where.

@@ -223,9 +223,14 @@ fn a_run_without_progress_ends_early() {
     let dir = tempfile::tempdir().unwrap();
     // So small a rate that no loss changes.
     let settings = TrainSettings { lr: 1e-30, validate_every: 1, early_stop: 2, ..settings() };
-    let finished = open(dir.path(), settings).run(&Unsteered, &mut quiet()).unwrap();
-    assert!(finished.complete && finished.step == 3, "{finished:?}");
-    assert!(finished.checkpoint.is_dir());
+    for _ in 0..2 {
+        // The same command again finds it ended, and trains no further.
+        let finished = open(dir.path(), settings.clone()).run(&Unsteered, &mut quiet()).unwrap();
+        assert!(finished.complete && finished.step == 3, "{finished:?}");
+        assert!(finished.checkpoint.is_dir());
+    }
+    let more = TrainSettings { early_stop: 0, ..settings };
+    assert_eq!(open(dir.path(), more).run(&Unsteered, &mut quiet()).unwrap().step, 8);
 }
 
 /// Counts how often it looked; fails the second time.
