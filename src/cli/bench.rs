@@ -68,13 +68,14 @@ struct Train {
     /// Train adapters of this rank on every linear map instead of every weight
     #[arg(long, value_name = "RANK")]
     lora: Option<usize>,
-    /// Number format: auto or f32
+    /// Number format: auto, f32, or on a GPU bf16
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Make activations again in the backward pass
     #[arg(long)]
     gradient_checkpointing: bool,
-    /// Print a JSON object: {"tokens_per_second","peak_rss_mib","forward_ms","backward_ms","optimizer_ms","compute"}
+    /// Print a JSON object: {"tokens_per_second","peak_rss_mib","forward_ms","backward_ms","optimizer_ms","compute",
+    /// "planned_mib","device","device_mib","kernels","threads","loss","trained_parameters"}
     #[arg(long)]
     json: bool,
 }

@@ -13,7 +13,7 @@ use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
 use tokio::sync::watch;
 
-use super::{Control, Steer};
+use super::{Control, Steer, TRAINING};
 use crate::records::LiveBoard;
 use crate::session::{Command, Session, SessionError};
 
@@ -91,18 +91,18 @@ fn perform(command: &Command, job: &str, control: &Control) -> &'static str {
         "pause" => steer(control, Steer::Pause, "paused"),
         "resume" => steer(control, Steer::Resume, "resumed"),
         "stop" => steer(control, Steer::Stop, "stopping"),
-        "checkpoint" if job == "train" => {
+        "checkpoint" if job == TRAINING => {
             control.wishes().checkpoint = Some(());
             "a checkpoint comes after this step"
         }
-        "rate" if job == "train" => match to().and_then(|to| to.as_f64()) {
+        "rate" if job == TRAINING => match to().and_then(|to| to.as_f64()) {
             Some(rate) if rate > 0.0 && rate <= 1.0 => {
                 control.wishes().rate = Some(rate);
                 "changed from the next step on"
             }
             _ => "a rate above 0 and at most 1 is needed",
         },
-        "choose" if job == "train" => match to().and_then(|to| serde_json::from_value(to).ok()) {
+        "choose" if job == TRAINING => match to().and_then(|to| serde_json::from_value(to).ok()) {
             Some(choice) => {
                 control.wishes().choice = Some(choice);
                 steer(control, Steer::Resume, "taken")

@@ -37,6 +37,7 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
         state: LiveState::Starting,
         message: format!("loading {model}"),
         model,
+        run: order.run.clone(),
         ..LiveBoard::default()
     };
     context.publish(board.clone());

@@ -74,6 +74,9 @@ pub struct LiveBoard {
     /// One line for the person: what is going on, or what went wrong.
     pub message: String,
     pub model: String,
+    /// Of a training: the run's name.
+    #[serde(default)]
+    pub run: String,
     pub compute: String,
     pub totals: LiveTotals,
     pub running: Vec<LiveSample>,

@@ -58,6 +58,7 @@ fn board(version: u64, state: LiveState, running: Vec<LiveSample>) -> LiveBoard 
         job: "generate".into(),
         state,
         message: String::new(),
+        run: String::new(),
         model: "micro".into(),
         compute: "q8".into(),
         totals: LiveTotals {

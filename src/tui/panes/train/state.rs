@@ -136,6 +136,11 @@ impl TrainState {
         self.board.as_ref().is_some_and(|board| !over(board))
     }
 
+    /// The board of the training that runs, if it is this run's.
+    pub(super) fn board_of(&self, run: &Run) -> Option<&LiveBoard> {
+        self.board.as_deref().filter(|board| board.run == run.name)
+    }
+
     /// The selected run and what is laid over it.
     pub(super) fn shown(&self) -> Vec<&Run> {
         let selected = self.selected();

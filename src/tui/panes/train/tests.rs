@@ -28,8 +28,13 @@ fn news(name: &str, steps: u64, base: f64) -> RunNews {
 }
 
 fn board(state: LiveState) -> Message {
-    let board =
-        LiveBoard { job: "train".into(), state, message: "step 80/120, loss 0.2".into(), ..LiveBoard::default() };
+    let board = LiveBoard {
+        job: "train".into(),
+        run: "sft".into(),
+        state,
+        message: "step 80/120, loss 0.2".into(),
+        ..LiveBoard::default()
+    };
     Message::Live(Box::new(board))
 }
 
@@ -53,11 +58,40 @@ fn drawn(state: &TrainState, (width, height): (u16, u16), ascii: bool) -> String
 fn runs_status_and_curve() {
     let mut state = watched();
     insta::assert_snapshot!("pane_80x21", drawn(&state, (80, 21), false));
+    insta::assert_snapshot!("pane_160x45", drawn(&state, (160, 45), false));
     update(&mut state, TrainAction::Overlay);
     update(&mut state, TrainAction::Next);
     update(&mut state, TrainAction::CursorLeft);
     insta::assert_snapshot!("overlay_ascii_80x21", drawn(&state, (80, 21), true));
     insta::assert_snapshot!("nothing", drawn(&TrainState::default(), (80, 21), true));
+}
+
+/// A state is that of the run which runs, and of no other.
+#[test]
+fn the_board_is_of_its_own_run() {
+    let mut state = watched();
+    let of = |state: &TrainState| drawn(state, (80, 21), true).lines().nth(5).unwrap().to_owned();
+    assert!(of(&state).starts_with("At rest"), "{}", of(&state));
+    update(&mut state, TrainAction::Next);
+    assert!(of(&state).starts_with("Running"), "{}", of(&state));
+}
+
+/// What the curve says at the crosshair is what the run wrote there, and nothing where it wrote nothing.
+#[test]
+fn the_crosshair_reads_the_selected_run() {
+    let mut state = TrainState::default();
+    resize(&mut state, 80, 21);
+    receive(&mut state, &Message::Runs(vec![news("long", 20_000, 9.0), news("short", 50, 2.0)]));
+    update(&mut state, TrainAction::Overlay);
+    update(&mut state, TrainAction::Previous);
+    update(&mut state, TrainAction::CursorLeft);
+    let text = drawn(&state, (80, 21), true);
+    assert!(text.contains("a short -") && text.contains(" 19600"), "{text}");
+    let mut state = watched();
+    for _ in 0..3 {
+        update(&mut state, TrainAction::Smooth);
+    }
+    assert!(drawn(&state, (80, 21), true).contains(". loss 0.3227  * mean"), "{}", drawn(&state, (80, 21), true));
 }
 
 #[test]

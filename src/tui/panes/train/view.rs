@@ -9,7 +9,7 @@ use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::meter::meter;
 use crate::tui::widgets::paint::{compact, duration, fit, one_line, part, put, put_spans, rule};
-use crate::tui::widgets::plot::{Draw, Line, number, plot};
+use crate::tui::widgets::plot::{Draw, Line, Scale, Series, number, plot};
 
 /// Signs of overlaid runs, in their order.
 const SIGNS: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -63,9 +63,7 @@ fn list(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buff
             _ => " ",
         };
         let laid = if state.overlaid.contains(&run.name) { "+" } else { " " };
-        let last = |series: &crate::tui::widgets::plot::Series| {
-            series.last().map_or("-".to_owned(), |(_, y)| format!("{y:.4}"))
-        };
+        let last = |series: &Series| series.last().map_or("-".to_owned(), |(_, y)| format!("{y:.4}"));
         let of = run.total_steps.map_or(String::new(), |total| format!("/{total}"));
         let name = one_line(&run.name);
         let line = format!(
@@ -83,23 +81,26 @@ fn list(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buff
 
 fn status(state: &TrainState, run: &Run, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
-    let (word, look) = match state.board.as_ref().map(|board| board.state) {
+    // The board is of one run only.
+    let board = state.board_of(run);
+    let (word, look) = match board.map(|board| board.state) {
         Some(LiveState::Starting) => ("Starting", Look::Info),
         Some(LiveState::Running) => ("Running", Look::Good),
         Some(LiveState::Paused) => ("Paused", Look::Warn),
         Some(LiveState::Stopping) => ("Stopping", Look::Warn),
         Some(LiveState::Failed) => ("Failed", Look::Bad),
         Some(LiveState::Done) => ("Done", Look::Good),
+        None if run.total_steps == Some(run.step()) => ("Done", Look::Good),
         None => ("At rest", Look::Dim),
     };
-    let message = state.board.as_ref().map_or(String::new(), |board| format!("  {}", one_line(&board.message)));
+    let message = board.map_or(String::new(), |board| format!("  {}", one_line(&board.message)));
     let spans = [(word.to_owned(), style(look)), (message, style(Look::Dim))];
     put_spans(buffer, part(area, 0, 0, area.width, 1), &spans, context.ascii);
-    let value = |series: &crate::tui::widgets::plot::Series, step: f64| {
+    let value = |series: &Series, step: f64| {
         series.last().map_or("-".to_owned(), |(_, y)| number(f64::from(y), f64::from(y).abs() * step))
     };
     let speed = run.speed.last().map_or(0.0, |(_, y)| f64::from(y));
-    let eta = run.total_steps.filter(|_| state.running()).and_then(|total| {
+    let eta = run.total_steps.filter(|_| board.is_some() && state.running()).and_then(|total| {
         let a_step = run.tokens as f64 / run.step().max(1) as f64 / speed.max(1e-9);
         let left = total.saturating_sub(run.step()) as f64 * a_step;
         left.is_finite().then(|| format!("  {} left", duration(left)))
@@ -126,14 +127,15 @@ fn lines(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buf
         let selected = at + 1 == shown.len();
         let look = if selected { Look::Good } else { LOOKS[at % LOOKS.len()] };
         let sign = if alone { '*' } else { SIGNS[at % SIGNS.len()] };
+        let own = if alone { Draw::Line } else { Draw::Signed };
         let line = |series, look, draw, sign, label| Line { series, look, draw, sign, label };
         if state.quantity == Quantity::Loss && !run.loss.mean.is_empty() {
             // The points themselves are pale behind their mean.
-            lines.push(line(&run.loss.points, Look::Dim, Draw::Line, '.', ""));
-            lines.push(line(&run.loss.mean, look, Draw::Line, sign, if alone { "loss, smoothed" } else { &run.name }));
+            lines.push(line(&run.loss.points, Look::Dim, Draw::Line, '.', if selected { "loss" } else { "" }));
+            lines.push(line(&run.loss.mean, look, own, sign, if alone { "mean" } else { &run.name }));
         } else {
             let label = if alone { state.quantity.name() } else { &run.name };
-            lines.push(line(run.series(state.quantity), look, Draw::Line, sign, label));
+            lines.push(line(run.series(state.quantity), look, own, sign, label));
         }
         if state.quantity == Quantity::Loss && selected && !run.validation.is_empty() {
             lines.push(line(&run.validation, Look::Key, Draw::Marks, 'o', "validation"));
@@ -145,7 +147,7 @@ fn lines(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buf
 /// The last thing that happened besides steps, and how the plot is drawn.
 fn foot(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
-    let log = if state.view.scale == crate::tui::widgets::plot::Scale::Log { ", log axis" } else { "" };
+    let log = if state.view.scale == Scale::Log { ", log axis" } else { "" };
     let mean = match state.weight() {
         weight if weight > 0.0 && state.quantity == Quantity::Loss => format!(", mean {weight}"),
         _ => String::new(),

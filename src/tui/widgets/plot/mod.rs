@@ -27,6 +27,8 @@ use crate::tui::view::ViewContext;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Draw {
     Line,
+    /// A line with its sign at its last point, so that several of fine dots are told apart without colours.
+    Signed,
     /// A sign at each point: for few.
     Marks,
 }
@@ -86,14 +88,15 @@ pub fn plot(lines: &[Line<'_>], view: &PlotView, context: &ViewContext, area: Re
 
     let mut raster = Raster::new(field.width, field.height, context.ascii);
     let frame = Frame { from, to, low, high, scale: view.scale, size: raster.size() };
-    for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.draw == Draw::Line) {
+    for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.draw != Draw::Marks) {
         draw(line.series, &frame, &mut raster, number as u8);
     }
     raster.paint(field, buffer, |number| {
         let line = &lines[usize::from(number)];
         (context.theme.style(line.look), line.sign)
     });
-    for line in lines.iter().filter(|line| line.draw == Draw::Marks) {
+    gaps(lines, &frame, context, field, buffer);
+    for line in lines.iter().filter(|line| line.draw != Draw::Line) {
         marks(line, &frame, context, field, buffer);
     }
     if let Some(cursor) = view.cursor() {
@@ -128,15 +131,11 @@ impl Frame {
 fn bounds(lines: &[Line<'_>], scale: Scale, from: f64, to: f64) -> Option<(f64, f64)> {
     let mut found: Option<(f64, f64)> = None;
     for line in lines {
-        let range = line.series.between(from, to.next_up());
-        let Some((mut low, high)) = line.series.extremes(range.clone()) else { continue };
-        if scale == Scale::Log && low <= 0.0 {
-            // The smallest above 0 is not among the extremes.
-            let above = range.filter_map(|at| line.series.point(at)).map(|(_, y)| y).filter(|y| *y > 0.0);
-            low = above.fold(f32::INFINITY, f32::min);
-            if !low.is_finite() {
-                continue;
-            }
+        let reached = line.series.extremes(line.series.between(from, to.next_up()));
+        let Some((low, high)) = reached.numbers() else { continue };
+        let low = if scale == Scale::Log { reached.above } else { low };
+        if !low.is_finite() {
+            continue;
         }
         let (low, high) = (f64::from(low), f64::from(high));
         found = Some(found.map_or((low, high), |(a, b)| (a.min(low), b.max(high))));
@@ -168,15 +167,15 @@ fn draw(series: &Series, frame: &Frame, raster: &mut Raster, number: u8) {
         let begin = frame.from + column as f64 * step;
         let end = if column + 1 == width { frame.to.next_up() } else { begin + step };
         let found = series.extremes(series.between(begin, end));
-        let bar = found.and_then(|(low, high)| {
+        let bar = found.numbers().and_then(|(low, high)| {
             // On a log axis what has no place is drawn at the foot.
             let low = frame.y(low).unwrap_or(frame.size.1 - 1);
             Some((frame.y(high)?, low))
         });
         if let Some((top, foot)) = bar {
-            // Up to the bar before, so that the line does not tear.
+            // Up to the bar before, so that the line tears at gaps alone.
             let (mut from, mut to) = (top, foot);
-            if let Some((top_before, foot_before)) = before {
+            if let Some((top_before, foot_before)) = before.filter(|_| !found.gap) {
                 if top_before > foot {
                     to = top_before;
                 } else if foot_before < top {
@@ -197,8 +196,32 @@ fn cell(frame: &Frame, field: Rect, (x, y): (f64, f32)) -> Option<(u16, u16)> {
     Some((field.x + (frame.x(x) / dots.0) as u16, field.y + (y / dots.1) as u16))
 }
 
+/// Cells that steps of the frame fall into, with those steps.
+fn columns(frame: &Frame, field: Rect) -> impl Iterator<Item = (u16, f64, f64)> {
+    let (from, to, width) = (frame.from, frame.to, field.width);
+    let step = (to - from) / f64::from(width);
+    (0..width).map(move |column| {
+        let begin = from + f64::from(column) * step;
+        (field.x + column, begin, if column + 1 == width { to.next_up() } else { begin + step })
+    })
+}
+
+/// A sign at the foot where a line has a gap: among many points to a column the gap alone would not show.
+fn gaps(lines: &[Line<'_>], frame: &Frame, context: &ViewContext, field: Rect, buffer: &mut Buffer) {
+    for (x, begin, end) in columns(frame, field) {
+        if lines.iter().any(|line| line.series.extremes(line.series.between(begin, end)).gap) {
+            put_clean(buffer, x, field.bottom() - 1, 1, "x", context.theme.style(Look::Bad));
+        }
+    }
+}
+
+/// The sign of a line at its points, or at the last one in view.
 fn marks(line: &Line<'_>, frame: &Frame, context: &ViewContext, field: Rect, buffer: &mut Buffer) {
-    for at in line.series.between(frame.from, frame.to.next_up()) {
+    let mut range = line.series.between(frame.from, frame.to.next_up());
+    if line.draw == Draw::Signed {
+        range = range.end.saturating_sub(1).max(range.start)..range.end;
+    }
+    for at in range {
         let place = line.series.point(at).and_then(|point| cell(frame, field, point));
         if let Some((x, y)) = place {
             put_clean(buffer, x, y, 1, line.sign.encode_utf8(&mut [0; 4]), context.theme.style(line.look));
@@ -206,15 +229,17 @@ fn marks(line: &Line<'_>, frame: &Frame, context: &ViewContext, field: Rect, buf
     }
 }
 
-/// Signs, names and last values.
+/// Signs, names, and values at the crosshair, or the last ones.
 fn legend(lines: &[Line<'_>], view: &PlotView, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let mut x = area.x;
     for line in lines.iter().filter(|line| !line.label.is_empty()) {
         let value = match view.cursor() {
+            // What was measured now and then holds until it is measured again.
+            Some(cursor) if line.draw == Draw::Marks => line.series.until(cursor),
             Some(cursor) => line.series.nearest(cursor),
             None => line.series.last(),
         };
-        let value = value.map_or(String::new(), |(_, y)| format!(" {}", precise(f64::from(y))));
+        let value = value.map_or(" -".to_owned(), |(_, y)| format!(" {}", precise(f64::from(y))));
         let text = format!("{} {}{value}", line.sign, line.label);
         let room = area.right().saturating_sub(x);
         let text = fit(&text, usize::from(room), context.ascii);
@@ -230,8 +255,7 @@ fn legend(lines: &[Line<'_>], view: &PlotView, context: &ViewContext, area: Rect
 fn precise(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => "no number".into(),
-        small if small > 0.0 && small < 1e-3 => format!("{value:.2e}"),
-        large if large >= 1e4 => number(value, value),
+        size if (size > 0.0 && size < 1e-3) || size >= 1e4 => number(value, size / 1e3),
         _ => format!("{value:.4}"),
     }
 }
@@ -251,10 +275,13 @@ fn steps(field: Rect, (from, to): (f64, f64), context: &ViewContext, buffer: &mu
     }
 }
 
-/// A line through the nearest point, and its step under it. The values are in the legend.
+/// A line through the nearest point of the last line that has one there, and its step under it. The values are in the
+/// legend.
 fn crosshair(lines: &[Line<'_>], cursor: f64, frame: &Frame, context: &ViewContext, field: Rect, buffer: &mut Buffer) {
-    let Some((x, _)) = lines.iter().find_map(|line| line.series.nearest(cursor)) else { return };
-    let column = frame.x(x.clamp(frame.from, frame.to)) / (frame.size.0 / usize::from(field.width));
+    let lines = lines.iter().rev().filter(|line| line.draw != Draw::Marks);
+    let found = lines.filter_map(|line| line.series.nearest(cursor)).find(|(x, _)| *x >= frame.from && *x <= frame.to);
+    let Some((x, _)) = found else { return };
+    let column = frame.x(x) / (frame.size.0 / usize::from(field.width));
     let at = field.x + column as u16;
     let style = context.theme.style(Look::Key);
     let sign = if context.ascii { ":" } else { "┊" };

@@ -37,7 +37,8 @@ impl Raster {
         }
         let (column, row, bit) = if self.ascii { (x, y, 1) } else { (x / 2, y / 4, BRAILLE[x % 2][y % 4]) };
         let cell = &mut self.cells[row * self.columns + column];
-        *cell = (cell.0 | bit, line);
+        // Dots of two lines in one cell would all look like the later one's.
+        *cell = if cell.1 == line { (cell.0 | bit, line) } else { (bit, line) };
     }
 
     /// Dots of one column, both ends included.

@@ -50,7 +50,8 @@ impl Scale {
         if !step.is_finite() || step <= 0.0 {
             return Vec::new();
         }
-        let first = (low / step).ceil() as i64;
+        // A bound that is a tick itself is one, whatever the last bit says.
+        let first = (low / step - 1e-9).ceil() as i64;
         (first..)
             .map(|at| at as f64 * step)
             .take_while(|value| *value <= high + step * 1e-6)
@@ -73,17 +74,18 @@ pub fn number(value: f64, step: f64) -> String {
         return "0".into();
     }
     let size = value.abs().max(step.abs());
-    if size >= 1e6 {
-        return format!("{:.1}M", value / 1e6).replace(".0M", "M");
-    }
-    if size >= 1e4 {
-        return format!("{:.1}k", value / 1e3).replace(".0k", "k");
-    }
+    // Digits behind the point that tell two neighbours of this step apart.
+    let digits = |step: f64| (-(step * 1.000_001).log10().floor()).clamp(0.0, 6.0) as usize;
     if size < 1e-3 {
-        return format!("{value:.0e}");
+        let power = 10f64.powf(value.abs().log10().floor());
+        return format!("{value:.*e}", digits(step / power));
     }
-    let digits = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
-    format!("{value:.digits$}")
+    let (unit, name) = match size {
+        size if size >= 1e6 => (1e6, "M"),
+        size if size >= 1e4 => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    format!("{:.*}{name}", digits(step / unit), value / unit)
 }
 
 #[cfg(test)]
@@ -98,7 +100,10 @@ mod tests {
     fn ticks_are_round_and_inside() {
         assert_eq!(words(Scale::Linear, 0.0, 1.0, 5), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(words(Scale::Linear, 0.37, 2.9, 4), ["1", "2"]);
-        assert_eq!(words(Scale::Linear, 0.0, 1_000_000.0, 4), ["0", "500k", "1M"]);
+        assert_eq!(words(Scale::Linear, 0.0, 1_000_000.0, 4), ["0", "500k", "1.0M"]);
+        // Neighbours differ however far out they are.
+        assert_eq!(words(Scale::Linear, 20_000.0, 20_040.0, 4), ["20.00k", "20.01k", "20.02k", "20.03k", "20.04k"]);
+        assert_eq!(words(Scale::Linear, 1e-5, 2e-5, 2), ["1.0e-5", "1.5e-5", "2.0e-5"]);
         assert_eq!(words(Scale::Linear, 1e-5, 4e-5, 3), ["1e-5", "2e-5", "3e-5", "4e-5"]);
         assert_eq!(words(Scale::Log, 0.001, 12.0, 6), ["0.001", "0.01", "0.1", "1", "10"]);
         for (low, high) in [(f64::NAN, 1.0), (1.0, 1.0), (0.0, f64::INFINITY)] {

@@ -5,13 +5,42 @@ use std::ops::Range;
 /// Points, or extremes of the level below, that one extreme stands for.
 const FAN: usize = 16;
 
-/// Smallest and largest number of a stretch; (inf, -inf) where there is none.
-type Extremes = (f32, f32);
+/// What a stretch reaches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extremes {
+    /// Smallest number; infinity where there is none.
+    pub low: f32,
+    /// Largest number; minus infinity where there is none.
+    pub high: f32,
+    /// Smallest number above 0, for a logarithmic axis; infinity where there is none.
+    pub above: f32,
+    /// Something in it is no number.
+    pub gap: bool,
+}
 
-const NOTHING: Extremes = (f32::INFINITY, f32::NEG_INFINITY);
+impl Extremes {
+    const NOTHING: Self = Self { low: f32::INFINITY, high: f32::NEG_INFINITY, above: f32::INFINITY, gap: false };
 
-fn joined(a: Extremes, b: Extremes) -> Extremes {
-    (a.0.min(b.0), a.1.max(b.1))
+    fn of(y: f32) -> Self {
+        if !y.is_finite() {
+            return Self { gap: true, ..Self::NOTHING };
+        }
+        Self { low: y, high: y, above: if y > 0.0 { y } else { f32::INFINITY }, gap: false }
+    }
+
+    fn joined(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+            above: self.above.min(other.above),
+            gap: self.gap || other.gap,
+        }
+    }
+
+    /// Smallest and largest number; `None` where there is none.
+    pub fn numbers(self) -> Option<(f32, f32)> {
+        (self.low <= self.high).then_some((self.low, self.high))
+    }
 }
 
 /// Points with rising x. What is not a number is kept: it is a gap in the line.
@@ -28,35 +57,61 @@ impl Series {
     /// run that went back writes its steps again.
     pub fn push(&mut self, x: f64, y: f32) {
         if self.xs.last().is_some_and(|last| x <= *last) {
-            let keep = self.xs.partition_point(|have| *have < x);
-            *self = self.xs[..keep].iter().copied().zip(self.ys[..keep].iter().copied()).collect();
+            self.truncate(self.xs.partition_point(|have| *have < x));
         }
         let at = self.xs.len();
         self.xs.push(x);
         self.ys.push(y);
-        let (mut place, value) = (at / FAN, if y.is_finite() { (y, y) } else { NOTHING });
+        self.raise(at, Extremes::of(y));
+    }
+
+    /// Takes a new last point into the levels; a level begins when the one below it has more than one extreme.
+    fn raise(&mut self, at: usize, value: Extremes) {
+        let mut place = at / FAN;
         for level in 0.. {
             if level == self.levels.len() {
-                if place > 0 {
-                    let below: Vec<Extremes> = match level.checked_sub(1) {
-                        None => break,
-                        Some(below) => self.levels[below].clone(),
-                    };
-                    self.levels
-                        .push(below.chunks(FAN).map(|chunk| chunk.iter().copied().fold(NOTHING, joined)).collect());
-                } else if level == 0 {
-                    self.levels.push(vec![value]);
-                }
-                break;
+                let first = match level.checked_sub(1) {
+                    Some(below) => self.levels[below].iter().copied().fold(Extremes::NOTHING, Extremes::joined),
+                    None => value,
+                };
+                self.levels.push(vec![first]);
+                return;
             }
             match self.levels[level].get_mut(place) {
-                Some(extremes) => *extremes = joined(*extremes, value),
+                Some(extremes) => *extremes = extremes.joined(value),
                 None => self.levels[level].push(value),
             }
             if self.levels[level].len() == 1 {
-                break;
+                return;
             }
             place /= FAN;
+        }
+    }
+
+    /// Forgets all but the first points. Only the last extreme of each level changes.
+    fn truncate(&mut self, keep: usize) {
+        self.xs.truncate(keep);
+        self.ys.truncate(keep);
+        let mut len = keep;
+        for level in 0..self.levels.len() {
+            let begin = (len.div_ceil(FAN).max(1) - 1) * FAN;
+            let last = (begin..len).map(|at| self.at(level, at)).fold(Extremes::NOTHING, Extremes::joined);
+            len = len.div_ceil(FAN);
+            self.levels[level].truncate(len);
+            if let Some(extremes) = self.levels[level].last_mut() {
+                *extremes = last;
+            }
+        }
+        // One extreme for everything is the highest level.
+        let one = self.levels.iter().position(|level| level.len() <= 1);
+        self.levels.truncate(one.map_or(self.levels.len(), |at| at + usize::from(keep > 0)));
+    }
+
+    /// What one place of a level reaches; level 0 are the points themselves.
+    fn at(&self, level: usize, index: usize) -> Extremes {
+        match level.checked_sub(1) {
+            None => Extremes::of(self.ys[index]),
+            Some(level) => self.levels[level][index],
         }
     }
 
@@ -82,40 +137,43 @@ impl Series {
         begin..self.xs.partition_point(|x| *x < to).max(begin)
     }
 
-    /// The point whose x is nearest.
+    /// The point whose x is nearest; `None` before the first and behind the last point.
     pub fn nearest(&self, x: f64) -> Option<(f64, f32)> {
+        if x < *self.xs.first()? || x > *self.xs.last()? {
+            return None;
+        }
         let after = self.xs.partition_point(|have| *have < x);
         let candidates = [after.checked_sub(1), Some(after)].into_iter().flatten().filter_map(|at| self.point(at));
         candidates.min_by(|a, b| (a.0 - x).abs().total_cmp(&(b.0 - x).abs()))
     }
 
-    /// Smallest and largest number among these points; `None` if none is one.
-    pub fn extremes(&self, range: Range<usize>) -> Option<(f32, f32)> {
+    /// The last point at or before x.
+    pub fn until(&self, x: f64) -> Option<(f64, f32)> {
+        self.point(self.xs.partition_point(|have| *have <= x).checked_sub(1)?)
+    }
+
+    /// What these points reach.
+    pub fn extremes(&self, range: Range<usize>) -> Extremes {
         let (mut begin, mut end) = (range.start, range.end.min(self.len()));
-        let mut found = NOTHING;
+        let mut found = Extremes::NOTHING;
         let mut level = 0;
         while begin < end {
             let whole_above = level < self.levels.len() && end - begin >= 2 * FAN;
-            let at = |index: usize| match level {
-                0 if self.ys[index].is_finite() => (self.ys[index], self.ys[index]),
-                0 => NOTHING,
-                _ => self.levels[level - 1][index],
-            };
             if !whole_above {
-                found = (begin..end).map(at).fold(found, joined);
+                found = (begin..end).map(|index| self.at(level, index)).fold(found, Extremes::joined);
                 break;
             }
             while !begin.is_multiple_of(FAN) {
-                found = joined(found, at(begin));
+                found = found.joined(self.at(level, begin));
                 begin += 1;
             }
             while !end.is_multiple_of(FAN) {
                 end -= 1;
-                found = joined(found, at(end));
+                found = found.joined(self.at(level, end));
             }
             (begin, end, level) = (begin / FAN, end / FAN, level + 1);
         }
-        (found.0 <= found.1).then_some(found)
+        found
     }
 }
 
@@ -193,10 +251,7 @@ mod tests {
         for _ in 0..2000 {
             let begin = random(9000) as usize;
             let end = begin + random(9001 - begin as u64) as usize;
-            let plain = ys[begin..end].iter().filter(|y| y.is_finite());
-            let wanted = plain.fold(None, |found: Option<(f32, f32)>, y| {
-                Some(found.map_or((*y, *y), |(low, high)| (low.min(*y), high.max(*y))))
-            });
+            let wanted = ys[begin..end].iter().map(|y| Extremes::of(*y)).fold(Extremes::NOTHING, Extremes::joined);
             assert_eq!(series.extremes(begin..end), wanted, "{begin}..{end}");
         }
     }
@@ -206,8 +261,15 @@ mod tests {
         let mut series: Series = (0..1000).map(|x| (f64::from(x), 1.0)).collect();
         series.push(400.0, 5.0);
         assert_eq!((series.len(), series.last()), (401, Some((400.0, 5.0))));
-        assert_eq!(series.extremes(0..401), Some((1.0, 5.0)));
-        assert_eq!(series.extremes(0..400), Some((1.0, 1.0)));
+        assert_eq!(series.extremes(0..401).numbers(), Some((1.0, 5.0)));
+        assert_eq!(series.extremes(0..400).numbers(), Some((1.0, 1.0)));
+        // Cut back anywhere it is as if nothing more had ever been there.
+        for keep in [0, 1, 15, 16, 17, 255, 256, 257, 999] {
+            let mut cut: Series = (0..1000).map(|x| (f64::from(x), x as f32)).collect();
+            cut.push(f64::from(keep), -1.0);
+            let points = (0..keep).map(|x| (f64::from(x), x as f32)).chain([(f64::from(keep), -1.0)]);
+            assert_eq!(cut, points.collect(), "{keep}");
+        }
     }
 
     #[test]
@@ -215,9 +277,12 @@ mod tests {
         let series: Series = [(1.0, 1.0), (5.0, f32::NAN), (9.0, 3.0)].into_iter().collect();
         assert_eq!(series.between(1.0, 9.0), 0..2);
         assert_eq!(series.nearest(6.9).map(|(x, _)| x), Some(5.0));
-        assert_eq!(series.nearest(100.0), Some((9.0, 3.0)));
+        assert_eq!((series.nearest(100.0), series.nearest(0.5)), (None, None), "it was never there");
         assert_eq!(Series::default().nearest(1.0), None);
-        assert_eq!(series.extremes(1..2), None);
+        assert_eq!(series.until(8.9).map(|(x, _)| x), Some(5.0));
+        assert_eq!(series.until(0.9), None);
+        assert_eq!(series.extremes(1..2).numbers(), None);
+        assert!(series.extremes(0..3).gap && !series.extremes(0..1).gap);
     }
 
     #[test]

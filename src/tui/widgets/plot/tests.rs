@@ -49,6 +49,12 @@ fn what_is_no_number_is_a_gap() {
     let text = drawn(&[line(&series)], &PlotView::default(), (36, 8), true);
     let row = text.lines().find(|row| row.contains("***")).unwrap();
     assert!(row.contains("*         "), "{text}");
+    // One among many points to a column shows too.
+    let dense: Series = (0..20_000).map(|x| (f64::from(x), if x == 9_999 { f32::NAN } else { 1.0 })).collect();
+    for ascii in [true, false] {
+        let text = drawn(&[line(&dense)], &PlotView::default(), (46, 8), ascii);
+        assert_eq!(text.matches('x').count(), 1, "{text}");
+    }
     let none: Series = [(0.0, f32::NAN), (1.0, f32::INFINITY)].into_iter().collect();
     assert!(drawn(&[line(&none)], &PlotView::default(), (36, 8), true).contains("no number in view"));
 }
@@ -75,7 +81,7 @@ fn empty_single_zero_and_tiny_are_no_trouble() {
 #[test]
 fn the_crosshair_tells_the_values_there() {
     let series: Series = (0..100).map(|x| (f64::from(x), x as f32)).collect();
-    let marks: Series = [(50.0, 25.0)].into_iter().collect();
+    let marks: Series = [(40.0, 25.0)].into_iter().collect();
     let marked = Line { series: &marks, look: Look::Good, draw: Draw::Marks, sign: 'o', label: "validation" };
     let mut view = PlotView::default();
     view.move_cursor(-0.5, 0.0, 99.0);

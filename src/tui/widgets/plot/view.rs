@@ -47,6 +47,7 @@ impl PlotView {
         let end = self.cursor.map(|cursor| cursor + width / 2.0).or(self.end);
         self.end = end.map(|end| end.clamp(first + width, last.max(first + width)));
         self.hang_on(last);
+        self.carry(first, last);
     }
 
     /// Moves the window; to the very end it follows again.
@@ -56,6 +57,13 @@ impl PlotView {
         let step = width * if forward { PAN } else { -PAN };
         self.end = Some((end + step).clamp(first + width, last.max(first + width)));
         self.hang_on(last);
+        self.carry(first, last);
+    }
+
+    /// The crosshair comes along with the window.
+    fn carry(&mut self, first: f64, last: f64) {
+        let (from, to) = self.window(first, last);
+        self.cursor = self.cursor.map(|cursor| cursor.clamp(from, to));
     }
 
     fn hang_on(&mut self, last: f64) {
