@@ -3,6 +3,7 @@
 //! Master weights, gradients and moments are f32; the passes run in f32 or bf16. What is saved is copied to the
 //! network and the optimiser in main memory first. On a CPU it is the kernels' witness in tests.
 
+mod attention;
 mod ops;
 mod pass;
 #[cfg(test)]
@@ -11,13 +12,15 @@ mod weights;
 
 use candle_core::Device;
 
-pub(super) use self::ops::WORK;
 use self::pass::Model;
 use self::weights::Weights;
 use super::engine::Engine;
 use super::network::Network;
 use super::{AdamW, Batch, Outcome, TrainError};
 use crate::model::Compute;
+
+/// Floats that the blocks of a pass take at most.
+pub(super) const WORK: u64 = ops::WORK + attention::WORK;
 
 pub struct Composed {
     model: Model,

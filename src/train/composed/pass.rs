@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::ops::{self, Attention, Wanted};
-use super::weights::{Layer, Map, Weights};
+use super::attention::Attention;
+use super::ops::{self, Wanted};
+use super::weights::{Id, Layer, Map, Weights};
 use crate::model::{Architecture, Rope};
 use crate::train::lora::Dropout;
 use crate::train::{Batch, LoraSettings, Outcome};
@@ -51,7 +52,9 @@ impl Model {
         let began = Instant::now();
         let tokens = Tensor::new(batch.tokens.as_slice(), &self.device)?;
         let (cos, sin) = self.angles(batch)?;
-        let mut shared = Shared { batch, cos, sin, attention: Attention::new(&self.device), training };
+        let a = &self.architecture;
+        let attention = Attention::new(&self.device, &batch.spans, a.num_attention_heads, a.num_key_value_heads)?;
+        let mut shared = Shared { batch, cos, sin, attention, training };
         let mut stream = weights.value(weights.embedding).index_select(&tokens, 0)?.to_dtype(DType::F32)?;
         let (mut streams, mut kept) = (Vec::new(), Vec::new());
         for layer in 0..weights.layers.len() {
@@ -122,10 +125,14 @@ impl Model {
             weights.add(weights.head, || Ok(d_head))?;
         }
         let Some(d_normed) = found.d_rows else { return Ok(None) };
-        let d_normed = d_normed.to_dtype(DType::F32)?;
-        let (d_chosen, d_norm) = ops::rms_norm_backward(&chosen, &norm, eps, &d_normed)?;
-        weights.add(weights.norm, || Ok(d_norm))?;
-        Ok(Some(stream.zeros_like()?.index_add(&rows, &d_chosen, 0)?))
+        let d_chosen = self.norm_backward(weights, weights.norm, &chosen, &d_normed)?;
+        // Each row at its place, and a row of zeros at all others.
+        let mut places = vec![batch.rows.len() as u32; batch.tokens.len()];
+        for (place, &row) in batch.rows.iter().enumerate() {
+            places[row] = place as u32;
+        }
+        let places = Tensor::new(places, &self.device)?;
+        Ok(Some(d_chosen.pad_with_zeros(0, 0, 1)?.index_select(&places, 0)?))
     }
 
     fn layer_forward(
@@ -153,12 +160,8 @@ impl Model {
         };
         let turn = |x: &Tensor| ops::rope(x, &shared.cos, &shared.sin)?.to_dtype(self.dtype);
         let (q, k) = (turn(&turned_q)?, turn(&turned_k)?);
-        let mut outputs = Vec::with_capacity(shared.batch.spans.len());
-        for span in &shared.batch.spans {
-            let part = |x: &Tensor| x.narrow(0, span.start, span.len());
-            outputs.push(shared.attention.forward(&part(&q)?, &part(&k)?, &part(&v)?)?);
-        }
-        let attended = Tensor::cat(&outputs, 0)?.reshape((x.dim(0)?, a.num_attention_heads * a.head_dim))?;
+        let attended = shared.attention.forward(&q, &k, &v)?;
+        let attended = attended.reshape((x.dim(0)?, a.num_attention_heads * a.head_dim))?;
         let middle = (x + apply(&layer.o, &attended, shared)?.to_dtype(DType::F32)?)?;
         let normed = self.normed(weights, layer.mlp_norm, &middle)?;
         let (gate, up) = (apply(&layer.gate, &normed, shared)?, apply(&layer.up, &normed, shared)?);
@@ -177,7 +180,7 @@ impl Model {
         d_out: Tensor,
         shared: &mut Shared<'_>,
     ) -> Result<Tensor> {
-        let (a, eps) = (&self.architecture, self.architecture.rms_norm_eps);
+        let a = &self.architecture;
         let layers = std::mem::take(&mut weights.layers);
         let layer: &Layer = &layers[index];
         let back = |weights: &mut Weights, map: &Map, x: &Tensor, d_out: &Tensor, shared: &Shared<'_>| {
@@ -190,32 +193,18 @@ impl Model {
             let normed = self.normed(weights, layer.mlp_norm, &kept.middle)?;
             let d_normed = (back(weights, &layer.gate, &normed, &d_gate, shared)?.to_dtype(DType::F32)?
                 + back(weights, &layer.up, &normed, &d_up, shared)?.to_dtype(DType::F32)?)?;
-            let norm = weights.value(layer.mlp_norm).clone();
-            let (d_middle, d_norm) = ops::rms_norm_backward(&kept.middle, &norm, eps, &d_normed)?;
-            weights.add(layer.mlp_norm, || Ok(d_norm))?;
-            let d_middle = (&d_out + d_middle)?;
+            let d_middle = (&d_out + self.norm_backward(weights, layer.mlp_norm, &kept.middle, &d_normed)?)?;
 
             let d_attended = back(weights, &layer.o, &kept.attended, &d_middle.to_dtype(self.dtype)?, shared)?;
-            let d_attended = d_attended.reshape(kept.q.shape())?;
-            let (mut d_q, mut d_k, mut d_v) = (Vec::new(), Vec::new(), Vec::new());
-            for span in &shared.batch.spans {
-                let part = |x: &Tensor| x.narrow(0, span.start, span.len());
-                let (q, k, v) = (part(&kept.q)?, part(&kept.k)?, part(&kept.v)?);
-                let (of_q, of_k, of_v) = shared.attention.backward(&q, &k, &v, &part(&d_attended)?)?;
-                d_q.push(of_q);
-                d_k.push(of_k);
-                d_v.push(of_v);
-            }
+            let of_heads = (&kept.q, &kept.k, &kept.v);
+            let (d_q, d_k, d_v) = shared.attention.backward(of_heads, &kept.attended, &d_attended)?;
             // Turned back.
             let minus = shared.sin.neg()?;
-            let mut d_q = ops::rope(&Tensor::cat(&d_q, 0)?, &shared.cos, &minus)?;
-            let mut d_k = ops::rope(&Tensor::cat(&d_k, 0)?, &shared.cos, &minus)?;
-            let d_v = Tensor::cat(&d_v, 0)?;
+            let mut d_q = ops::rope(&d_q, &shared.cos, &minus)?;
+            let mut d_k = ops::rope(&d_k, &shared.cos, &minus)?;
             if let (Some((of_q, of_k)), Some((raw_q, raw_k))) = (layer.head_norms, &kept.raw) {
                 for (d, raw, id) in [(&mut d_q, raw_q, of_q), (&mut d_k, raw_k, of_k)] {
-                    let (d_raw, d_norm) = ops::rms_norm_backward(raw, weights.value(id), eps, d)?;
-                    weights.add(id, || Ok(d_norm))?;
-                    *d = d_raw;
+                    *d = self.norm_backward(weights, id, raw, d)?;
                 }
             }
             let rows = x.dim(0)?;
@@ -226,10 +215,7 @@ impl Model {
                 + back(weights, &layer.k, &normed, &flat(&d_k, kv_heads)?, shared)?.to_dtype(DType::F32)?)?;
             let d_normed =
                 (d_normed + back(weights, &layer.v, &normed, &flat(&d_v, kv_heads)?, shared)?.to_dtype(DType::F32)?)?;
-            let norm = weights.value(layer.input_norm).clone();
-            let (d_x, d_norm) = ops::rms_norm_backward(x, &norm, eps, &d_normed)?;
-            weights.add(layer.input_norm, || Ok(d_norm))?;
-            d_middle + d_x
+            d_middle + self.norm_backward(weights, layer.input_norm, x, &d_normed)?
         };
         let done = work();
         weights.layers = layers;
@@ -237,15 +223,25 @@ impl Model {
     }
 
     /// Normalised rows in the format of the passes.
-    fn normed(&self, weights: &Weights, norm: super::weights::Id, x: &Tensor) -> Result<Tensor> {
+    fn normed(&self, weights: &Weights, norm: Id, x: &Tensor) -> Result<Tensor> {
         ops::rms_norm(x, weights.value(norm), self.architecture.rms_norm_eps)?.to_dtype(self.dtype)
+    }
+
+    /// The gradient of a normalisation's input `x`; adds that of its weight.
+    fn norm_backward(&self, weights: &mut Weights, norm: Id, x: &Tensor, d_out: &Tensor) -> Result<Tensor> {
+        let (eps, trained) = (self.architecture.rms_norm_eps, weights.is_trained(norm));
+        let (d_x, d_norm) = ops::rms_norm_backward(x, weights.value(norm), eps, d_out, trained)?;
+        if let Some(d_norm) = d_norm {
+            weights.add(norm, || Ok(d_norm))?;
+        }
+        Ok(d_x)
     }
 
     /// `x W^T + b + (alpha / r) dropout(x) A^T B^T`.
     fn apply(&self, weights: &Weights, layer: usize, map: &Map, x: &Tensor, shared: &Shared<'_>) -> Result<Tensor> {
         let mut out = x.matmul(&weights.value(map.weight).t()?)?;
         if let Some(bias) = map.bias {
-            out = out.broadcast_add(weights.value(bias))?;
+            out = ops::add_bias(&out, weights.value(bias))?;
         }
         if let (Some((a, b)), Some(lora)) = (map.adapter, &self.lora) {
             let dropped = self.dropped(x, layer, map, shared)?.0;
@@ -268,7 +264,7 @@ impl Model {
         let mut d_x = d_out.matmul(weights.value(map.weight))?;
         weights.add(map.weight, || d_out.t()?.matmul(x))?;
         if let Some(bias) = map.bias {
-            weights.add(bias, || d_out.to_dtype(DType::F32)?.sum(0))?;
+            weights.add(bias, || ops::sum_of_rows(&d_out.to_dtype(DType::F32)?))?;
         }
         if let (Some((a, b)), Some(lora)) = (map.adapter, &self.lora) {
             let (dropped, mask) = self.dropped(x, layer, map, shared)?;
