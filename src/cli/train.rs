@@ -166,7 +166,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     order.check()?;
     if let Some(count) = arguments.preview {
         let session = Session::open(&arguments.session.path()?)?;
-        return super::preview::print(&preview(&session, &order, count)?, arguments.json);
+        return super::preview::print(&preview(&session, &order, count)?.0, arguments.json);
     }
     let (send, events) = channel();
     let job = jobs::start_train(arguments.session.path()?, order, move |event: &Event| {

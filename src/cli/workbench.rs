@@ -58,7 +58,11 @@ pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
         ascii: screen.ascii,
         theme: screen.theme.clone(),
     };
-    let launcher = tui::Launcher { start_generate: Box::new(jobs::start_generate) };
+    let launcher = tui::Launcher {
+        start_generate: Box::new(jobs::start_generate),
+        // The screen follows the run's record and its board; events are for those who have neither.
+        start_train: Box::new(|dir, order| jobs::start_train(dir, order, |_| {})),
+    };
     if let Some(frame) = tui::run(options, launcher)? {
         super::out::line(format_args!("{frame}"))?;
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::local::{ChatText, LocalBackend, LocalOptions, TokenText, load_decoder};
 use super::{Backend, Event, Request, StreamKey};
-use crate::model::{ComputeChoice, Decoder, ModelFiles, Segment, Wanted, Workspace, device_name, ops};
+use crate::model::{ComputeChoice, Decoder, ModelFiles, Segment, Wanted, Workspace, device_name, ops, process_memory};
 use crate::records::{Message, Role, Sampling};
 
 /// Rows of one forward pass where every row's logits are wanted.
@@ -179,7 +179,7 @@ pub fn decode_with(
         decode_seconds,
         prefill_seconds,
         load_seconds: 0.0,
-        peak_rss_mib: peak_rss_mib(),
+        peak_rss_mib: process_memory().peak >> 20,
     })
 }
 
@@ -251,14 +251,6 @@ fn best(logits: &[f32], count: usize) -> Vec<u32> {
     }
     tokens.sort_unstable_by(order);
     tokens
-}
-
-/// The most memory that this process ever held, in MiB; 0 where the system does not tell.
-pub fn peak_rss_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kib.unwrap_or(0) / 1024
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@ mod control;
 mod filter;
 mod generate;
 mod job;
+mod own;
 mod train;
 
 pub use control::{Control, Steer, Wishes};
 pub use filter::{FilterJob, FilterNews, start_filter};
 pub use generate::start_generate;
 pub use job::{Job, JobContext, yield_to_the_screen};
+pub use own::OwnJob;
 pub use train::{TRAINING, TrainJob, start_train};
 
 /// A running or finished generation.

@@ -7,6 +7,7 @@ use color_eyre::Result;
 
 use super::generate::hold;
 use super::{Control, Job, JobContext, Steer};
+use crate::model::process_memory;
 use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome, prepare};
 use crate::records::{LiveBoard, LiveState};
 use crate::session::Session;
@@ -43,6 +44,7 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
     context.publish(board.clone());
     let Prepared { mut trainer, compute, plan, too_long, longest } = prepare(&held.session, order)?;
     board.compute = compute.into();
+    let planned = plan.total();
     say(&Event::Plan(plan));
     if too_long > 0 {
         let line = format!("{too_long} chains are too long and left out (the longest has {longest} tokens)");
@@ -61,6 +63,7 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
                 board.totals.finished = step.step as usize;
                 board.totals.tokens = step.tokens as usize;
                 board.totals.tokens_per_second = step.tokens_per_second;
+                board.memory = Some((process_memory().resident, planned));
                 board.state = if control.stopping() { LiveState::Stopping } else { LiveState::Running };
             }
             Event::Validation { loss, .. } => board.message = format!("validation loss {loss:.4}"),

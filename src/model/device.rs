@@ -43,3 +43,22 @@ pub fn device_memory(device: &Device) -> Option<(u64, u64)> {
         _ => None,
     }
 }
+
+/// What this process holds of the machine's memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProcessMemory {
+    /// Bytes now.
+    pub resident: u64,
+    /// Bytes at most so far.
+    pub peak: u64,
+}
+
+/// Memory of this process; 0 where the system does not tell.
+pub fn process_memory() -> ProcessMemory {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() * 1024
+    };
+    ProcessMemory { resident: bytes("VmRSS:"), peak: bytes("VmHWM:") }
+}

@@ -31,7 +31,7 @@ mod tests;
 pub use architecture::{Architecture, Family, RopeScaling};
 pub use cache::Cache;
 pub use decoder::{Compute, ComputeChoice, Decoder, DecoderError, Logits, Segment, TensorSource, Wanted, Workspace};
-pub use device::{device_memory, device_name, fastest_device};
+pub use device::{ProcessMemory, device_memory, device_name, fastest_device, process_memory};
 pub use error::ModelError;
 pub use files::{GenerationDefaults, ModelFiles};
 pub use rope::Rope;

@@ -77,6 +77,9 @@ pub struct LiveBoard {
     /// Of a training: the run's name.
     #[serde(default)]
     pub run: String,
+    /// Bytes that the process of the job holds, and those that it was planned to take at most; `None` where nobody counts.
+    #[serde(default)]
+    pub memory: Option<(u64, u64)>,
     pub compute: String,
     pub totals: LiveTotals,
     pub running: Vec<LiveSample>,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{AdamW, AdamWSettings, Batch, LoraSettings, MemoryPlan, Network, PlanFor, TrainError, compute, engine};
-use crate::model::{ComputeChoice, ModelFiles, device_memory, device_name, fastest_device, ops};
+use crate::model::{ComputeChoice, ModelFiles, device_memory, device_name, fastest_device, ops, process_memory};
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ pub fn bench(order: &BenchOrder) -> Result<BenchReport, TrainError> {
     let ms = |times: Vec<Duration>| round(median(times) * 1e3);
     Ok(BenchReport {
         tokens_per_second: round(batch.tokens.len() as f64 / median(whole).max(1e-9)),
-        peak_rss_mib: peak_rss_mib(),
+        peak_rss_mib: process_memory().peak >> 20,
         forward_ms: ms(forward),
         backward_ms: ms(backward),
         optimizer_ms: ms(moved),
@@ -125,11 +125,4 @@ fn median(mut times: Vec<Duration>) -> f64 {
 
 fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
-}
-
-/// Most memory that this process ever held, in MiB; 0 where the system does not tell.
-pub(super) fn peak_rss_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
 }

@@ -17,7 +17,7 @@
 //! | `plan` | what a run will take of the memory |
 //! | `trainer`, `steer`, `settings` | the loop, what steers it, what a person sets |
 //! | `checkpoint`, `metrics`, `output` | what is on the disk |
-//! | `follow` | the record of a run, read from outside |
+//! | `runs` | the runs of a session from outside: records, settings, names |
 
 mod adapt;
 mod batch;
@@ -26,7 +26,6 @@ pub mod checkpoint;
 mod composed;
 pub mod dataset;
 mod engine;
-pub mod follow;
 mod layout;
 mod lora;
 pub mod metrics;
@@ -35,6 +34,7 @@ mod optimizer;
 pub mod output;
 mod pass;
 pub mod plan;
+pub mod runs;
 mod schedule;
 mod settings;
 pub mod steer;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Network;
 use super::plan::MemoryPlan;
@@ -93,7 +93,7 @@ impl<F: FnMut(&Event)> Report for F {
 }
 
 /// What the model in training wrote for a problem.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Drawn {
     pub problem_id: String,
     pub text: String,

@@ -19,8 +19,8 @@ use super::keymap::Keymap;
 use super::theme::Theme;
 use crate::records::{FinishReason, Standing, now_millis};
 use crate::session::{Counts, SampleRow};
-use crate::train::follow::Follower;
 use crate::train::metrics::METRICS;
+use crate::train::runs::follow::Follower;
 
 /// Rows of the session that is scrolled through.
 const ROWS: usize = 10_000;

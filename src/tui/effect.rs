@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use crate::config::SessionInfo;
 use crate::filter::audit::Order;
 use crate::filter::{Measured, Verdict};
-use crate::pipeline::{FilterOutcome, GenerateOrder};
+use crate::pipeline::train::Preview;
+use crate::pipeline::{FilterOutcome, GenerateOrder, TrainOrder};
 use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
-use crate::train::follow::RunNews;
+use crate::train::TrainSettings;
+use crate::train::runs::follow::RunNews;
 
 /// What the filter says of the open sample, and where it shows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,6 +18,15 @@ pub struct Judged {
     /// Each with whether its rule is in force.
     pub verdicts: Vec<(Verdict, bool)>,
     pub measured: Measured,
+}
+
+/// Which training's samples are to be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PreviewOf {
+    /// One that could be started.
+    Order(Box<TrainOrder>),
+    /// A run that is there.
+    Run(String),
 }
 
 /// Asked of the outside.
@@ -52,6 +63,19 @@ pub enum Effect {
     /// Choose samples for a spot check.
     PlanAudit(Order),
     StartGenerate(Box<GenerateOrder>),
+    StartTrain(Box<TrainOrder>),
+    /// Show the samples of a training as tokens, those with a loss marked.
+    PreviewTraining(PreviewOf),
+    /// Read the settings of a run, to go on with it or to begin one like it.
+    LoadRunSettings(String),
+    RenameRun {
+        from: String,
+        to: String,
+    },
+    /// Put a run away.
+    ArchiveRun(String),
+    /// Bring a run back that was put away.
+    RestoreRun(String),
     PauseJob,
     ResumeJob,
     StopJob,
@@ -62,6 +86,8 @@ pub enum Effect {
     },
     /// Put on the clipboard (OSC 52); the runtime cleans it.
     Copy(String),
+    /// Listen to the mouse, or leave it to the terminal.
+    Mouse(bool),
     /// Draw everything anew.
     Redraw,
     Suspend,
@@ -74,6 +100,21 @@ pub enum Message {
     Sessions(Vec<SessionInfo>),
     /// What is new in the records of the session's trainings.
     Runs(Vec<RunNews>),
+    /// The first samples of a training as tokens, and how many there are.
+    Previews {
+        previews: Vec<Preview>,
+        of: usize,
+    },
+    /// What a run was last trained with.
+    RunSettings {
+        run: String,
+        settings: Box<TrainSettings>,
+    },
+    RunRenamed {
+        from: String,
+        to: String,
+    },
+    RunArchived(String),
     /// A session is open.
     Opened {
         dir: PathBuf,

@@ -15,8 +15,8 @@ use crate::model::{ComputeChoice, ModelFiles, fastest_device};
 use crate::records::{Message, Role, Sample, TurnKind};
 use crate::session::{SampleRow, Session};
 use crate::train::dataset::{self, Example, parts};
-use crate::train::follow::is_run_name;
 use crate::train::output::{CardFacts, Output};
+use crate::train::runs::{self, is_run_name};
 use crate::train::{self, Finished, LoraLayout, MemoryPlan, Network, PlanFor, TrainSettings, Trainer};
 
 use self::looks::Looks;
@@ -49,7 +49,7 @@ impl TrainOrder {
 
     /// Where the run lives.
     pub fn directory(&self, session: &Path) -> PathBuf {
-        session.join("runs").join(&self.run)
+        runs::place(session).join(&self.run)
     }
 }
 

@@ -31,11 +31,11 @@ pub struct Preview {
     pub too_long: bool,
 }
 
-/// The first `count` samples that would be trained on, in the order of the data set.
+/// The first `count` samples that would be trained on, in the order of the data set, and how many there are.
 ///
 /// # Errors
 /// If there is none, the model cannot be opened, or a mask cannot be made.
-pub fn preview(session: &Session, order: &TrainOrder, count: usize) -> Result<Vec<Preview>> {
+pub fn preview(session: &Session, order: &TrainOrder, count: usize) -> Result<(Vec<Preview>, usize)> {
     let examples = accepted(session, order)?;
     let files = ModelFiles::open(&order.settings.model)?;
     let mut previews = Vec::new();
@@ -54,5 +54,5 @@ pub fn preview(session: &Session, order: &TrainOrder, count: usize) -> Result<Ve
             sample: item.key,
         });
     }
-    Ok(previews)
+    Ok((previews, examples.len()))
 }

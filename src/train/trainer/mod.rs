@@ -252,7 +252,7 @@ impl Trainer {
 
     fn end_early(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
         let times = self.state.since_best;
-        report.tell(&Event::Alert(format!("no better validation loss {times} times in a row; the run ends early")));
+        self.alert(report, format!("no better validation loss {times} times in a row; the run ends early"));
         Ok(Finished { complete: true, ..self.end(steering, report)? })
     }
 
@@ -285,11 +285,14 @@ impl Trainer {
         !steering.stopping()
     }
 
+    /// From the next step on the schedule's highest rate is this one.
     fn set_rate(&mut self, rate: f64, report: &mut dyn Report) {
         if rate.is_finite() && rate > 0.0 && rate <= 1.0 {
             self.state.rate_scale = rate / self.schedule.lr;
+            let note = json!({ "step": self.state.step, "event": "learning_rate", "reason": format!("{rate:e} at most"), "t": seconds() });
+            let _ = self.metrics.append(&note);
         } else {
-            report.tell(&Event::Alert(format!("a learning rate of {rate} was not taken; above 0 and at most 1 is")));
+            self.alert(report, format!("a learning rate of {rate} was not taken; above 0 and at most 1 is"));
         }
     }
 
@@ -409,7 +412,7 @@ impl Trainer {
         let drawn = match found {
             Ok(drawn) => drawn,
             Err(why) => {
-                report.tell(&Event::Alert(format!("could not draw from the model: {why}")));
+                self.alert(report, format!("could not draw from the model: {why}"));
                 return Ok(());
             }
         };

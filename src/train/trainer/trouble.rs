@@ -10,6 +10,14 @@ use crate::train::settings::SpikeAction;
 use crate::train::steer::{Event, Report, Steering};
 
 impl Trainer {
+    /// Tells a person, and keeps it in the record for those who come later. Where the record cannot be written (a full disk)
+    /// it is told all the same.
+    pub(super) fn alert(&mut self, report: &mut dyn Report, line: String) {
+        let note = json!({ "step": self.state.step, "event": "alert", "reason": line, "t": seconds() });
+        let _ = self.metrics.append(&note);
+        report.tell(&Event::Alert(line));
+    }
+
     /// After the device ran out of memory: half as many tokens a pass, and the second time it is the person's turn. Whether
     /// to try again.
     pub(super) fn make_room(&mut self, why: &str, steering: &dyn Steering, report: &mut dyn Report) -> bool {
@@ -17,13 +25,14 @@ impl Trainer {
         if self.pass_tokens == self.state.settings.pass_tokens && self.pass_tokens > 1 {
             self.pass_tokens /= 2;
             let line = format!("the device ran out of memory; passes have {} tokens from here on", self.pass_tokens);
-            report.tell(&Event::Alert(line));
+            self.alert(report, line);
             return true;
         }
-        report.tell(&Event::Alert(format!(
+        let line = format!(
             "the device ran out of memory again ({why}); resume when another program has freed some, or stop and use \
              gradient_checkpointing, a smaller pass_tokens or adapters"
-        )));
+        );
+        self.alert(report, line);
         steering.pause();
         steering.paused() && self.wait(steering, report)
     }
@@ -59,7 +68,7 @@ impl Trainer {
         self.insist(steering, report, |_| std::fs::write(&kept, &content))?;
         let mut action = self.state.settings.spike.action;
         let name = kept.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        report.tell(&Event::Alert(format!("step {}: {why}; its samples are in {name}", step + 1)));
+        self.alert(report, format!("step {}: {why}; its samples are in {name}", step + 1));
         if action == SpikeAction::Ask {
             steering.pause();
             report.tell(&Event::Paused);
@@ -85,7 +94,7 @@ impl Trainer {
             SpikeAction::RollBack => {
                 let left_out = self.state.left_out.clone();
                 let Some(newest) = checkpoint::newest(&self.directory) else {
-                    report.tell(&Event::Alert("there is no checkpoint to go back to; the samples are left out".into()));
+                    self.alert(report, "there is no checkpoint to go back to; the samples are left out".into());
                     self.state.left_out.push(step);
                     return Ok(true);
                 };
@@ -113,9 +122,8 @@ impl Trainer {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            report.tell(&Event::Alert(format!(
-                "cannot write: {error}; the last good checkpoint is kept, make room and resume"
-            )));
+            let line = format!("cannot write: {error}; the last good checkpoint is kept, make room and resume");
+            self.alert(report, line);
             steering.pause();
             if steering.stopping() || !steering.paused() || !self.wait(steering, report) {
                 return Err(TrainError::io(&self.directory, error));

@@ -23,6 +23,7 @@ use super::panes::review::ReviewState;
 use super::panes::start::StartState;
 use super::panes::train::TrainState;
 use super::theme::Theme;
+use crate::jobs::TRAINING;
 use crate::records::{LiveBoard, LiveState, UnixMillis};
 use crate::session::Counts;
 
@@ -92,6 +93,8 @@ pub struct App {
     live: Option<Box<LiveBoard>>,
     /// The job on the board runs in this process.
     own_job: bool,
+    /// The mouse is listened to.
+    mouse: bool,
     /// The filter runs in this process.
     filtering: bool,
     /// The person leaves, and what runs is given time to end.
@@ -106,6 +109,8 @@ impl App {
     pub fn new(keymap: Keymap, theme: Theme, ascii: bool) -> Self {
         let mut review = ReviewState::default();
         review.set_ascii(ascii);
+        let mut train = TrainState::default();
+        train.set_ascii(ascii);
         Self {
             keymap,
             theme,
@@ -116,7 +121,8 @@ impl App {
             start: StartState::default(),
             generate: GenerateState::default(),
             review,
-            train: TrainState::default(),
+            train,
+            mouse: false,
             overlay: Overlay::None,
             notices: Notices::default(),
             pending: Vec::new(),
@@ -141,15 +147,17 @@ impl App {
         self.generate.set_policies(policies);
     }
 
-    /// The values of the Generate form by name, for keeping them over a restart.
+    /// The values of the forms by name, for keeping them over a restart.
     pub fn form_values(&self) -> Vec<(&'static str, String)> {
-        self.generate.values()
+        self.generate.values().into_iter().chain(self.train.values()).collect()
     }
 
     /// Takes values that were kept; names that are not known are passed over.
     pub fn set_form_values(&mut self, values: &[(String, String)]) {
         for (name, value) in values {
-            self.generate.set_value(name, value);
+            if !self.train.set_value(name, value) {
+                self.generate.set_value(name, value);
+            }
         }
     }
 
@@ -174,11 +182,19 @@ impl App {
     /// What leaving would end or lose, a line each.
     fn doubts(&self) -> Vec<&'static str> {
         let doubts = [
-            (self.own_job && self.job_runs(), "A generation runs here: it stops, finished samples are kept."),
+            (self.own_job && self.job_runs(), self.own_job_ends()),
             (self.filtering, "The filter runs here: it stops, what it measured is kept."),
             (self.review.unsaved(), "A text that you edited is not stored: it is lost."),
         ];
         doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect()
+    }
+
+    /// What becomes of the job of this process when it is left.
+    fn own_job_ends(&self) -> &'static str {
+        match &self.live {
+            Some(board) if board.job == TRAINING => "A training runs here: it stops after this step and is saved.",
+            _ => "A generation runs here: it stops, finished samples are kept.",
+        }
     }
 
     /// Whether something is waited for before the screen goes.

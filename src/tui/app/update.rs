@@ -1,6 +1,6 @@
 //! What keys and messages do to the screen.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent};
 
 use super::super::action::{Action, AppAction, Scope};
 use super::super::effect::{Effect, Message};
@@ -23,10 +23,22 @@ impl App {
                 self.resize(*width, *height);
                 Vec::new()
             }
+            Event::Mouse(mouse) => self.at_mouse(*mouse),
             _ => Vec::new(),
         };
         self.opening |= effects.iter().any(|effect| matches!(effect, Effect::OpenSession(_) | Effect::NewSession(_)));
         effects
+    }
+
+    /// The mouse, at a place of the screen; it is never needed.
+    fn at_mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
+        if self.quitting || self.too_small() || !matches!(self.overlay, Overlay::None) || self.pane != Pane::Train {
+            return Vec::new();
+        }
+        match mouse.row.checked_sub(view::PANE_TOP) {
+            Some(row) => train::mouse(&mut self.train, MouseEvent { row, ..mouse }),
+            None => Vec::new(),
+        }
     }
 
     /// Tells every pane how large it will be drawn.
@@ -79,6 +91,10 @@ impl App {
             Message::JudgingOver { .. } => self.filtering = false,
             Message::Undone { what, .. } => self.notices.say(format!("undone: {what}"), false, now),
             Message::Live(board) => self.live = Some(board.clone()),
+            Message::RunRenamed { from, to } => self.notices.say(format!("{from} is called {to} now"), false, now),
+            Message::RunArchived(run) => {
+                self.notices.say(format!("{run} is put away; u brings it back"), false, now);
+            }
             Message::Note(text) => self.notices.say(text, false, now),
             Message::Error(text) => {
                 (self.opening, self.wanted) = (false, None);
@@ -90,6 +106,8 @@ impl App {
             }
             Message::Sessions(_)
             | Message::Runs(_)
+            | Message::Previews { .. }
+            | Message::RunSettings { .. }
             | Message::Sample { .. }
             | Message::Judged { .. }
             | Message::Audit(_) => {}
@@ -133,7 +151,7 @@ impl App {
                 Pane::Start => start::key(&mut self.start, key),
                 Pane::Generate => generate::key(&mut self.generate, key),
                 Pane::Review => review::key(&mut self.review, key),
-                Pane::Train => Vec::new(),
+                Pane::Train => train::key(&mut self.train, key),
             };
         }
         self.bound(key, now)
@@ -206,9 +224,18 @@ impl App {
             }
             AppAction::Generate => self.pane = Pane::Generate,
             AppAction::Review => self.pane = Pane::Review,
-            AppAction::Train => self.pane = Pane::Train,
+            AppAction::Train => {
+                self.pane = Pane::Train;
+                train::offer_model(&mut self.train, self.generate.model());
+            }
             AppAction::Help => self.overlay = Overlay::Help(Help::default()),
             AppAction::Notices => self.overlay = Overlay::Notices,
+            AppAction::Mouse => {
+                self.mouse = !self.mouse;
+                let said = if self.mouse { "the mouse is used here" } else { "the mouse is the terminal's" };
+                self.notices.say(said, false, now);
+                return vec![Effect::Mouse(self.mouse)];
+            }
             AppAction::Suspend => return vec![Effect::Suspend],
             AppAction::Redraw => return vec![Effect::Redraw],
             AppAction::Quit if !self.doubts().is_empty() => self.overlay = Overlay::ConfirmQuit,
@@ -247,7 +274,7 @@ impl App {
             Pane::Start => start::paste(&mut self.start, &text),
             Pane::Generate => generate::paste(&mut self.generate, &text),
             Pane::Review => review::paste(&mut self.review, &text),
-            Pane::Train => Vec::new(),
+            Pane::Train => train::paste(&mut self.train, &text),
         }
     }
 
@@ -256,7 +283,7 @@ impl App {
             Pane::Start => self.start.capturing(),
             Pane::Generate => self.generate.capturing(),
             Pane::Review => self.review.capturing(),
-            Pane::Train => false,
+            Pane::Train => self.train.capturing(),
         }
     }
 }

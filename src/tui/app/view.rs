@@ -18,6 +18,9 @@ use crate::records::{LiveState, UnixMillis};
 /// The session line, the tabs, and the hints.
 const AROUND: u16 = 3;
 
+/// The row in which panes begin.
+pub(super) const PANE_TOP: u16 = 2;
+
 /// The size of a pane on a screen of this size.
 pub(super) fn pane_size(width: u16, height: u16) -> (u16, u16) {
     (width, height.saturating_sub(AROUND))
@@ -39,7 +42,7 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
     session_line(app, &context, part(area, 0, 0, area.width, 1), buffer);
     tabs(app, &context, part(area, 0, 1, area.width, 1), buffer);
     let (width, height) = pane_size(area.width, area.height);
-    let pane = part(area, 0, 2, width, height);
+    let pane = part(area, 0, PANE_TOP, width, height);
     match app.pane {
         Pane::Start => start::view(&app.start, &context, pane, buffer),
         Pane::Generate => generate::view(&app.generate, &context, pane, buffer),

@@ -29,8 +29,8 @@ use super::worker::{Told, Worker};
 use super::{form_memory, hangup};
 use crate::config::Directories;
 use crate::dialogue::Library;
-use crate::jobs::GenerateJob;
-use crate::pipeline::GenerateOrder;
+use crate::jobs::{GenerateJob, TrainJob};
+use crate::pipeline::{GenerateOrder, TrainOrder};
 use crate::records::{LiveBoard, LiveState, now_millis};
 
 /// Frames a second that a job may cause, here and over SSH.
@@ -54,9 +54,13 @@ pub struct Options {
 /// Starts a generation in the session of this directory.
 pub type StartGenerate = Box<dyn Fn(PathBuf, GenerateOrder) -> Result<GenerateJob> + Send>;
 
+/// Starts a training in the session of this directory.
+pub type StartTrain = Box<dyn Fn(PathBuf, TrainOrder) -> Result<TrainJob> + Send>;
+
 /// What the screen needs from below and does not know itself.
 pub struct Launcher {
     pub start_generate: StartGenerate,
+    pub start_train: StartTrain,
 }
 
 /// Shows the workbench until it is left. A replay returns its last frame as text.
@@ -183,7 +187,7 @@ struct Screen {
     dirty_by_job: bool,
     /// What a script may look at; kept only for one.
     seen: Rc<RefCell<Seen>>,
-    /// The values of the Generate form as they are kept.
+    /// The values of the forms as they are kept.
     form: Vec<(&'static str, String)>,
     leaving: bool,
     done: bool,
@@ -287,9 +291,11 @@ impl Screen {
                 Effect::Suspend => self.suspend()?,
                 Effect::Redraw => self.canvas.clear()?,
                 Effect::Copy(text) => self.copy(&text),
+                Effect::Mouse(on) if matches!(self.canvas, Canvas::Terminal(_)) => terminal::listen_to_mouse(on)?,
+                Effect::Mouse(_) => {}
                 Effect::Quit => self.leave(),
                 effect => {
-                    if matches!(effect, Effect::StartGenerate(_)) {
+                    if matches!(effect, Effect::StartGenerate(_) | Effect::StartTrain(_)) {
                         self.keep_form();
                     }
                     self.worker.ask(effect);
@@ -310,7 +316,7 @@ impl Screen {
         self.worker.ask(Effect::Quit);
     }
 
-    /// Keeps the values of the Generate form for next time. That it cannot be done matters less than what is going on.
+    /// Keeps the values of the forms for next time. That it cannot be done matters less than what is going on.
     fn keep_form(&mut self) {
         let values = self.app.form_values();
         if matches!(self.canvas, Canvas::Terminal(_)) && values != self.form {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, execute};
 
@@ -24,6 +24,9 @@ pub enum NotATerminal {
 
 /// Whether the terminal is ours; shared by the guard and the panic hook, so that it is given back once.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The mouse is listened to; it is again when the terminal is taken back.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 /// The thread that draws: only its panic ends the screen.
 static SCREEN: OnceLock<ThreadId> = OnceLock::new();
 
@@ -81,8 +84,18 @@ impl Guard {
         let guard = Self;
         enable_raw_mode()?;
         execute!(std::io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+        if MOUSE.load(Ordering::SeqCst) {
+            execute!(std::io::stdout(), EnableMouseCapture)?;
+        }
         Ok(guard)
     }
+}
+
+/// Listens to the mouse, or leaves it to the terminal, which selects text with it.
+pub fn listen_to_mouse(on: bool) -> std::io::Result<()> {
+    MOUSE.store(on, Ordering::SeqCst);
+    let mut out = std::io::stdout();
+    if on { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
 }
 
 impl Drop for Guard {
@@ -98,6 +111,9 @@ pub fn restore() {
     }
     let mut out = std::io::stdout();
     let _ = out.write_all(END);
+    if MOUSE.load(Ordering::SeqCst) {
+        let _ = execute!(out, DisableMouseCapture);
+    }
     let _ = execute!(out, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
 }

@@ -38,6 +38,8 @@ pub enum Look {
     /// What a diff takes out, and what it puts in.
     Removed,
     Added,
+    /// A token that has a loss.
+    Trained,
 }
 
 /// Whether the person wants no colours (no-color.org).
@@ -108,7 +110,7 @@ impl Theme {
             Look::Fault => plain.fg(Color::Red).add_modifier(Modifier::UNDERLINED | Modifier::BOLD),
             Look::RightAnswer => plain.fg(Color::Green).add_modifier(Modifier::UNDERLINED),
             Look::Removed => plain.fg(Color::Red).add_modifier(Modifier::CROSSED_OUT),
-            Look::Added => plain.fg(Color::Green).add_modifier(Modifier::UNDERLINED),
+            Look::Added | Look::Trained => plain.fg(Color::Green).add_modifier(Modifier::UNDERLINED),
             Look::Match => plain.add_modifier(Modifier::REVERSED | Modifier::BOLD),
         }
     }

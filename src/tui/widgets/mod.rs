@@ -5,10 +5,12 @@
 //! `theme`.
 
 pub mod editor;
+pub mod fields;
 pub mod frame;
 pub mod input;
 pub mod list;
 pub mod meter;
+pub mod notice;
 pub mod paint;
 pub mod plot;
 pub mod rate;
@@ -16,6 +18,7 @@ pub mod transcript;
 pub mod wrap;
 
 pub use editor::Editor;
+pub use fields::{Edited, FieldReader, FieldSpec, Fields};
 pub use input::Input;
 pub use list::ListWindow;
 pub use transcript::{Gutter, Piece, Transcript};

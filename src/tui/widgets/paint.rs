@@ -30,6 +30,10 @@ pub struct Signs {
     /// What the filter accepts and rejects.
     pub kept: &'static str,
     pub dropped: &'static str,
+    /// Around what has a loss.
+    pub open: &'static str,
+    pub close: &'static str,
+    pub line_break: &'static str,
 }
 
 static UNICODE: Signs = Signs {
@@ -48,6 +52,9 @@ static UNICODE: Signs = Signs {
     dot: "·",
     kept: "●",
     dropped: "○",
+    open: "⟦",
+    close: "⟧",
+    line_break: "⏎",
 };
 
 static ASCII: Signs = Signs {
@@ -66,6 +73,9 @@ static ASCII: Signs = Signs {
     dot: "-",
     kept: "*",
     dropped: "o",
+    open: "[[",
+    close: "]]",
+    line_break: "\\n",
 };
 
 pub fn signs(ascii: bool) -> &'static Signs {

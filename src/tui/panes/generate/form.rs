@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Modifier, Style};
 use tui_textarea::{Input as EditorInput, TextArea, WrapMode};
 
@@ -10,7 +10,7 @@ use crate::model::ComputeChoice;
 use crate::pipeline::GenerateOrder;
 use crate::records::Sampling;
 use crate::tui::text::clean;
-use crate::tui::widgets::Input;
+use crate::tui::widgets::{Edited, FieldReader, FieldSpec, Fields};
 
 /// Fields in the order of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,14 +33,6 @@ pub enum Field {
     Start,
 }
 
-/// Name for the screen, name for keeping, first value, help.
-struct FieldSpec {
-    label: &'static str,
-    key: &'static str,
-    first: &'static str,
-    help: &'static str,
-}
-
 impl Field {
     pub const ALL: [Field; 16] = [
         Field::Model,
@@ -61,36 +53,56 @@ impl Field {
         Field::Start,
     ];
     /// Those that are one line of text.
-    pub const LINES: usize = 14;
+    const LINES: usize = 14;
 
     fn spec(self) -> FieldSpec {
-        let spec = |label, key, first, help| FieldSpec { label, key, first, help };
+        let spec = |label, key, first, empty, help| FieldSpec {
+            label,
+            key,
+            first,
+            empty,
+            help,
+            choices: &[],
+            long: matches!(self, Field::Model | Field::Problems),
+        };
         match self {
-            Field::Model => spec("model", "model", "", "A Hugging Face model directory or a .gguf file."),
-            Field::Problems => {
-                spec("problems", "problems", "", "A problem file (JSONL); empty takes the session's problems.")
+            Field::Model => spec("model", "model", "", "(needed)", "A Hugging Face model directory or a .gguf file."),
+            Field::Problems => spec(
+                "problems",
+                "problems",
+                "",
+                "(the session's)",
+                "A problem file (JSONL); empty takes the session's problems.",
+            ),
+            Field::Samples => spec("samples", "samples", "4", "-", "Samples wanted for each problem."),
+            Field::Turns => spec("turns", "turns", "2", "-", "Turns of the model: 1 is an attempt only, 6 at most."),
+            Field::MaxTokens => spec("max tokens", "max_tokens", "512", "-", "New tokens a turn at most."),
+            Field::Temperature => {
+                spec("temperature", "temperature", "0.7", "-", "0 is greedy; 0.6 to 1 gives variety.")
             }
-            Field::Samples => spec("samples", "samples", "4", "Samples wanted for each problem."),
-            Field::Turns => spec("turns", "turns", "2", "Turns of the model: 1 is an attempt only, 6 at most."),
-            Field::MaxTokens => spec("max tokens", "max_tokens", "512", "New tokens a turn at most."),
-            Field::Temperature => spec("temperature", "temperature", "0.7", "0 is greedy; 0.6 to 1 gives variety."),
-            Field::TopP => spec("top-p", "top_p", "0.95", "Keeps the likeliest tokens up to this mass; 1 is off."),
-            Field::TopK => spec("top-k", "top_k", "0", "Keeps this many of the likeliest tokens; 0 is off."),
-            Field::MinP => spec("min-p", "min_p", "0", "Keeps tokens with this share of the best one; 0 is off."),
-            Field::RepetitionPenalty => {
-                spec("repetition", "repetition_penalty", "1", "Makes tokens that were written less likely; 1 is off.")
+            Field::TopP => spec("top-p", "top_p", "0.95", "-", "Keeps the likeliest tokens up to this mass; 1 is off."),
+            Field::TopK => spec("top-k", "top_k", "0", "-", "Keeps this many of the likeliest tokens; 0 is off."),
+            Field::MinP => spec("min-p", "min_p", "0", "-", "Keeps tokens with this share of the best one; 0 is off."),
+            Field::RepetitionPenalty => spec(
+                "repetition",
+                "repetition_penalty",
+                "1",
+                "-",
+                "Makes tokens that were written less likely; 1 is off.",
+            ),
+            Field::Limit => spec("limit", "limit", "", "(all)", "Takes only this many problems; empty takes all."),
+            Field::Seed => spec("seed", "seed", "0", "-", "The same seed and settings draw the same samples."),
+            Field::Slots => {
+                spec("slots", "slots", "", "(auto)", "Samples written at once; empty chooses by the machine.")
             }
-            Field::Limit => spec("limit", "limit", "", "Takes only this many problems; empty takes all."),
-            Field::Seed => spec("seed", "seed", "0", "The same seed and settings draw the same samples."),
-            Field::Slots => spec("slots", "slots", "", "Samples written at once; empty chooses by the machine."),
-            Field::Policy => spec("policy", "policy", "", "How strategies are chosen; empty is the default policy."),
-            Field::Prompt => spec("prompt", "prompt", "", "The first user turn; {{ problem }} stands for the problem."),
-            Field::Start => spec("Start", "", "", "Starts generating; samples that exist are not made again."),
+            Field::Policy => {
+                spec("policy", "policy", "", "(default)", "How strategies are chosen; empty is the default policy.")
+            }
+            Field::Prompt => {
+                spec("prompt", "prompt", "", "-", "The first user turn; {{ problem }} stands for the problem.")
+            }
+            Field::Start => spec("Start", "", "", "-", "Starts generating; samples that exist are not made again."),
         }
-    }
-
-    pub fn label(self) -> &'static str {
-        self.spec().label
     }
 
     pub fn help(self) -> &'static str {
@@ -104,27 +116,25 @@ const PROMPT_LIMIT: usize = 64 * 1024;
 /// The texts of the form, and which of them is being edited.
 #[derive(Debug, Clone)]
 pub struct Form {
-    inputs: Vec<Input>,
+    pub fields: Fields,
     pub prompt: TextArea<'static>,
+    pub prompt_error: Option<String>,
+    editing_prompt: bool,
     default_prompt: String,
     policies: Vec<String>,
-    pub errors: [Option<String>; Field::ALL.len()],
-    pub selected: usize,
-    /// While a field is edited: what it said before.
-    pub editing: Option<String>,
 }
 
 impl Default for Form {
     fn default() -> Self {
-        let inputs = Field::ALL[..Field::LINES].iter().map(|field| Input::new(field.spec().first)).collect();
+        let specs: Vec<FieldSpec> = Field::ALL[..Field::LINES].iter().map(|field| field.spec()).collect();
+        let more = Field::ALL.len() - specs.len();
         Self {
-            inputs,
+            fields: Fields::new(specs, more),
             prompt: editor("", false),
+            prompt_error: None,
+            editing_prompt: false,
             default_prompt: String::new(),
             policies: Vec::new(),
-            errors: Default::default(),
-            selected: 0,
-            editing: None,
         }
     }
 }
@@ -143,23 +153,16 @@ fn show_cursor(editor: &mut TextArea<'static>, shown: bool) {
 
 impl Form {
     pub fn field(&self) -> Field {
-        Field::ALL[self.selected.min(Field::ALL.len() - 1)]
+        Field::ALL[self.fields.selected()]
     }
 
-    pub fn input(&self, field: Field) -> Option<&Input> {
-        self.inputs.get(field as usize)
-    }
-
-    pub fn input_mut(&mut self) -> Option<&mut Input> {
-        self.inputs.get_mut(self.selected)
-    }
-
-    pub fn error(&self, field: Field) -> Option<&str> {
-        self.errors[field as usize].as_deref()
+    /// Whether a field takes the keys as they are.
+    pub fn editing(&self) -> bool {
+        self.editing_prompt || self.fields.editing()
     }
 
     pub fn text(&self, field: Field) -> &str {
-        self.input(field).map_or("", |input| input.text().trim())
+        self.fields.text(field as usize)
     }
 
     pub fn prompt_text(&self) -> String {
@@ -176,8 +179,8 @@ impl Form {
     }
 
     pub fn reset_prompt(&mut self) {
-        self.prompt = editor(&self.default_prompt, self.editing.is_some());
-        self.errors[Field::Prompt as usize] = None;
+        self.prompt = editor(&self.default_prompt, self.editing_prompt);
+        self.prompt_error = None;
     }
 
     pub fn set_policies(&mut self, names: Vec<String>) {
@@ -193,134 +196,151 @@ impl Form {
         let now = self.text(Field::Policy);
         let next = self.policies.iter().position(|name| name == now).map_or(0, |at| at + 1);
         let name = self.policies.get(next).cloned().unwrap_or_default();
-        self.inputs[Field::Policy as usize].set(name);
-        self.errors[Field::Policy as usize] = None;
+        self.fields.set(Field::Policy as usize, &name);
+        self.fields.set_error(Field::Policy as usize, None);
     }
 
     /// All values by name, for keeping them.
     pub fn values(&self) -> Vec<(&'static str, String)> {
-        let lines = Field::ALL[..Field::LINES].iter().map(|&field| (field.spec().key, self.text(field).to_owned()));
         let prompt = self.prompt_text();
         let edited = (prompt != clean(&self.default_prompt)).then_some(("prompt", prompt));
-        lines.chain(edited).collect()
+        self.fields.values().chain(edited).collect()
     }
 
     /// Takes values that were kept; names that are not known are passed over.
     pub fn set_value(&mut self, key: &str, value: &str) {
-        match Field::ALL.into_iter().find(|field| field.spec().key == key) {
-            Some(Field::Prompt) => self.prompt = editor(value, false),
-            Some(Field::Start) | None => {}
-            Some(field) => {
-                let input = &mut self.inputs[field as usize];
-                input.set("");
-                input.insert(value);
-            }
+        if !self.fields.set_by_key(key, value) && key == Field::Prompt.spec().key {
+            self.prompt = editor(value, false);
         }
     }
 
-    pub fn select(&mut self, by: isize) {
-        self.selected = self.selected.saturating_add_signed(by).min(Field::ALL.len() - 1);
-    }
-
     pub fn begin_edit(&mut self) {
-        self.editing = match self.field() {
-            Field::Start => None,
-            Field::Prompt => Some(self.prompt_text()),
-            field => self.input(field).map(|input| input.text().to_owned()),
-        };
-        let shown = self.field() == Field::Prompt;
-        show_cursor(&mut self.prompt, shown);
+        self.editing_prompt = self.field() == Field::Prompt;
+        self.fields.begin_edit();
+        show_cursor(&mut self.prompt, self.editing_prompt);
     }
 
     /// Leaves the field with what it says, and checks it.
     pub fn end_edit(&mut self) {
-        self.editing = None;
-        show_cursor(&mut self.prompt, false);
+        self.leave_field();
         let field = self.field();
-        let found = self.order(None).1.into_iter().find(|error| error.0 == field);
-        self.errors[field as usize] = found.map(|error| error.1);
+        let found = self.order(None).1.into_iter().find(|(at, _)| *at == field as usize);
+        self.put_error(field as usize, found.map(|error| error.1));
     }
 
-    /// Leaves the field as it was before.
-    pub fn cancel_edit(&mut self) {
-        if let (Some(before), Some(input)) = (self.editing.take(), self.inputs.get_mut(self.selected)) {
-            input.set(before);
-        }
+    fn leave_field(&mut self) {
+        self.fields.end_edit();
+        self.editing_prompt = false;
         show_cursor(&mut self.prompt, false);
     }
 
-    /// A key to the prompt. A keyboard can send what a terminal must not be sent back.
-    pub fn prompt_key(&mut self, mut key: KeyEvent) {
-        if let KeyCode::Char(letter) = key.code {
-            let cleaned = clean(letter.encode_utf8(&mut [0; 4]));
-            key.code = KeyCode::Char(cleaned.chars().next().unwrap_or(char::REPLACEMENT_CHARACTER));
+    fn put_error(&mut self, at: usize, error: Option<String>) {
+        if at == Field::Prompt as usize {
+            self.prompt_error = error;
+        } else {
+            self.fields.set_error(at, error);
         }
-        self.prompt.input(EditorInput::from(key));
+    }
+
+    /// How many fields are wrong.
+    pub fn wrong(&self) -> usize {
+        self.fields.wrong() + usize::from(self.prompt_error.is_some())
+    }
+
+    /// A key to the field that is edited.
+    pub fn key(&mut self, mut key: KeyEvent) {
+        if !self.editing_prompt {
+            if let Edited::Done { by, on } = self.fields.key(key) {
+                self.end_edit();
+                self.fields.select(by);
+                if on && self.fields.is_field() {
+                    self.begin_edit();
+                }
+            }
+            return;
+        }
+        match key.code {
+            KeyCode::Esc => self.end_edit(),
+            KeyCode::Tab | KeyCode::BackTab => {
+                self.end_edit();
+                self.fields.select(if key.code == KeyCode::Tab { 1 } else { -1 });
+            }
+            KeyCode::Char('r') if key.modifiers.contains(KeyModifiers::CONTROL) => self.reset_prompt(),
+            _ => {
+                // A keyboard can send what a terminal must not be sent back.
+                if let KeyCode::Char(letter) = key.code {
+                    let cleaned = clean(letter.encode_utf8(&mut [0; 4]));
+                    key.code = KeyCode::Char(cleaned.chars().next().unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+                self.prompt.input(EditorInput::from(key));
+            }
+        }
     }
 
     pub fn paste(&mut self, text: &str) {
-        if self.editing.is_none() {
-            return;
-        }
-        if self.field() == Field::Prompt {
+        if self.editing_prompt {
             let room = PROMPT_LIMIT.saturating_sub(self.prompt_text().len());
             let text = clean(&text.replace("\r\n", "\n").replace('\r', "\n"));
             let end = (0..=room.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
             self.prompt.insert_str(&text[..end]);
-        } else if let Some(input) = self.input_mut() {
-            input.insert(text);
+        } else {
+            self.fields.paste(text);
         }
     }
 
     /// The order that the form makes, or errors at their fields, the first of them selected.
     pub fn submit(&mut self, session_problems: usize) -> Option<GenerateOrder> {
-        self.editing = None;
-        show_cursor(&mut self.prompt, false);
+        self.leave_field();
         let (order, errors) = self.order(Some(session_problems));
-        self.errors = Default::default();
-        if let Some((field, _)) = errors.first() {
-            self.selected = *field as usize;
+        self.fields.clear_errors();
+        self.prompt_error = None;
+        if let Some((at, _)) = errors.first() {
+            self.fields.go_to(*at);
         }
         let right = errors.is_empty();
-        for (field, error) in errors {
-            self.errors[field as usize] = Some(error);
+        for (at, error) in errors {
+            self.put_error(at, Some(error));
         }
         right.then_some(order)
     }
 
     /// Reads all fields. `session_problems` is `None` where it does not matter yet whether there are any.
-    fn order(&self, session_problems: Option<usize>) -> (GenerateOrder, Vec<(Field, String)>) {
-        let mut read = Reading { form: self, errors: Vec::new() };
-        let model = read.form.text(Field::Model).to_owned();
+    fn order(&self, session_problems: Option<usize>) -> (GenerateOrder, Vec<(usize, String)>) {
+        let mut read = FieldReader::new(&self.fields);
+        let model = read.text(Field::Model as usize).to_owned();
         if model.is_empty() {
-            read.wrong(Field::Model, "a model is needed");
+            read.wrong(Field::Model as usize, "a model is needed");
         }
-        let problems = Some(read.form.text(Field::Problems)).filter(|text| !text.is_empty()).map(PathBuf::from);
+        let problems = Some(self.text(Field::Problems)).filter(|text| !text.is_empty()).map(PathBuf::from);
         if problems.is_none() && session_problems == Some(0) {
-            read.wrong(Field::Problems, "the session has none: name a file");
+            read.wrong(Field::Problems as usize, "the session has none: name a file");
         }
-        let samples = read.number(Field::Samples, 1, 1_000_000, "1 or more");
-        let turns = read.number(Field::Turns, 1, 6, "1 to 6");
+        let samples = read.number(Field::Samples as usize, 1, 1_000_000, "1 or more");
+        let turns = read.number(Field::Turns as usize, 1, 6, "1 to 6");
         let sampling = Sampling {
-            max_tokens: read.number(Field::MaxTokens, 1, 1 << 24, "1 or more"),
-            temperature: read.real(Field::Temperature, |value| (0.0..=10.0).contains(&value), "0 to 10"),
-            top_p: read.real(Field::TopP, |value| value > 0.0 && value <= 1.0, "above 0, to 1"),
-            top_k: read.number(Field::TopK, 0, 1 << 24, "0 or more"),
-            min_p: read.real(Field::MinP, |value| (0.0..1.0).contains(&value), "0 to below 1"),
-            repetition_penalty: read.real(Field::RepetitionPenalty, |value| value > 0.0 && value <= 10.0, "above 0"),
+            max_tokens: read.number(Field::MaxTokens as usize, 1, 1 << 24, "1 or more"),
+            temperature: read.real(Field::Temperature as usize, |value| (0.0..=10.0).contains(value), "0 to 10"),
+            top_p: read.real(Field::TopP as usize, |&value| value > 0.0 && value <= 1.0, "above 0, to 1"),
+            top_k: read.number(Field::TopK as usize, 0, 1 << 24, "0 or more"),
+            min_p: read.real(Field::MinP as usize, |value| (0.0..1.0).contains(value), "0 to below 1"),
+            repetition_penalty: read.real(
+                Field::RepetitionPenalty as usize,
+                |&value| value > 0.0 && value <= 10.0,
+                "above 0",
+            ),
             stop: Vec::new(),
         };
-        let limit = read.optional(Field::Limit);
-        let slots = read.optional(Field::Slots);
-        let seed = read.number(Field::Seed, 0, u64::MAX, "0 or more");
-        let policy = Some(read.form.text(Field::Policy).to_owned()).filter(|name| !name.is_empty());
+        let limit = read.optional(Field::Limit as usize);
+        let slots = read.optional(Field::Slots as usize);
+        let seed = read.number(Field::Seed as usize, 0, u64::MAX, "0 or more");
+        let policy = Some(self.text(Field::Policy).to_owned()).filter(|name| !name.is_empty());
         if policy.as_ref().is_some_and(|name| !self.policies.is_empty() && !self.policies.contains(name)) {
-            read.wrong(Field::Policy, &format!("there are: {}", self.policies.join(", ")));
+            read.wrong(Field::Policy as usize, &format!("there are: {}", self.policies.join(", ")));
         }
         let prompt = self.prompt_text();
         let edited = !prompt.trim().is_empty() && prompt != clean(&self.default_prompt);
         if edited && !names_the_problem(&prompt) {
-            read.wrong(Field::Prompt, "{{ problem }} is missing");
+            read.wrong(Field::Prompt as usize, "{{ problem }} is missing");
         }
         let prompt = edited.then_some(prompt);
         let errors = read.errors;
@@ -334,40 +354,6 @@ impl Form {
 /// Whether a template has `problem` inside an expression.
 fn names_the_problem(prompt: &str) -> bool {
     prompt.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).any(|inside| inside.contains("problem"))
-}
-
-struct Reading<'a> {
-    form: &'a Form,
-    errors: Vec<(Field, String)>,
-}
-
-impl Reading<'_> {
-    fn wrong(&mut self, field: Field, error: &str) {
-        self.errors.push((field, error.to_owned()));
-    }
-
-    fn number<N: TryFrom<u64> + Default>(&mut self, field: Field, least: u64, most: u64, right: &str) -> N {
-        let value = self.form.text(field).parse::<u64>().ok().filter(|value| (least..=most).contains(value));
-        value.and_then(|value| N::try_from(value).ok()).unwrap_or_else(|| {
-            self.wrong(field, right);
-            N::default()
-        })
-    }
-
-    fn optional(&mut self, field: Field) -> Option<usize> {
-        let empty = self.form.text(field).is_empty();
-        (!empty).then(|| self.number(field, 1, 1 << 40, "1 or more"))
-    }
-
-    fn real(&mut self, field: Field, right: impl Fn(f32) -> bool, words: &str) -> f32 {
-        match self.form.text(field).parse::<f32>() {
-            Ok(value) if right(value) => value,
-            Ok(_) | Err(_) => {
-                self.wrong(field, words);
-                0.0
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -409,7 +395,11 @@ mod tests {
             form.set_value(key, value);
         }
         assert_eq!(form.submit(0), None);
-        let wrong = Field::ALL.into_iter().filter(|&field| form.error(field).is_some()).collect::<Vec<_>>();
+        let error = |field: Field| match field {
+            Field::Prompt => form.prompt_error.as_deref(),
+            field => form.fields.error(field as usize),
+        };
+        let wrong = Field::ALL.into_iter().filter(|&field| error(field).is_some()).collect::<Vec<_>>();
         assert_eq!(
             wrong,
             [
@@ -426,7 +416,7 @@ mod tests {
             ]
         );
         assert_eq!(form.field(), Field::Model, "the first wrong field is selected");
-        assert_eq!(form.error(Field::Turns), Some("1 to 6"));
+        assert_eq!(error(Field::Turns), Some("1 to 6"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::layout::Layout;
-use super::state::{GenerateState, Notice};
+use super::state::GenerateState;
 use crate::jobs::Steer;
 use crate::records::{LiveBoard, LiveSample, LiveState};
 use crate::tui::theme::Look;
@@ -177,12 +177,7 @@ fn title(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut 
 fn foot(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     match &state.notice {
-        Some(Notice::Said(text)) => {
-            put(buffer, area.x, area.y, area.width, text, style(Look::Info));
-        }
-        Some(Notice::Refused(text)) => {
-            put(buffer, area.x, area.y, area.width, text, style(Look::Bad));
-        }
+        Some(notice) => notice.view(context, area, buffer),
         None if state.live.stream.unseen() > 0 => {
             let count = state.live.stream.unseen();
             let lines = if count == 1 { "line" } else { "lines" };

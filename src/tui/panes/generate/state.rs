@@ -2,18 +2,12 @@
 
 use ratatui::layout::Rect;
 
-use super::form::Form;
+use super::form::{Field, Form};
 use super::layout::Layout;
 use super::live::Live;
 use crate::jobs::Steer;
 use crate::records::{LiveBoard, UnixMillis};
-
-/// The line at the foot of the pane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Notice {
-    Said(String),
-    Refused(String),
-}
+use crate::tui::widgets::notice::Notice;
 
 /// The whole state of the Generate pane.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +47,7 @@ pub fn resize(state: &mut GenerateState, width: u16, height: u16) {
 impl GenerateState {
     /// Whether a field takes the keys as they are.
     pub fn capturing(&self) -> bool {
-        self.shows_form() && self.form.editing.is_some()
+        self.shows_form() && self.form.editing()
     }
 
     /// The prompt of the default policy, with which the form begins.
@@ -64,6 +58,11 @@ impl GenerateState {
     /// Names of the policies that there are; the form checks and offers them.
     pub fn set_policies(&mut self, names: Vec<String>) {
         self.form.set_policies(names);
+    }
+
+    /// The model that the form names.
+    pub fn model(&self) -> &str {
+        self.form.text(Field::Model)
     }
 
     /// The form's values by name, for keeping them over a restart.

@@ -4,12 +4,12 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::state::Notice;
 use super::*;
 use crate::records::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn};
 use crate::session::Counts;
 use crate::tui::effect::{Effect, Message};
 use crate::tui::theme::Theme;
+use crate::tui::widgets::notice::Notice;
 use crate::tui::widgets::paint::testing::lines;
 
 fn opened(read_only: Option<&str>) -> GenerateState {
@@ -75,6 +75,7 @@ fn board(version: u64, state: LiveState, running: Vec<LiveSample>) -> LiveBoard 
             eta_seconds: Some(1_234.0),
         },
         running,
+        memory: None,
         updated_at: 0,
     }
 }
@@ -159,7 +160,7 @@ fn escape_puts_a_field_back_and_checks_come_when_it_is_left() {
 #[test]
 fn the_prompt_is_edited_over_lines_and_can_be_put_back() {
     let mut state = opened(None);
-    state.form.selected = form::Field::Prompt as usize;
+    state.form.fields.go_to(form::Field::Prompt as usize);
     update(&mut state, GenerateAction::Activate);
     press(&mut state, KeyCode::Enter);
     paste(&mut state, "Think.\r\nTwice.");

@@ -1,6 +1,6 @@
 //! What actions, keys and messages do to the pane, and what they ask of the outside.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::action::GenerateAction;
 use super::form::Field;
@@ -30,7 +30,7 @@ pub fn update(state: &mut GenerateState, action: GenerateAction) -> Vec<Effect> 
         GenerateAction::PageUp => scroll(state, -state.live.stream.page()),
         GenerateAction::Top => {
             if state.shows_form() {
-                state.form.selected = 0;
+                state.form.fields.go_to(0);
             } else {
                 state.live.stream.to_top();
             }
@@ -38,7 +38,7 @@ pub fn update(state: &mut GenerateState, action: GenerateAction) -> Vec<Effect> 
         }
         GenerateAction::Follow => {
             if state.shows_form() {
-                state.form.selected = Field::Start as usize;
+                state.form.fields.go_to(Field::Start as usize);
             } else {
                 state.live.follow();
             }
@@ -49,7 +49,7 @@ pub fn update(state: &mut GenerateState, action: GenerateAction) -> Vec<Effect> 
 
 fn step(state: &mut GenerateState, by: isize) -> Vec<Effect> {
     if state.shows_form() {
-        state.form.select(by);
+        state.form.fields.select(by);
     } else {
         state.live.choose(by);
     }
@@ -58,7 +58,7 @@ fn step(state: &mut GenerateState, by: isize) -> Vec<Effect> {
 
 fn scroll(state: &mut GenerateState, by: isize) -> Vec<Effect> {
     if state.shows_form() {
-        state.form.select(by);
+        state.form.fields.select(by);
     } else {
         state.live.stream.scroll(by, true);
     }
@@ -120,7 +120,7 @@ fn start(state: &mut GenerateState) -> Vec<Effect> {
     }
     state.watching = false;
     let Some(order) = state.form.submit(state.problems) else {
-        let wrong = state.form.errors.iter().flatten().count();
+        let wrong = state.form.wrong();
         state.refuse(format!("not started: {wrong} field{} to put right", if wrong == 1 { "" } else { "s" }));
         return Vec::new();
     };
@@ -191,49 +191,8 @@ pub fn key(state: &mut GenerateState, key: KeyEvent) -> Vec<Effect> {
     if key.kind == KeyEventKind::Release {
         return Vec::new();
     }
-    let form = &mut state.form;
-    if form.field() == Field::Prompt {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        match key.code {
-            KeyCode::Esc => form.end_edit(),
-            KeyCode::Tab => {
-                form.end_edit();
-                form.select(1);
-            }
-            KeyCode::BackTab => {
-                form.end_edit();
-                form.select(-1);
-            }
-            KeyCode::Char('r') if control => form.reset_prompt(),
-            _ => form.prompt_key(key),
-        }
-        return Vec::new();
-    }
-    match key.code {
-        KeyCode::Esc => form.cancel_edit(),
-        KeyCode::Enter => {
-            form.end_edit();
-            form.select(1);
-        }
-        KeyCode::Tab | KeyCode::Down => edit_next(state, 1),
-        KeyCode::BackTab | KeyCode::Up => edit_next(state, -1),
-        _ => {
-            if let Some(input) = form.input_mut() {
-                input.key(key);
-            }
-        }
-    }
+    state.form.key(key);
     Vec::new()
-}
-
-/// Goes to another field and edits on, if it is a line of text.
-fn edit_next(state: &mut GenerateState, by: isize) {
-    let form = &mut state.form;
-    form.end_edit();
-    form.select(by);
-    if form.input(form.field()).is_some() {
-        form.begin_edit();
-    }
 }
 
 /// Takes a paste; it goes nowhere but into a field that is edited.
@@ -280,7 +239,7 @@ fn live(state: &mut GenerateState, board: &LiveBoard) {
     if state.live.active() {
         // A job that begins comes to the front, whoever started it; one that was left for the form stays away.
         let begins = before.is_none_or(|before| !super::live::is_active(before));
-        if (begins || state.starting) && state.form.editing.is_none() {
+        if (begins || state.starting) && !state.form.editing() {
             state.watching = true;
         }
         state.starting = false;

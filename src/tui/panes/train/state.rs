@@ -1,110 +1,61 @@
-//! What the pane knows: runs with their lines, which of them are shown, and how.
+//! What the pane knows: runs with their records, which of them are shown, and what is set up or asked.
 
 use std::collections::BTreeSet;
 
-use super::action::TrainAction;
-use crate::records::{LiveBoard, LiveState};
-use crate::train::follow::{Reading, RunNews};
-use crate::tui::effect::{Effect, Message};
-use crate::tui::widgets::ListWindow;
-use crate::tui::widgets::plot::{PlotView, Scale, Series, Smoothed};
+use ratatui::layout::Rect;
 
-/// Weights of the exponential mean that `Smooth` goes through; 0 shows the points alone.
+use super::form::Form;
+use super::layout::{Layout, LooksLayout};
+use super::preview::Tokens;
+use super::run::{Quantity, Run};
+use crate::records::{LiveBoard, LiveState};
+use crate::train::runs::follow::RunNews;
+use crate::tui::theme::Look;
+use crate::tui::widgets::notice::Notice;
+use crate::tui::widgets::plot::{Dots, PlotView};
+use crate::tui::widgets::{Input, ListWindow, Piece, Transcript};
+
+/// Weights of the exponential mean that smoothing goes through; 0 shows the points alone.
 const WEIGHTS: [f32; 3] = [0.9, 0.98, 0.0];
 
-/// What is plotted.
+/// What fills the pane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Quantity {
+pub(super) enum Screen {
     #[default]
-    Loss,
+    Runs,
+    Setup,
+    /// Samples as tokens; whether the form is behind them.
+    Tokens {
+        of_form: bool,
+    },
+}
+
+/// What of a run is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Tab {
+    #[default]
+    Curves,
+    Samples,
+    Events,
+}
+
+impl Tab {
+    pub const ALL: [Tab; 3] = [Tab::Curves, Tab::Samples, Tab::Events];
+}
+
+/// One line that is asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    pub what: Asked,
+    pub input: Input,
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
     Rate,
-    Norm,
-    Speed,
-}
-
-impl Quantity {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Loss => "loss",
-            Self::Rate => "learning rate",
-            Self::Norm => "gradient norm",
-            Self::Speed => "tokens/s",
-        }
-    }
-
-    fn next(self) -> Self {
-        match self {
-            Self::Loss => Self::Rate,
-            Self::Rate => Self::Norm,
-            Self::Norm => Self::Speed,
-            Self::Speed => Self::Loss,
-        }
-    }
-}
-
-/// A run as its record says.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Run {
-    pub name: String,
-    pub total_steps: Option<u64>,
-    pub loss: Smoothed,
-    pub validation: Series,
-    pub rate: Series,
-    pub norm: Series,
-    pub speed: Series,
-    pub epoch: f64,
-    pub tokens: u64,
-    /// What happened besides steps, newest last.
-    pub events: Vec<String>,
-}
-
-/// Events that are kept of a run.
-const EVENTS: usize = 200;
-
-impl Run {
-    fn new(name: &str, weight: f32) -> Self {
-        Self { name: name.to_owned(), loss: Smoothed::new(weight), ..Self::default() }
-    }
-
-    fn take(&mut self, reading: &Reading) {
-        match reading {
-            Reading::Step { step, loss, lr, grad_norm, tokens_per_second, epoch, tokens } => {
-                let x = *step as f64;
-                self.loss.push(x, *loss as f32);
-                self.rate.push(x, *lr as f32);
-                self.norm.push(x, *grad_norm as f32);
-                self.speed.push(x, *tokens_per_second as f32);
-                (self.epoch, self.tokens) = (*epoch, *tokens);
-                if !loss.is_finite() {
-                    self.note(format!("step {step}: the loss is no number"));
-                }
-            }
-            Reading::Validation { step, loss } => self.validation.push(*step as f64, *loss as f32),
-            // That a run began is seen by its points.
-            Reading::Event { what, .. } if what == "started" => {}
-            Reading::Event { step, what } => self.note(format!("step {step}: {what}")),
-        }
-    }
-
-    fn note(&mut self, line: String) {
-        self.events.push(line);
-        if self.events.len() > EVENTS {
-            self.events.remove(0);
-        }
-    }
-
-    pub fn series(&self, quantity: Quantity) -> &Series {
-        match quantity {
-            Quantity::Loss => &self.loss.points,
-            Quantity::Rate => &self.rate,
-            Quantity::Norm => &self.norm,
-            Quantity::Speed => &self.speed,
-        }
-    }
-
-    pub fn step(&self) -> u64 {
-        self.loss.points.last().map_or(0, |(x, _)| x as u64)
-    }
+    /// The name of the run that is called so now.
+    Rename(String),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -113,16 +64,68 @@ pub struct TrainState {
     pub(super) window: ListWindow,
     /// Names of the runs that are laid over the selected one.
     pub(super) overlaid: BTreeSet<String>,
+    pub(super) screen: Screen,
+    pub(super) tab: Tab,
     pub(super) quantity: Quantity,
     pub(super) view: PlotView,
+    /// What the plot is drawn with, if not what the terminal has.
+    pub(super) dots: Option<Dots>,
     /// Place in [`WEIGHTS`].
-    smoothing: usize,
+    pub(super) smoothing: usize,
     /// The board of a training that runs.
     pub(super) board: Option<Box<LiveBoard>>,
     pub(super) read: bool,
+    pub(super) opened: bool,
+    pub(super) read_only: Option<String>,
+    pub(super) form: Form,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) ask: Option<Ask>,
+    /// A training was asked for, and no board of it has come yet.
+    pub(super) starting: bool,
+    /// Tokens were asked for.
+    pub(super) waiting: bool,
+    pub(super) notice: Option<Notice>,
+    /// Runs that were put away, newest last.
+    pub(super) archived: Vec<String>,
+    /// Which of the problems that the model is asked is looked at, and after how many steps; `None` is the newest look.
+    pub(super) problem: usize,
+    pub(super) looked: Option<u64>,
+    pub(super) before: Transcript,
+    pub(super) after: Transcript,
+    pub(super) events: Transcript,
+    pub(super) ascii: bool,
+    pub(super) size: (u16, u16),
 }
 
 impl TrainState {
+    /// Tells whether the screen has ASCII alone.
+    pub fn set_ascii(&mut self, ascii: bool) {
+        self.ascii = ascii;
+    }
+
+    /// Whether a field takes the keys as they are.
+    pub fn capturing(&self) -> bool {
+        self.ask.is_some() || (self.screen == Screen::Setup && self.form.fields.editing())
+    }
+
+    /// The form's values by name, for keeping them over a restart. A run's name belongs to its session.
+    pub fn values(&self) -> Vec<(&'static str, String)> {
+        self.form.fields.values().filter(|(key, _)| *key != "train.run").collect()
+    }
+
+    /// Takes a value that was kept; false where it is no field of this form.
+    pub fn set_value(&mut self, key: &str, value: &str) -> bool {
+        self.form.fields.set_by_key(key, value)
+    }
+
+    pub(super) fn say(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice::Said(text.into()));
+    }
+
+    pub(super) fn refuse(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice::Refused(text.into()));
+    }
+
     pub(super) fn selected(&self) -> Option<&Run> {
         self.runs.get(self.window.selected)
     }
@@ -150,7 +153,7 @@ impl TrainState {
         over.chain(selected).collect()
     }
 
-    fn reach(&self) -> (f64, f64) {
+    pub(super) fn reach(&self) -> (f64, f64) {
         let ends = self.shown().into_iter().filter_map(|run| {
             let series = run.series(self.quantity);
             Some((series.point(0)?.0, series.last()?.0))
@@ -158,91 +161,93 @@ impl TrainState {
         ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0.0, 1.0))
     }
 
-    fn news(&mut self, news: &RunNews) {
-        let weight = self.weight();
-        let at = match self.runs.iter().position(|run| run.name == news.name) {
-            Some(at) => at,
-            None => {
-                let at = self.runs.partition_point(|run| run.name < news.name);
-                self.runs.insert(at, Run::new(&news.name, weight));
-                // A run that is new is the one to look at.
-                self.window.select(at, self.runs.len());
-                at
+    /// A name that no run has.
+    pub(super) fn free_name(&self) -> String {
+        let taken =
+            |name: &str| self.runs.iter().any(|run| run.name == name) || self.archived.iter().any(|a| a == name);
+        let names = std::iter::once("sft".to_owned()).chain((2..).map(|number| format!("sft-{number}")));
+        names.into_iter().find(|name| !taken(name)).unwrap_or_default()
+    }
+
+    /// The step whose answers are shown beside the first ones.
+    pub(super) fn look(&self) -> Option<u64> {
+        let steps = self.selected()?.looks.steps();
+        self.looked.filter(|step| steps.contains(step)).or(steps.last().copied())
+    }
+
+    /// Goes to another run.
+    pub(super) fn choose(&mut self, by: isize) {
+        self.window.step(by, self.runs.len());
+        (self.problem, self.looked) = (0, None);
+        self.show();
+    }
+
+    /// Brings the texts up to what is selected.
+    pub(super) fn show(&mut self) {
+        let (mut before, mut after) = (Piece::default(), Piece::default());
+        let look = self.look();
+        self.events.clear();
+        if let Some(run) = self.runs.get(self.window.selected) {
+            for event in &run.events {
+                self.events.push(Piece { text: event.clone(), look: Some(Look::Warn), ..Piece::default() });
             }
-        };
+            let steps = run.looks.steps();
+            if let (Some(problem), Some(first), Some(look)) =
+                (run.looks.problems.get(self.problem), steps.first(), look)
+            {
+                let text = |step| run.looks.answer(step, problem).map_or("(not asked)".to_owned(), |d| d.text.clone());
+                (before.text, after.text) = (text(*first), text(look));
+            }
+        }
+        self.events.to_end(true);
+        for (transcript, piece) in [(&mut self.before, before), (&mut self.after, after)] {
+            let top = transcript.top();
+            transcript.clear();
+            transcript.push(piece);
+            transcript.scroll(top as isize, false);
+        }
+        self.lay_out();
+    }
+
+    /// Gives the texts their sizes.
+    pub(super) fn lay_out(&mut self) {
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
+        let layout = Layout::of(area);
+        let problems = self.selected().map_or(0, |run| run.looks.problems.len());
+        let looks = LooksLayout::of(layout.body, problems);
+        self.window.set_height(usize::from(layout.list.height), self.runs.len());
+        self.before.resize(looks.before.width, looks.before.height);
+        self.after.resize(looks.after.width, looks.after.height);
+        self.events.resize(layout.body.width, layout.body.height);
+        if let Some(tokens) = &mut self.tokens {
+            tokens.resize(area.width, area.height);
+        }
+    }
+
+    pub(super) fn take_news(&mut self, news: &RunNews) {
+        let weight = self.weight();
+        let found = self.runs.iter().position(|run| run.name == news.name);
+        if news.gone {
+            if let Some(at) = found {
+                self.runs.remove(at);
+                let back = usize::from(at < self.window.selected);
+                self.window.select(self.window.selected - back, self.runs.len());
+            }
+            return;
+        }
+        let at = found.unwrap_or_else(|| {
+            let at = self.runs.partition_point(|run| run.name < news.name);
+            self.runs.insert(at, Run::new(&news.name, weight));
+            // A run that is new is the one to look at.
+            self.window.select(at, self.runs.len());
+            at
+        });
         let run = &mut self.runs[at];
         if news.afresh {
             *run = Run::new(&news.name, weight);
         }
         run.total_steps = news.total_steps.or(run.total_steps);
         news.readings.iter().for_each(|reading| run.take(reading));
+        news.looks.iter().for_each(|look| run.looks.take(look));
     }
-}
-
-pub fn update(state: &mut TrainState, action: TrainAction) -> Vec<Effect> {
-    let (first, last) = state.reach();
-    let len = state.runs.len();
-    match action {
-        TrainAction::Next => state.window.step(1, len),
-        TrainAction::Previous => state.window.step(-1, len),
-        TrainAction::Overlay => {
-            if let Some(name) = state.selected().map(|run| run.name.clone())
-                && !state.overlaid.remove(&name)
-            {
-                state.overlaid.insert(name);
-            }
-        }
-        TrainAction::Quantity => state.quantity = state.quantity.next(),
-        TrainAction::Log => {
-            state.view.scale = if state.view.scale == Scale::Log { Scale::Linear } else { Scale::Log };
-        }
-        TrainAction::Smooth => {
-            state.smoothing += 1;
-            let weight = state.weight();
-            state.runs.iter_mut().for_each(|run| run.loss.set_weight(weight));
-        }
-        TrainAction::CursorLeft => state.view.move_cursor(-0.02, first, last),
-        TrainAction::CursorRight => state.view.move_cursor(0.02, first, last),
-        TrainAction::ZoomIn => state.view.zoom(true, first, last),
-        TrainAction::ZoomOut => state.view.zoom(false, first, last),
-        TrainAction::PanLeft => state.view.pan(false, first, last),
-        TrainAction::PanRight => state.view.pan(true, first, last),
-        TrainAction::Whole => state.view.whole(),
-        TrainAction::Pause => {
-            let paused = state.board.as_ref().is_some_and(|board| board.state == LiveState::Paused);
-            return steer(state, if paused { Effect::ResumeJob } else { Effect::PauseJob });
-        }
-        TrainAction::Stop => return steer(state, Effect::StopJob),
-        TrainAction::Checkpoint => return steer(state, training("checkpoint", serde_json::Value::Null)),
-        TrainAction::Slower => return steer(state, choice("lower_rate")),
-        TrainAction::Skip => return steer(state, choice("skip")),
-        TrainAction::RollBack => return steer(state, choice("roll_back")),
-    }
-    Vec::new()
-}
-
-fn training(verb: &'static str, arguments: serde_json::Value) -> Effect {
-    Effect::SteerTraining { verb, arguments }
-}
-
-fn choice(to: &str) -> Effect {
-    training("choose", serde_json::json!({ "to": to }))
-}
-
-/// Asked of the training that runs; nothing is asked where none does.
-fn steer(state: &TrainState, effect: Effect) -> Vec<Effect> {
-    if state.running() { vec![effect] } else { Vec::new() }
-}
-
-pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
-    match message {
-        Message::Opened { .. } => *state = TrainState { window: state.window, ..TrainState::default() },
-        Message::Runs(runs) => {
-            runs.iter().for_each(|news| state.news(news));
-            state.read = true;
-        }
-        Message::Live(board) if board.job == crate::jobs::TRAINING => state.board = Some(board.clone()),
-        _ => {}
-    }
-    Vec::new()
 }

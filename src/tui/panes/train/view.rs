@@ -1,55 +1,99 @@
-//! Draws the pane: runs at the left (above on a narrow screen), what the selected one is at, and the plot.
+//! Draws the pane: the runs above, what the selected one is at, and its curves, samples or events; or the form, or tokens.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::state::{Quantity, Run, TrainState};
+use super::layout::Layout;
+use super::run::{Quantity, Run};
+use super::state::{Ask, Asked, Screen, Tab, TrainState};
+use super::{curves, form_view, looks_view, preview};
 use crate::records::LiveState;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::meter::meter;
 use crate::tui::widgets::paint::{compact, duration, fit, one_line, part, put, put_spans, rule};
-use crate::tui::widgets::plot::{Draw, Line, Scale, Series, number, plot};
-
-/// Signs of overlaid runs, in their order.
-const SIGNS: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
-const LOOKS: [Look; 4] = [Look::Warn, Look::Info, Look::Marker, Look::Bad];
-/// Rows of the list of runs.
-pub(super) const LIST: u16 = 4;
-/// Rows that say what the run is at.
-const STATUS: u16 = 3;
+use crate::tui::widgets::plot::{Scale, Series, number};
 
 pub fn view(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let style = |look| context.theme.style(look);
-    if state.runs.is_empty() {
-        let lines: &[&str] = if state.read {
-            &[
-                "No training yet.",
-                "",
-                "cribble train --session SESSION --model MODEL",
-                "",
-                "trains on the accepted chains of this session, and is watched and steered here.",
-            ]
-        } else {
-            &["Open a session to see its trainings."]
-        };
-        for (row, line) in lines.iter().enumerate() {
-            let look = if row == 0 { Look::Title } else { Look::Text };
-            put(buffer, area.x + 1, area.y + row as u16, area.width.saturating_sub(2), line, style(look));
+    match (state.screen, &state.tokens) {
+        (Screen::Setup, _) => return form_view::view(state, context, area, buffer),
+        (Screen::Tokens { .. }, Some(tokens)) => return preview::view(tokens, context, area, buffer),
+        (Screen::Runs | Screen::Tokens { .. }, _) => {}
+    }
+    let layout = Layout::of(area);
+    let Some(run) = state.selected() else {
+        none(state, context, area, buffer);
+        return foot(state, context, layout.foot, buffer);
+    };
+    list(state, context, layout.list, buffer);
+    tabs(state, run, context, layout.rule, buffer);
+    status(state, run, context, layout.status, buffer);
+    match state.tab {
+        Tab::Curves => curves::view(state, context, layout.body, buffer),
+        Tab::Samples => looks_view::view(state, run, context, layout.body, buffer),
+        Tab::Events if run.events.is_empty() => {
+            let place = part(layout.body, 1, 1, layout.body.width, 1);
+            put(buffer, place.x, place.y, place.width, "Nothing but steps so far.", context.theme.style(Look::Dim));
         }
-        return;
+        Tab::Events => state.events.view(context, layout.body, buffer),
     }
-    list(state, context, part(area, 0, 0, area.width, LIST), buffer);
-    let title = state.selected().map_or(String::new(), |run| one_line(&run.name));
+    foot(state, context, layout.foot, buffer);
+}
+
+/// There is no run.
+fn none(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let lines: &[&str] = match (state.opened || state.read, &state.board) {
+        (false, _) => &["Open a session to see its trainings."],
+        (true, Some(_)) if state.running() => &["The training begins."],
+        (true, _) => &[
+            "No training yet.",
+            "",
+            "n sets one up: the accepted chains of this session teach a model, in the background.",
+            "It is watched and steered here, as is one that `cribble train` began elsewhere.",
+        ],
+    };
+    for (row, line) in lines.iter().enumerate() {
+        let look = if row == 0 { Look::Title } else { Look::Text };
+        let place = part(area, 1, row as u16, area.width.saturating_sub(2), 1);
+        put(
+            buffer,
+            place.x,
+            place.y,
+            place.width,
+            &fit(line, usize::from(place.width), context.ascii),
+            context.theme.style(look),
+        );
+    }
+}
+
+/// The run's name, and what of it can be looked at.
+fn tabs(state: &TrainState, run: &Run, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
     let line = style(if context.focused { Look::BorderFocus } else { Look::Border });
-    rule(buffer, part(area, 0, LIST, area.width, 1), &title, line, style(Look::Title), context.ascii);
-    let below = part(area, 0, LIST + 1, area.width, area.height.saturating_sub(LIST + 1));
-    if let Some(run) = state.selected() {
-        status(state, run, context, part(below, 0, 0, below.width, STATUS), buffer);
+    rule(buffer, area, "", line, style(Look::Title), context.ascii);
+    let name = one_line(&run.name);
+    let name = fit(&name, usize::from(area.width / 3), context.ascii).into_owned();
+    let mut x = put(buffer, area.x + 1, area.y, area.width, &format!(" {name} "), style(Look::Title)) + 2;
+    for tab in Tab::ALL {
+        let text = match tab {
+            Tab::Curves => "Curves".to_owned(),
+            Tab::Samples => match (run.looks.steps().last(), run.looks.problems.len()) {
+                (Some(step), of) => format!("Samples {}/{of}", run.looks.right(*step)),
+                (None, _) => "Samples".to_owned(),
+            },
+            Tab::Events => format!("Events {}", run.events.len()),
+        };
+        let chosen = tab == state.tab;
+        let text = if chosen { format!("[{text}]") } else { format!(" {text} ") };
+        let room = area.right().saturating_sub(x);
+        x = put(buffer, x, area.y, room, &text, style(if chosen { Look::Title } else { Look::Dim })) + 1;
     }
-    let field = part(below, 0, STATUS, below.width, below.height.saturating_sub(STATUS + 1));
-    lines(state, context, field, buffer);
-    foot(state, context, part(below, 0, below.height.saturating_sub(1), below.width, 1), buffer);
+}
+
+/// Bytes in MiB, or GiB where there are many.
+fn bytes(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib < 10_000.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
 }
 
 fn list(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
@@ -94,7 +138,10 @@ fn status(state: &TrainState, run: &Run, context: &ViewContext, area: Rect, buff
         None => ("At rest", Look::Dim),
     };
     let message = board.map_or(String::new(), |board| format!("  {}", one_line(&board.message)));
-    let spans = [(word.to_owned(), style(look)), (message, style(Look::Dim))];
+    let memory = board
+        .and_then(|board| board.memory)
+        .map_or(String::new(), |(taken, planned)| format!("  memory {} of {} planned", bytes(taken), bytes(planned)));
+    let spans = [(word.to_owned(), style(look)), (message, style(Look::Dim)), (memory, style(Look::Text))];
     put_spans(buffer, part(area, 0, 0, area.width, 1), &spans, context.ascii);
     let value = |series: &Series, step: f64| {
         series.last().map_or("-".to_owned(), |(_, y)| number(f64::from(y), f64::from(y).abs() * step))
@@ -119,34 +166,16 @@ fn status(state: &TrainState, run: &Run, context: &ViewContext, area: Rect, buff
     meter(0, run.step() as usize, total, context, part(area, 0, 2, area.width, 1), buffer);
 }
 
-fn lines(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let shown = state.shown();
-    let alone = shown.len() == 1;
-    let mut lines = Vec::new();
-    for (at, run) in shown.iter().enumerate() {
-        let selected = at + 1 == shown.len();
-        let look = if selected { Look::Good } else { LOOKS[at % LOOKS.len()] };
-        let sign = if alone { '*' } else { SIGNS[at % SIGNS.len()] };
-        let own = if alone { Draw::Line } else { Draw::Signed };
-        let line = |series, look, draw, sign, label| Line { series, look, draw, sign, label };
-        if state.quantity == Quantity::Loss && !run.loss.mean.is_empty() {
-            // The points themselves are pale behind their mean.
-            lines.push(line(&run.loss.points, Look::Dim, Draw::Line, '.', if selected { "loss" } else { "" }));
-            lines.push(line(&run.loss.mean, look, own, sign, if alone { "mean" } else { &run.name }));
-        } else {
-            let label = if alone { state.quantity.name() } else { &run.name };
-            lines.push(line(run.series(state.quantity), look, own, sign, label));
-        }
-        if state.quantity == Quantity::Loss && selected && !run.validation.is_empty() {
-            lines.push(line(&run.validation, Look::Key, Draw::Marks, 'o', "validation"));
-        }
-    }
-    plot(&lines, &state.view, context, area, buffer);
-}
-
-/// The last thing that happened besides steps, and how the plot is drawn.
+/// What is asked, or was said, or the last thing that happened besides steps; and how the plot is drawn.
 fn foot(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
+    if let Some(ask) = &state.ask {
+        return ask_line(ask, context, area, buffer);
+    }
+    if let Some(notice) = &state.notice {
+        return notice.view(context, area, buffer);
+    }
+    let Some(run) = state.selected().filter(|_| state.tab == Tab::Curves) else { return };
     let log = if state.view.scale == Scale::Log { ", log axis" } else { "" };
     let mean = match state.weight() {
         weight if weight > 0.0 && state.quantity == Quantity::Loss => format!(", mean {weight}"),
@@ -154,7 +183,21 @@ fn foot(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buff
     };
     let follows = if state.view.follows() { "" } else { ", earlier steps" };
     let left = format!("{}{log}{mean}{follows}  ", state.quantity.name());
-    let event = state.selected().and_then(|run| run.events.last()).map_or(String::new(), |line| one_line(line));
+    let event = run.events.last().map_or(String::new(), |line| one_line(line));
     let spans = [(left, style(Look::Dim)), (event, style(Look::Warn))];
     put_spans(buffer, area, &spans, context.ascii);
+}
+
+fn ask_line(ask: &Ask, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let label = match &ask.what {
+        Asked::Rate => "learning rate from the next step on: ".to_owned(),
+        Asked::Rename(from) => format!("{from} is to be called: "),
+    };
+    let x = put(buffer, area.x, area.y, area.width / 2, &label, style(Look::Title));
+    let error = ask.error.as_deref().map_or(String::new(), |error| format!("! {error}"));
+    let taken = (crate::tui::widgets::paint::cells(&error) as u16).min(area.width / 3);
+    let room = area.right().saturating_sub(x + taken + 1);
+    ask.input.view(true, context, Rect { x, width: room, ..area }, buffer);
+    put(buffer, area.right() - taken, area.y, taken, &error, style(Look::Bad));
 }

@@ -12,7 +12,7 @@ use crate::filter::Settings;
 use crate::pipeline::FilterOutcome;
 use crate::records::{LiveBoard, LiveState, Standing, UnixMillis, now_millis};
 use crate::session::{Filtering, Session, SessionError};
-use crate::train::follow::Follower;
+use crate::train::runs::{self, follow::Follower};
 
 const TOUCH: Duration = Duration::from_secs(1);
 /// Between looks at the records of trainings.
@@ -77,7 +77,7 @@ impl Work {
             }
         }
         if following.runs_read.is_none_or(|at| at.elapsed() >= LOOK_AT_RUNS) {
-            let news = following.runs.look(&session.dir().join("runs"));
+            let news = following.runs.look(&runs::place(session.dir()));
             // The first time even if there is nothing, so that the screen knows.
             if following.runs_read.is_none() || !news.is_empty() {
                 let _ = self.told.send(Told::Message(Message::Runs(news)));

@@ -3,6 +3,7 @@
 
 mod follow;
 mod queue;
+mod runs;
 #[cfg(test)]
 mod tests;
 
@@ -21,16 +22,17 @@ use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
-use crate::jobs::{FilterJob, FilterNews, GenerateJob, Steer, TRAINING, start_filter};
+use crate::jobs::{FilterJob, FilterNews, OwnJob, Steer, TRAINING, start_filter};
 use crate::pipeline::{edit, filter};
 use crate::records::{DecisionVerb, LiveBoard, now_millis};
 use crate::session::Session;
-use crate::train::follow::Follower;
+use crate::train::runs::follow::Follower;
 
 /// Between looks at an open session, and at the board of another process.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOK_LIVE: Duration = Duration::from_millis(100);
-/// How long a job has to end when the screen is left.
+/// How long a job has to end when the screen is left. A training has as long as its step takes: what it has learnt since its
+/// last checkpoint is worth the wait, and a person who does not think so leaves once more.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// What the worker tells the loop.
@@ -104,7 +106,7 @@ struct Work {
     directories: Directories,
     told: mpsc::UnboundedSender<Told>,
     session: Option<Following>,
-    job: Option<GenerateJob>,
+    job: Option<OwnJob>,
     other: Option<Other>,
     filter: Option<FilterJob>,
     /// The filter was asked for while it ran: it runs once more when it has ended.
@@ -186,14 +188,21 @@ impl Work {
             Effect::StartGenerate(mut order) => {
                 order.model = expand_home(&order.model);
                 order.problems = order.problems.map(|path| PathBuf::from(expand_home(&path.to_string_lossy())));
-                let dir = self.open_session()?.session.dir().to_path_buf();
-                if self.job.as_ref().is_some_and(|job| !job.finished()) {
-                    color_eyre::eyre::bail!("a generation runs here already; stop it first");
-                }
+                let dir = self.free_session()?;
                 let job = (self.launcher.start_generate)(dir, *order)?;
-                let _ = self.told.send(Told::Job(job.watch()));
-                self.job = Some(job);
+                self.begun(OwnJob::Generate(job));
             }
+            Effect::StartTrain(mut order) => {
+                order.settings.model = expand_home(&order.settings.model);
+                let dir = self.free_session()?;
+                let job = (self.launcher.start_train)(dir, *order)?;
+                self.begun(OwnJob::Train(job));
+            }
+            Effect::PreviewTraining(_)
+            | Effect::LoadRunSettings(_)
+            | Effect::RenameRun { .. }
+            | Effect::ArchiveRun(_)
+            | Effect::RestoreRun(_) => self.runs(effect)?,
             Effect::PauseJob => self.steer(Steer::Pause)?,
             Effect::ResumeJob => self.steer(Steer::Resume)?,
             Effect::StopJob => self.steer(Steer::Stop)?,
@@ -201,7 +210,7 @@ impl Work {
                 self.open_session()?.session.send_command(TRAINING, verb, &arguments)?;
             }
             // These belong to the loop, which keeps them to itself.
-            Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Mouse(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
         Ok(())
     }
@@ -210,9 +219,23 @@ impl Work {
         self.session.as_ref().ok_or_else(|| color_eyre::eyre::eyre!("no session is open"))
     }
 
+    /// The directory of the open session, if no job of this process runs there.
+    fn free_session(&self) -> Result<PathBuf> {
+        let dir = self.open_session()?.session.dir().to_path_buf();
+        if let Some(job) = self.job.as_ref().filter(|job| !job.finished()) {
+            color_eyre::eyre::bail!("{} runs here already; stop it first, or let it end", job.board().job);
+        }
+        Ok(dir)
+    }
+
+    fn begun(&mut self, job: OwnJob) {
+        let _ = self.told.send(Told::Job(job.watch()));
+        self.job = Some(job);
+    }
+
     fn open(&mut self, path: &Path) -> Result<()> {
         if self.job.as_ref().is_some_and(|job| !job.finished()) {
-            color_eyre::eyre::bail!("a generation runs in the open session; stop it before you open another");
+            color_eyre::eyre::bail!("a job runs in the open session; stop it before you open another");
         }
         let path: PathBuf = std::path::absolute(expand_home(&path.to_string_lossy()))?;
         let session = Session::open(&path)?;
@@ -364,7 +387,8 @@ impl Work {
             job.control().steer(Steer::Stop);
         }
         let begun = Instant::now();
-        let patient = || begun.elapsed() < LAST_WAIT && !self.hurry.load(Ordering::Acquire);
+        let trains = matches!(self.job, Some(OwnJob::Train(_)));
+        let patient = || (trains || begun.elapsed() < LAST_WAIT) && !self.hurry.load(Ordering::Acquire);
         while self.job.as_ref().is_some_and(|job| !job.finished()) && patient() {
             if let Some(job) = &self.job {
                 job.wait(Duration::from_millis(50));

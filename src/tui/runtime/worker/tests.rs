@@ -65,7 +65,10 @@ fn home(samples: u32) -> Home {
         session.add_sample(&sample("p", draw, &hash)).unwrap();
     }
     drop(session);
-    let launcher = Launcher { start_generate: Box::new(|_, _| color_eyre::eyre::bail!("no model here")) };
+    let launcher = Launcher {
+        start_generate: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+        start_train: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+    };
     let (worker, told) = Worker::start(launcher, directories).unwrap();
     worker.ask(Effect::OpenSession(path.clone()));
     let mut home = Home { _root: root, session: path, worker, told };

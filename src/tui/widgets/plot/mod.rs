@@ -14,6 +14,7 @@ mod tests;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+pub use raster::Dots;
 pub use scale::{Scale, number};
 pub use series::{Series, Smoothed};
 pub use view::PlotView;
@@ -52,27 +53,64 @@ pub fn reach(lines: &[Line<'_>]) -> Option<(f64, f64)> {
     ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
-/// Draws the lines, the later ones over the earlier.
-pub fn plot(lines: &[Line<'_>], view: &PlotView, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let dim = context.theme.style(Look::Dim);
-    let say = |buffer: &mut Buffer, text: &str| {
-        put_clean(buffer, area.x + 1, area.y + area.height / 2, area.width.saturating_sub(2), text, dim);
-    };
-    if area.width < 16 || area.height < 5 {
-        return;
+/// Where the parts of a plot are, and what it shows.
+struct Layout {
+    field: Rect,
+    from: f64,
+    to: f64,
+    low: f64,
+    high: f64,
+    ticks: Vec<(f64, String)>,
+}
+
+/// What stands in place of a plot.
+enum Nothing {
+    NoRoom,
+    Words(&'static str),
+}
+
+impl Layout {
+    fn of(lines: &[Line<'_>], view: &PlotView, area: Rect) -> Result<Self, Nothing> {
+        if area.width < 16 || area.height < 5 {
+            return Err(Nothing::NoRoom);
+        }
+        let (first, last) = reach(lines).ok_or(Nothing::Words("no point yet"))?;
+        let (from, to) = view.window(first, last);
+        // One point has a place too.
+        let to = if to > from { to } else { from + 1.0 };
+        let (low, high) = bounds(lines, view.scale, from, to).ok_or(Nothing::Words(match view.scale {
+            Scale::Log => "nothing above 0 to show",
+            Scale::Linear => "no number in view",
+        }))?;
+        let rows = area.height - 2;
+        let ticks = view.scale.ticks(low, high, usize::from(rows / 3).max(2));
+        let left = ticks.iter().map(|(_, word)| cells(word)).max().unwrap_or(0).clamp(4, 10) as u16 + 1;
+        let field = part(area, left, 1, area.width - left, rows);
+        Ok(Self { field, from, to, low, high, ticks })
     }
-    let Some((first, last)) = reach(lines) else { return say(buffer, "no point yet") };
-    let (from, to) = view.window(first, last);
-    // One point has a place too.
-    let to = if to > from { to } else { from + 1.0 };
-    let Some((low, high)) = bounds(lines, view.scale, from, to) else {
-        let why = if view.scale == Scale::Log { "nothing above 0 to show" } else { "no number in view" };
-        return say(buffer, why);
+}
+
+/// The x under a column of the screen, if it is one of the plot's.
+pub fn step_at(lines: &[Line<'_>], view: &PlotView, area: Rect, column: u16) -> Option<f64> {
+    let layout = Layout::of(lines, view, area).ok()?;
+    let along = column.checked_sub(layout.field.x).filter(|along| *along < layout.field.width)?;
+    let share = f64::from(along) / f64::from((layout.field.width - 1).max(1));
+    Some(layout.from + share * (layout.to - layout.from))
+}
+
+/// Draws the lines, the later ones over the earlier.
+pub fn plot(lines: &[Line<'_>], view: &PlotView, dots: Dots, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let dim = context.theme.style(Look::Dim);
+    let Layout { field, from, to, low, high, ticks } = match Layout::of(lines, view, area) {
+        Ok(layout) => layout,
+        Err(Nothing::NoRoom) => return,
+        Err(Nothing::Words(words)) => {
+            let y = area.y + area.height / 2;
+            put_clean(buffer, area.x + 1, y, area.width.saturating_sub(2), words, dim);
+            return;
+        }
     };
-    let rows = area.height - 2;
-    let ticks = view.scale.ticks(low, high, usize::from(rows / 3).max(2));
-    let left = ticks.iter().map(|(_, word)| cells(word)).max().unwrap_or(0).clamp(4, 10) as u16 + 1;
-    let field = part(area, left, 1, area.width - left, rows);
+    let (left, rows) = (field.x - area.x, field.height);
     legend(lines, view, context, part(area, left, 0, area.width - left, 1), buffer);
     let vertical = if context.ascii { "|" } else { "│" };
     for y in field.top()..field.bottom() {
@@ -86,7 +124,7 @@ pub fn plot(lines: &[Line<'_>], view: &PlotView, context: &ViewContext, area: Re
     }
     steps(field, (from, to), context, buffer);
 
-    let mut raster = Raster::new(field.width, field.height, context.ascii);
+    let mut raster = Raster::new(field.width, field.height, dots);
     let frame = Frame { from, to, low, high, scale: view.scale, size: raster.size() };
     for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.draw != Draw::Marks) {
         draw(line.series, &frame, &mut raster, number as u8);

@@ -1,4 +1,4 @@
-//! Dots finer than cells: braille where the terminal has it, else one sign a cell.
+//! Dots finer than cells: braille, half blocks where a font has no braille, or one sign a cell.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,24 +9,60 @@ use crate::tui::widgets::paint::put_clean;
 /// Bits of a braille sign by column and row.
 const BRAILLE: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
+/// What a plot is drawn with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dots {
+    /// Eight dots a cell.
+    Braille,
+    /// Two a cell, one above the other.
+    Half,
+    /// The sign of the line.
+    Signs,
+}
+
+impl Dots {
+    /// The finest that there is without a person's word.
+    pub fn of(ascii: bool) -> Self {
+        if ascii { Self::Signs } else { Self::Braille }
+    }
+
+    pub fn next(self) -> Self {
+        match self {
+            Self::Braille => Self::Half,
+            Self::Half => Self::Signs,
+            Self::Signs => Self::Braille,
+        }
+    }
+
+    /// Dots of a cell side by side, and one above another.
+    fn of_cell(self) -> (usize, usize) {
+        match self {
+            Self::Braille => (2, 4),
+            Self::Half => (1, 2),
+            Self::Signs => (1, 1),
+        }
+    }
+}
+
 /// Dots over an area of cells.
 pub(super) struct Raster {
     columns: usize,
     rows: usize,
-    ascii: bool,
+    dots: Dots,
     /// Dots of a cell, and the line that was drawn over it last.
     cells: Vec<(u8, u8)>,
 }
 
 impl Raster {
-    pub(super) fn new(columns: u16, rows: u16, ascii: bool) -> Self {
+    pub(super) fn new(columns: u16, rows: u16, dots: Dots) -> Self {
         let (columns, rows) = (usize::from(columns), usize::from(rows));
-        Self { columns, rows, ascii, cells: vec![(0, 0); columns * rows] }
+        Self { columns, rows, dots, cells: vec![(0, 0); columns * rows] }
     }
 
     /// Dots side by side, and one above another.
     pub(super) fn size(&self) -> (usize, usize) {
-        if self.ascii { (self.columns, self.rows) } else { (2 * self.columns, 4 * self.rows) }
+        let (across, down) = self.dots.of_cell();
+        (across * self.columns, down * self.rows)
     }
 
     /// Dot (0, 0) is at the upper left.
@@ -35,7 +71,13 @@ impl Raster {
         if x >= width || y >= height {
             return;
         }
-        let (column, row, bit) = if self.ascii { (x, y, 1) } else { (x / 2, y / 4, BRAILLE[x % 2][y % 4]) };
+        let (across, down) = self.dots.of_cell();
+        let (column, row) = (x / across, y / down);
+        let bit = match self.dots {
+            Dots::Braille => BRAILLE[x % 2][y % 4],
+            Dots::Half => 1 << (y % 2),
+            Dots::Signs => 1,
+        };
         let cell = &mut self.cells[row * self.columns + column];
         // Dots of two lines in one cell would all look like the later one's.
         *cell = if cell.1 == line { (cell.0 | bit, line) } else { (bit, line) };
@@ -71,7 +113,7 @@ impl Raster {
         }
     }
 
-    /// Paints the dots; `look` says how a line looks, and its sign where there is no braille.
+    /// Paints the dots; `look` says how a line looks, and its sign where there are no finer dots.
     pub(super) fn paint(&self, area: Rect, buffer: &mut Buffer, look: impl Fn(u8) -> (Style, char)) {
         for row in 0..self.rows.min(usize::from(area.height)) {
             for column in 0..self.columns.min(usize::from(area.width)) {
@@ -80,7 +122,13 @@ impl Raster {
                     continue;
                 }
                 let (style, sign) = look(line);
-                let sign = if self.ascii { sign } else { char::from_u32(0x2800 + u32::from(dots)).unwrap_or(sign) };
+                let sign = match (self.dots, dots) {
+                    (Dots::Braille, _) => char::from_u32(0x2800 + u32::from(dots)).unwrap_or(sign),
+                    (Dots::Half, 1) => '▀',
+                    (Dots::Half, 2) => '▄',
+                    (Dots::Half, _) => '█',
+                    (Dots::Signs, _) => sign,
+                };
                 let (x, y) = (area.x + column as u16, area.y + row as u16);
                 put_clean(buffer, x, y, 1, sign.encode_utf8(&mut [0; 4]), style);
             }

@@ -12,7 +12,7 @@ fn drawn(lines: &[Line<'_>], view: &PlotView, (width, height): (u16, u16), ascii
     let theme = Theme::terminal();
     let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-    plot(lines, view, &context, buffer.area, &mut buffer);
+    plot(lines, view, Dots::of(ascii), &context, buffer.area, &mut buffer);
     text_of(&buffer)
 }
 

@@ -87,6 +87,12 @@ impl PlotView {
     pub fn drop_cursor(&mut self) {
         self.cursor = None;
     }
+
+    /// Puts the crosshair to a place in the window.
+    pub fn put_cursor(&mut self, at: f64, first: f64, last: f64) {
+        let (from, to) = self.window(first, last);
+        self.cursor = Some(at.clamp(from, to.max(from)));
+    }
 }
 
 #[cfg(test)]
