@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
-use super::ops::repeated;
+use super::ops::{repeated, row_sums};
 
 /// Scores that exist at once, in each of a few tensors.
 const SCORES: usize = if cfg!(test) { 100 << 10 } else { 16 << 20 };
@@ -177,7 +177,7 @@ impl Attention {
         // product of output and gradient; its two halves stand beside the gradient, and ones beside the values, so that one
         // product of matrices has the difference.
         let mean = (d_out.to_dtype(DType::F32)? * out.reshape(flat_q.shape())?.to_dtype(DType::F32)?)?;
-        let mean = mean.sum_keepdim(D::Minus1)?.neg()?;
+        let mean = row_sums(&mean)?.neg()?;
         let coarse = mean.to_dtype(dtype)?;
         let fine = (mean - coarse.to_dtype(DType::F32)?)?.to_dtype(dtype)?;
         let zeros = |rows, columns| Tensor::zeros((rows, columns), dtype, &self.device);

@@ -2,10 +2,10 @@
 //!
 //! Derivatives are written out and no graph is recorded: candle's would keep a gradient for every frozen weight, and its
 //! fused operations cut a graph without an error, so here they can be used. Nothing is as large as rows times vocabulary: that is
-//! worked on in blocks. On a GPU candle's broadcasts find the place of every element by divisions and take many times as
-//! long as the memory would need: vectors are spread by products of matrices instead.
+//! worked on in blocks. On a GPU candle's broadcasts and sums find the place of every element by divisions and take many times as
+//! long as the memory would need: vectors are spread, and rows added up, by products of matrices instead.
 
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 /// Logits that exist at once.
 const LOGITS: usize = if cfg!(test) { 20 << 10 } else { 32 << 20 };
@@ -26,6 +26,11 @@ pub(super) fn repeated(row: &Tensor, count: usize) -> Result<Tensor> {
 /// The sum of the rows of `[rows, width]`, f32.
 pub(super) fn sum_of_rows(x: &Tensor) -> Result<Tensor> {
     Tensor::ones((1, x.dim(0)?), DType::F32, x.device())?.matmul(x)?.squeeze(0)
+}
+
+/// The sum of each row of `[rows, width]`, f32, as a column.
+pub(super) fn row_sums(x: &Tensor) -> Result<Tensor> {
+    x.matmul(&Tensor::ones((x.dim(1)?, 1), DType::F32, x.device())?)
 }
 
 /// Adds a bias to each row.
@@ -49,12 +54,13 @@ pub(super) fn rms_norm_backward(
     let dim = weight.dim(0)?;
     let rows = |x: &Tensor| x.reshape(((), dim));
     let (flat, d_out) = (rows(x)?, rows(d_out)?);
-    let inverse = (flat.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?.recip()?;
+    let per = 1.0 / dim as f64;
+    let inverse = row_sums(&flat.sqr()?)?.affine(per, eps)?.sqrt()?.recip()?;
     let wide = widened(&inverse, dim)?;
     let unit = (flat * &wide)?;
     let d_weight = if of_weight { Some(sum_of_rows(&(&d_out * &unit)?)?) } else { None };
     let slope = (&d_out * repeated(weight, d_out.dim(0)?)?)?;
-    let along = ((&slope * &unit)?.mean_keepdim(D::Minus1)? * inverse)?;
+    let along = ((row_sums(&(&slope * &unit)?)? * per)? * inverse)?;
     let d_x = ((slope * wide)? - (unit * widened(&along, dim)?)?)?;
     Ok((d_x.reshape(x.shape())?, d_weight))
 }
@@ -115,11 +121,12 @@ pub(super) fn cross_entropy(
         let rows = rows.narrow(0, begin, here.len())?;
         let targets = Tensor::new(&targets[here.clone()], device)?.unsqueeze(1)?;
         let logits = rows.matmul(&head.t()?)?.to_dtype(DType::F32)?;
-        let under = (logits.max_keepdim(1)? - logits.gather(&targets, 1)?)?;
         let shares = candle_nn::ops::softmax_last_dim(&logits)?;
+        // A target's own share may be too small to be a number: the largest one tells the sum of the powers.
+        let most = shares.argmax_keepdim(1)?;
+        let under = (logits.gather(&most, 1)? - logits.gather(&targets, 1)?)?;
         drop(logits);
-        // The largest share is 1 over the sum of the powers.
-        losses.push((under - shares.max_keepdim(1)?.log()?)?);
+        losses.push((under - shares.gather(&most, 1)?.log()?)?);
         if !(wanted.rows || wanted.head) {
             continue;
         }
