@@ -8,7 +8,7 @@ use candle_core::{Device, Result, utils};
 /// If there is a GPU and it cannot be opened.
 pub fn fastest_device() -> Result<Device> {
     let opened = if utils::cuda_is_available() {
-        Device::new_cuda(0)
+        Device::new_cuda(0).inspect(prepare)
     } else if utils::metal_is_available() {
         Device::new_metal(0)
     } else {
@@ -23,6 +23,16 @@ pub fn fastest_device() -> Result<Device> {
     }
 }
 
+#[cfg(feature = "cuda")]
+fn prepare(device: &Device) {
+    if let Device::Cuda(device) = device {
+        super::ops::cuda::prepare(device);
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn prepare(_: &Device) {}
+
 /// Its kind, as messages and JSON have it.
 pub fn device_name(device: &Device) -> &'static str {
     match device {
@@ -32,11 +42,13 @@ pub fn device_name(device: &Device) -> &'static str {
     }
 }
 
-/// Bytes free and in all on the device; `None` on a CPU or where the device does not tell.
+/// Bytes free and in all on the device, after what this process does not use was given back; `None` on a CPU or where the
+/// device does not tell.
 pub fn device_memory(device: &Device) -> Option<(u64, u64)> {
     match device {
         #[cfg(feature = "cuda")]
-        Device::Cuda(_) => {
+        Device::Cuda(cuda) => {
+            super::ops::cuda::trim(cuda);
             let (free, total) = candle_core::cuda_backend::cudarc::driver::result::mem_get_info().ok()?;
             Some((free as u64, total as u64))
         }

@@ -6,6 +6,8 @@
 
 pub mod attention;
 mod buffer;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod floats;
 pub mod gemm;
 mod isa;

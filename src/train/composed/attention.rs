@@ -115,14 +115,12 @@ impl Attention {
         Ok(Self { device: device.clone(), rows, heads, kv_heads, groups, back, back_kv, masks: HashMap::new() })
     }
 
-    /// Shares of attention of a block's queries `[batch, group * rows, dim]`: f32, `[batch, group * rows, seen]`.
+    /// Shares of attention of a block's queries `[batch, group * rows, dim]`: `[batch, group * rows, seen]`.
     fn shares(&mut self, q: &Tensor, keys: &Tensor, (begin, rows): (usize, usize)) -> Result<Tensor> {
-        let (batch, wide, dim) = q.dims3()?;
-        let scale = 1.0 / (dim as f64).sqrt();
-        let score = |begin: usize, count: usize| {
-            q.matmul(&keys.narrow(1, begin, count)?.transpose(1, 2)?)?.to_dtype(DType::F32)? * scale
-        };
-        let mask = repeated(&self.mask(rows)?, batch * wide / rows)?.reshape((batch, wide, rows))?;
+        let (batch, wide, _) = q.dims3()?;
+        let score = |begin: usize, count: usize| q.matmul(&keys.narrow(1, begin, count)?.transpose(1, 2)?);
+        let mask = self.mask(rows, q.dtype())?;
+        let mask = repeated(&mask, batch * wide / rows)?.reshape((batch, wide, rows))?;
         let mut scores = (score(begin, rows)? + mask)?;
         if begin > 0 {
             scores = Tensor::cat(&[score(0, begin)?, scores], 2)?;
@@ -131,18 +129,19 @@ impl Attention {
     }
 
     /// What is added to the scores of queries and keys of the same positions.
-    fn mask(&mut self, rows: usize) -> Result<Tensor> {
+    fn mask(&mut self, rows: usize, dtype: DType) -> Result<Tensor> {
         if let Some(mask) = self.masks.get(&rows) {
             return Ok(mask.clone());
         }
         let of_row = |row: usize| (0..rows).map(move |at| if at <= row { 0.0 } else { FAR });
         let values: Vec<f32> = (0..rows).flat_map(of_row).collect();
-        let mask = Tensor::from_vec(values, rows * rows, &self.device)?;
+        let mask = Tensor::from_vec(values, rows * rows, &self.device)?.to_dtype(dtype)?;
         self.masks.insert(rows, mask.clone());
         Ok(mask)
     }
 
-    /// `q` is `[rows, heads, dim]`, keys and values `[rows, kv heads, dim]`.
+    /// `q` is `[rows, heads, dim]`, divided by the root of `dim` before it was rounded; keys and values are
+    /// `[rows, kv heads, dim]`. Scores and shares are in the same format.
     pub(super) fn forward(&mut self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
         let dim = q.dim(2)?;
         let (flat_q, flat_k, flat_v) = (flat(q)?, flat(k)?, flat(v)?);
@@ -154,7 +153,7 @@ impl Attention {
             let (keys, values) = (of(&flat_k)?, of(&flat_v)?);
             for block in &group.blocks {
                 let q = flat_q.index_select(&block.queries, 0)?.reshape((batch, wide * block.rows, dim))?;
-                let shares = self.shares(&q, &keys, (block.begin, block.rows))?.to_dtype(v.dtype())?;
+                let shares = self.shares(&q, &keys, (block.begin, block.rows))?;
                 let out = shares.matmul(&values.narrow(1, 0, block.begin + block.rows)?)?;
                 outputs.push(flat(&out)?);
             }
@@ -163,7 +162,7 @@ impl Attention {
         Tensor::cat(&outputs, 0)?.index_select(&self.back, 0)?.reshape(q.shape())
     }
 
-    /// Gradients of queries, keys and values, f32. `out` is what [`Attention::forward`] gave, `[rows, heads * dim]`.
+    /// Gradients of queries (as they were divided), keys and values, f32. `out` is what [`Attention::forward`] gave, `[rows, heads * dim]`.
     pub(super) fn backward(
         &mut self,
         (q, k, v): (&Tensor, &Tensor, &Tensor),
@@ -200,10 +199,10 @@ impl Attention {
                 let slope = wide.index_select(&block.gradients, 0)?;
                 let slope = slope.reshape((batch, heads * block.rows, dim + BESIDE))?;
                 let shares = self.shares(&q, &keys, (block.begin, block.rows))?;
-                let d_value = shares.to_dtype(dtype)?.transpose(1, 2)?.matmul(&slope)?;
+                let d_value = shares.transpose(1, 2)?.matmul(&slope)?;
                 add_front(&mut of_values, &d_value, group.len)?;
-                let d_shares = slope.matmul(&values.narrow(1, 0, seen)?.transpose(1, 2)?)?.to_dtype(DType::F32)?;
-                let d_scores = (d_shares * shares)?.to_dtype(dtype)?;
+                let d_shares = slope.matmul(&values.narrow(1, 0, seen)?.transpose(1, 2)?)?;
+                let d_scores = (d_shares * shares)?;
                 d_queries.push(flat(&d_scores.matmul(&keys.narrow(1, 0, seen)?)?)?);
                 add_front(&mut of_keys, &d_scores.transpose(1, 2)?.matmul(&q)?, group.len)?;
             }
@@ -211,12 +210,11 @@ impl Attention {
             d_values.extend(of_values);
         }
         self.groups = groups;
-        let scale = 1.0 / (dim as f64).sqrt();
         let together = |parts: &[Tensor]| Tensor::cat(&parts.iter().map(flat).collect::<Result<Vec<_>>>()?, 0);
         let d_q = together(&d_queries)?.index_select(&self.back, 0)?.to_dtype(DType::F32)?;
         let d_k = together(&d_keys)?.index_select(&self.back_kv, 0)?;
         let d_v = together(&d_values)?.index_select(&self.back_kv, 0)?.narrow(1, 0, dim)?.contiguous()?;
-        Ok(((d_q * scale)?.reshape(q.shape())?, (d_k * scale)?.reshape(k.shape())?, d_v.reshape(v.shape())?))
+        Ok((d_q.reshape(q.shape())?, d_k.reshape(k.shape())?, d_v.reshape(v.shape())?))
     }
 }
 

@@ -18,9 +18,9 @@ fn widened(column: &Tensor, width: usize) -> Result<Tensor> {
     column.matmul(&Tensor::ones((1, width), DType::F32, column.device())?)
 }
 
-/// A vector `[width]`, f32, below itself `count` times.
+/// A vector `[width]` below itself `count` times.
 pub(super) fn repeated(row: &Tensor, count: usize) -> Result<Tensor> {
-    Tensor::ones((count, 1), DType::F32, row.device())?.matmul(&row.flatten_all()?.unsqueeze(0)?)
+    Tensor::ones((count, 1), row.dtype(), row.device())?.matmul(&row.flatten_all()?.unsqueeze(0)?)
 }
 
 /// The sum of the rows of `[rows, width]`, f32.
@@ -35,7 +35,7 @@ pub(super) fn row_sums(x: &Tensor) -> Result<Tensor> {
 
 /// Adds a bias to each row.
 pub(super) fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    x + repeated(&bias.to_dtype(DType::F32)?, x.dim(0)?)?.to_dtype(x.dtype())?
+    x + repeated(bias, x.dim(0)?)?
 }
 
 /// `x` is f32, `[.., dim]`; so is the result.

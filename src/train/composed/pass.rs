@@ -26,7 +26,7 @@ pub(super) struct Model {
 struct Kept {
     /// Queries and keys before their normalisation, f32, where the family has one.
     raw: Option<(Tensor, Tensor)>,
-    /// Turned, `[rows, heads, dim]`.
+    /// Turned, `[rows, heads, dim]`; queries are divided by the root of `dim`.
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -158,8 +158,9 @@ impl Model {
                 (norm(&q, of_q)?, norm(&k, of_k)?, Some((q, k)))
             }
         };
-        let turn = |x: &Tensor| ops::rope(x, &shared.cos, &shared.sin)?.to_dtype(self.dtype);
-        let (q, k) = (turn(&turned_q)?, turn(&turned_k)?);
+        let turn = |x: &Tensor| ops::rope(x, &shared.cos, &shared.sin);
+        let (q, k) =
+            ((turn(&turned_q)? * self.divisor())?.to_dtype(self.dtype)?, turn(&turned_k)?.to_dtype(self.dtype)?);
         let attended = shared.attention.forward(&q, &k, &v)?;
         let attended = attended.reshape((x.dim(0)?, a.num_attention_heads * a.head_dim))?;
         let middle = (x + apply(&layer.o, &attended, shared)?.to_dtype(DType::F32)?)?;
@@ -200,7 +201,7 @@ impl Model {
             let (d_q, d_k, d_v) = shared.attention.backward(of_heads, &kept.attended, &d_attended)?;
             // Turned back.
             let minus = shared.sin.neg()?;
-            let mut d_q = ops::rope(&d_q, &shared.cos, &minus)?;
+            let mut d_q = ops::rope(&(d_q * self.divisor())?, &shared.cos, &minus)?;
             let mut d_k = ops::rope(&d_k, &shared.cos, &minus)?;
             if let (Some((of_q, of_k)), Some((raw_q, raw_k))) = (layer.head_norms, &kept.raw) {
                 for (d, raw, id) in [(&mut d_q, raw_q, of_q), (&mut d_k, raw_k, of_k)] {
@@ -220,6 +221,11 @@ impl Model {
         let done = work();
         weights.layers = layers;
         done
+    }
+
+    /// What queries are multiplied with.
+    fn divisor(&self) -> f64 {
+        1.0 / (self.architecture.head_dim as f64).sqrt()
     }
 
     /// Normalised rows in the format of the passes.
