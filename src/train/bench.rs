@@ -74,6 +74,7 @@ pub fn bench(order: &BenchOrder) -> Result<BenchReport, TrainError> {
         kernels: device.is_cpu(),
         checkpoint: order.checkpoint,
         pass_tokens: order.seq * order.batch,
+        look_tokens: None,
     });
     let mut engine = engine(&network, &device, compute, order.checkpoint)?;
     let (mut whole, mut forward, mut backward, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -19,6 +19,8 @@ pub struct MemoryPlan {
     pub moments: u64,
     /// What a pass of the most tokens keeps and works in.
     pub activations: u64,
+    /// Of the copy of the model that answers while it is looked at.
+    pub looks: u64,
 }
 
 /// What a plan is made for.
@@ -35,6 +37,8 @@ pub struct PlanFor<'a> {
     pub checkpoint: bool,
     /// Most tokens of a pass.
     pub pass_tokens: usize,
+    /// Most tokens of the answers that are written at once in a look; `None` is no looks.
+    pub look_tokens: Option<usize>,
 }
 
 impl MemoryPlan {
@@ -64,11 +68,12 @@ impl MemoryPlan {
             gradients: 4 * trained,
             moments: 8 * trained,
             activations: tokens * (4 * hidden * (layers + 1) + kept * layers_kept + scratch) + 4 * work,
+            looks: wanted.look_tokens.map_or(0, |tokens| bytes * (model + tokens as u64 * layers * (qkv - query))),
         }
     }
 
     pub fn total(&self) -> u64 {
-        self.weights + self.gradients + self.moments + self.activations
+        self.weights + self.gradients + self.moments + self.activations + self.looks
     }
 
     /// Whether it fits into what the device has free; a device that does not tell is believed to have enough.
@@ -91,13 +96,17 @@ impl fmt::Display for MemoryPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} of memory (weights {}, gradients {}, moments {}, activations {})",
+            "{} of memory (weights {}, gradients {}, moments {}, activations {}",
             size(self.total()),
             size(self.weights),
             size(self.gradients),
             size(self.moments),
             size(self.activations)
-        )
+        )?;
+        match self.looks {
+            0 => f.write_str(")"),
+            looks => write!(f, ", looks {})", size(looks)),
+        }
     }
 }
 
@@ -139,6 +148,7 @@ mod tests {
             kernels: true,
             checkpoint: false,
             pass_tokens: 1000,
+            look_tokens: None,
         };
         change(&mut wanted);
         MemoryPlan::new(wanted)
@@ -153,6 +163,7 @@ mod tests {
         assert!(plan(|p| p.pass_tokens = 500).activations < full.activations);
         let lora = plan(|p| (p.trained, p.adapters) = (100, true));
         assert!(lora.total() < full.total() && lora.moments == 800);
+        assert!(plan(|p| p.look_tokens = Some(100)).total() > full.total());
         let bf16 = plan(|p| p.compute = Compute::Bf16);
         assert!(bf16.activations < full.activations && bf16.weights > full.weights);
     }

@@ -24,6 +24,15 @@ struct Asked {
     gold: String,
 }
 
+/// Tokens of a problem that are counted on in a plan.
+const PROMPT: usize = 512;
+
+/// Most tokens, of prompts and answers, that a look has in memory.
+pub fn most_tokens(settings: &LookSettings) -> usize {
+    let problems = if settings.problems.is_empty() { settings.count } else { settings.problems.len() };
+    problems * (settings.max_tokens + PROMPT)
+}
+
 pub struct Looks {
     asked: Vec<Asked>,
     sampling: Sampling,

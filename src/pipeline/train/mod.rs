@@ -155,6 +155,7 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
         compute,
         kernels: device.is_cpu(),
         checkpoint: settings.gradient_checkpointing,
+        look_tokens: (settings.look.every > 0).then_some(looks::most_tokens(&settings.look)),
         pass_tokens: settings.pass_tokens.min(longest_pass * settings.batch_size).max(longest_pass),
     });
     plan.check(&device)?;

@@ -407,7 +407,9 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
             }
         }
         Message::Live(board) if board.job == crate::jobs::TRAINING => {
-            state.starting = false;
+            if std::mem::take(&mut state.starting) {
+                state.notice = None;
+            }
             state.board = Some(board.clone());
         }
         Message::Previews { previews, of } => {
@@ -458,7 +460,16 @@ pub fn offer_model(state: &mut TrainState, model: &str) {
 pub fn hints(state: &TrainState) -> Vec<&'static str> {
     let mut hints = Vec::new();
     match state.screen {
-        Screen::Setup => return vec!["train.activate", "train.next", "train.previous", "train.start", "train.back"],
+        Screen::Setup => {
+            return vec![
+                "train.activate",
+                "train.next",
+                "train.previous",
+                "train.preview",
+                "train.start",
+                "train.back",
+            ];
+        }
         Screen::Tokens { .. } => {
             return vec!["train.back", "train.next", "train.previous", "train.page_down", "train.borders"];
         }
@@ -468,6 +479,9 @@ pub fn hints(state: &TrainState) -> Vec<&'static str> {
         hints.extend(["train.pause", "train.stop", "train.checkpoint", "train.rate"]);
     } else {
         hints.push("train.new");
+        if !state.runs.is_empty() {
+            hints.push("train.activate");
+        }
     }
     if !state.runs.is_empty() {
         hints.push("train.next_tab");

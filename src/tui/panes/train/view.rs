@@ -147,7 +147,7 @@ fn status(state: &TrainState, run: &Run, context: &ViewContext, area: Rect, buff
         series.last().map_or("-".to_owned(), |(_, y)| number(f64::from(y), f64::from(y).abs() * step))
     };
     let speed = run.speed.last().map_or(0.0, |(_, y)| f64::from(y));
-    let eta = run.total_steps.filter(|_| board.is_some() && state.running()).and_then(|total| {
+    let eta = run.total_steps.filter(|_| board.is_some() && state.running() && speed > 0.0).and_then(|total| {
         let a_step = run.tokens as f64 / run.step().max(1) as f64 / speed.max(1e-9);
         let left = total.saturating_sub(run.step()) as f64 * a_step;
         left.is_finite().then(|| format!("  {} left", duration(left)))
