@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Time from a key to the frame that shows it, through a real pseudo-terminal, while the program decodes on every core.
 
-    key_latency.py BINARY MODEL PROBLEMS.jsonl [--keys 300] [--idle]
+    key_latency.py BINARY MODEL PROBLEMS.jsonl [--keys 300] [--idle | --train SESSION]
 
-Starts `BINARY new`, starts a generation from the form, then moves the focus in the list of running samples and waits for
-the first bytes written after each key. A frame that the job causes in the meantime is a frame as well, so keys are sent
+Starts `BINARY new`, starts a generation from the form (or opens a session whose chains are accepted and starts a training from its
+form), then opens and leaves the help and waits for the first bytes written after each key. A frame that the job causes in the meantime is a frame as well, so keys are sent
 only just after one. Prints one JSON object in milliseconds.
 """
 import argparse, fcntl, json, os, pty, select, struct, tempfile, termios, time
@@ -15,12 +15,14 @@ a.add_argument("--keys", type=int, default=300)
 a.add_argument("--columns", type=int, default=160)
 a.add_argument("--rows", type=int, default=48)
 a.add_argument("--idle", action="store_true", help="no generation")
+a.add_argument("--train", metavar="SESSION", help="a training instead of a generation")
 o = a.parse_args()
 home = tempfile.mkdtemp()
 env = dict(os.environ, TERM="xterm-256color", **{f"CRIBBLE_{n}_DIR": f"{home}/{n}" for n in ("DATA", "CONFIG", "STATE")})
 pid, fd = pty.fork()
 if pid == 0:
-    os.execve(o.binary, [o.binary, "new", "latency", "--fps", "5"], env)
+    first = ["open", o.train] if o.train else ["new", "latency"]
+    os.execve(o.binary, [o.binary, *first, "--fps", "5"], env)
 fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", o.rows, o.columns, 0, 0))
 
 
@@ -40,7 +42,14 @@ def until(text, limit=120):
 
 
 until(b"Generate")
-if not o.idle:
+if o.train:
+    os.write(fd, b"4n")
+    until(b"New training")
+    # The model, and in the field below it a name of its own.
+    os.write(fd, f"\r\x15{o.model}\r\r\x15latency-{os.getpid()}\r\x13".encode())
+    until(b"Running")
+    time.sleep(3)
+elif not o.idle:
     os.write(fd, f"\r{o.model}\r\r{o.problems}\r\x13".encode())
     until(b"writing")
     time.sleep(3)

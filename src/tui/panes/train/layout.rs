@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::tui::widgets::paint::part;
 
-/// Rows of the list of runs.
+/// Rows of the list of runs at most; a tall screen has more.
 const LIST: u16 = 4;
 /// Rows that say what the run is at.
 const STATUS: u16 = 3;
@@ -20,13 +20,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub fn of(area: Rect) -> Self {
+    pub fn of(area: Rect, runs: usize) -> Self {
         let row = |y: u16, height: u16| part(area, 0, y, area.width, height);
-        let above = LIST + 1 + STATUS;
+        let list = runs.clamp(1, usize::from(LIST.max(area.height / 6))) as u16;
+        let above = list + 1 + STATUS;
         Self {
-            list: row(0, LIST),
-            rule: row(LIST, 1),
-            status: row(LIST + 1, STATUS),
+            list: row(0, list),
+            rule: row(list, 1),
+            status: row(list + 1, STATUS),
             body: row(above, area.height.saturating_sub(above + 1)),
             foot: row(area.height.saturating_sub(1), 1),
         }

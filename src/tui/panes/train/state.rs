@@ -212,7 +212,7 @@ impl TrainState {
     /// Gives the texts their sizes.
     pub(super) fn lay_out(&mut self) {
         let area = Rect::new(0, 0, self.size.0, self.size.1);
-        let layout = Layout::of(area);
+        let layout = Layout::of(area, self.runs.len());
         let problems = self.selected().map_or(0, |run| run.looks.problems.len());
         let looks = LooksLayout::of(layout.body, problems);
         self.window.set_height(usize::from(layout.list.height), self.runs.len());

@@ -255,9 +255,8 @@ fn ask_rate(state: &mut TrainState) {
     if !state.running() {
         return state.refuse("no training runs");
     }
-    let run = state.board.as_ref().and_then(|board| state.runs.iter().find(|run| run.name == board.run));
-    let now = run.and_then(|run| run.rate.last()).map_or(String::new(), |(_, rate)| format!("{rate:e}"));
-    state.ask = Some(Ask { what: Asked::Rate, input: Input::new(now), error: None });
+    // The schedule goes on under it: what it is at now would be the wrong thing to begin with.
+    state.ask = Some(Ask { what: Asked::Rate, input: Input::default(), error: None });
 }
 
 fn ask_name(state: &mut TrainState) {
@@ -362,7 +361,7 @@ pub fn mouse(state: &mut TrainState, event: MouseEvent) -> Vec<Effect> {
     if state.screen != Screen::Runs || state.tab != Tab::Curves || state.ask.is_some() {
         return Vec::new();
     }
-    let body = Layout::of(Rect::new(0, 0, state.size.0, state.size.1)).body;
+    let body = Layout::of(Rect::new(0, 0, state.size.0, state.size.1), state.runs.len()).body;
     let inside = body.contains((event.column, event.row).into());
     let place = step_at(&curves::lines(state), &state.view, body, event.column);
     let (Some(step), true) = (place, inside) else { return Vec::new() };

@@ -20,7 +20,7 @@ pub fn view(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut 
         (Screen::Tokens { .. }, Some(tokens)) => return preview::view(tokens, context, area, buffer),
         (Screen::Runs | Screen::Tokens { .. }, _) => {}
     }
-    let layout = Layout::of(area);
+    let layout = Layout::of(area, state.runs.len());
     let Some(run) = state.selected() else {
         none(state, context, area, buffer);
         return foot(state, context, layout.foot, buffer);
@@ -191,7 +191,7 @@ fn foot(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buff
 fn ask_line(ask: &Ask, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     let label = match &ask.what {
-        Asked::Rate => "learning rate from the next step on: ".to_owned(),
+        Asked::Rate => "highest learning rate from the next step on: ".to_owned(),
         Asked::Rename(from) => format!("{from} is to be called: "),
     };
     let x = put(buffer, area.x, area.y, area.width / 2, &label, style(Look::Title));
