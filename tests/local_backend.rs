@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cribble::generate::bench;
 use cribble::generate::local::{LocalBackend, LocalOptions};
 use cribble::generate::{Backend, Event, Request, StreamKey};
-use cribble::model::ModelFiles;
+use cribble::model::{ComputeChoice, ModelFiles};
 use cribble::records::{FinishReason, Message, Role, Sampling};
 use serde_json::Value;
 
@@ -81,7 +81,8 @@ fn a_model_that_is_not_there_is_one_line() {
     let error = LocalBackend::load("/nowhere/model.gguf", LocalOptions::default()).map(|_| ()).unwrap_err().to_string();
     assert!(!error.contains('\n') && error.contains("/nowhere/model.gguf"), "{error}");
     let path = fixtures().join("tiny-chat");
-    let options = LocalOptions { compute: "q8".parse().unwrap(), ..LocalOptions::default() };
+    let device = Some(candle_core::Device::Cpu);
+    let options = LocalOptions { compute: "bf16".parse().unwrap(), device, ..LocalOptions::default() };
     let error = LocalBackend::load(path.to_str().unwrap(), options).map(|_| ()).unwrap_err().to_string();
     assert!(!error.contains('\n') && error.contains("--compute f32"), "{error}");
 }
@@ -106,7 +107,7 @@ fn real_models_agree_with_transformers() {
         let text = std::fs::read_to_string(fixtures().join("reference").join(format!("{name}.json"))).unwrap();
         let expected: Value = serde_json::from_str(&text).unwrap();
         let ids = |key: &str| -> Vec<u32> { serde_json::from_value(expected[key].clone()).unwrap() };
-        let ours = bench::reference(&path, &ids("ids"), ids("greedy").len()).unwrap();
+        let ours = bench::reference(&path, &ids("ids"), ids("greedy").len(), ComputeChoice::F32).unwrap();
         assert!((ours.loss - expected["loss"].as_f64().unwrap()).abs() < 1e-3, "{name}: loss {}", ours.loss);
         let logits: Vec<f32> = serde_json::from_value(expected["logits16"].clone()).unwrap();
         for (ours, theirs) in ours.logits16.iter().zip(logits) {

@@ -43,7 +43,7 @@ struct Decode {
     prompt_tokens: usize,
     #[arg(long, default_value_t = 128)]
     new_tokens: usize,
-    /// Number format: auto, f32, bf16 or q8
+    /// Number format: auto, f32, on a CPU q8, on a GPU bf16
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Print a JSON object: {"tokens_per_second","prefill_tokens_per_second","peak_rss_mib","compute"}
@@ -91,6 +91,9 @@ struct Reference {
     /// Greedy tokens to add
     #[arg(long, default_value_t = 32)]
     new_tokens: usize,
+    /// Number format: auto, f32, on a CPU q8, on a GPU bf16
+    #[arg(long, value_name = "MODE", default_value = "f32")]
+    compute: ComputeChoice,
 }
 
 #[derive(Debug, Args)]
@@ -176,7 +179,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             }
         }
         What::Reference(reference) => {
-            let report = decode_bench::reference(&reference.model, &reference.ids, reference.new_tokens)?;
+            let Reference { model, ids, new_tokens, compute } = reference;
+            let report = decode_bench::reference(model, ids, *new_tokens, *compute)?;
             super::out::line(format_args!("{}", serde_json::to_string(&report)?))?;
         }
         What::Filter(filter) => {

@@ -77,7 +77,7 @@ pub struct Arguments {
     /// Address of a server (may be given again)
     #[arg(long, value_name = "URL")]
     endpoint: Vec<String>,
-    /// Number format: auto, f32, bf16 or q8
+    /// Number format: auto, f32, on a CPU q8 (weights and rows of eight bits), on a GPU bf16
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Print a JSON object: {"session","problems","samples","existing","tokens","tokens_per_second","wall_seconds","compute"}

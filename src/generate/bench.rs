@@ -104,13 +104,18 @@ pub fn decode(
     Ok(DecodeReport { load_seconds, ..report })
 }
 
-/// [`reference_with`] on a model that is loaded first, in f32.
+/// [`reference_with`] on a model that is loaded first.
 ///
 /// # Errors
 /// If the model cannot be loaded, or as [`reference_with`].
-pub fn reference(spec: &str, ids: &[u32], new_tokens: usize) -> color_eyre::Result<ReferenceReport> {
+pub fn reference(
+    spec: &str,
+    ids: &[u32],
+    new_tokens: usize,
+    compute: ComputeChoice,
+) -> color_eyre::Result<ReferenceReport> {
     let files = ModelFiles::open(spec)?;
-    reference_with(&load_decoder(&files, ComputeChoice::F32, &LocalOptions::default())?, ids, new_tokens)
+    reference_with(&load_decoder(&files, compute, &LocalOptions::default())?, ids, new_tokens)
 }
 
 /// Decodes `new_tokens` on `batch` sequences that share a prompt of `prompt_tokens`, with the default sampling values.

@@ -69,7 +69,7 @@ impl Decoder {
         }
         let wanted: Vec<u32> = wanted.iter().map(|&row| row as u32).collect();
         let rows = x.index_select(&Tensor::new(wanted, &self.device)?, 0)?;
-        let logits = candle_nn::ops::rms_norm(&rows, &self.norm, eps)?.matmul(&self.head.t()?)?;
+        let logits = candle_nn::ops::rms_norm(&rows, &self.norm, eps)?.matmul(&self.head.weight.dense()?.t()?)?;
         let values = logits.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
         workspace.logits.get(values.len()).copy_from_slice(&values);
         Ok(())
@@ -231,7 +231,7 @@ impl Seen {
 }
 
 fn apply(linear: &Linear, x: &Tensor) -> Result<Tensor, DecoderError> {
-    let y = x.matmul(&linear.weight.t()?)?;
+    let y = x.matmul(&linear.weight.dense()?.t()?)?;
     Ok(match &linear.bias {
         Some(bias) => y.broadcast_add(bias)?,
         None => y,

@@ -1,13 +1,13 @@
-//! The forward pass on `ops`' kernels: f32 in main memory.
+//! The forward pass on `ops`' kernels: in main memory, f32 but for matrices of eight bits.
 
 use candle_core::{CpuStorage, DType, Storage, StorageRef, Tensor};
 use rayon::prelude::*;
 
-use super::{Decoder, DecoderError, Layer, Linear, Segment, Workspace};
+use super::{Decoder, DecoderError, Layer, Linear, Segment, Weight, Workspace};
 use crate::model::cache::{Cache, Store};
 use crate::model::ops::attention::{Rows, attention};
 use crate::model::ops::linear::{Product, linear_many};
-use crate::model::ops::{Isa, rows};
+use crate::model::ops::{Isa, q8, rows};
 
 /// A tensor's floats, readable while this lives. They are read where candle keeps them: no copy.
 struct Held<'a> {
@@ -38,22 +38,47 @@ impl<'a> Held<'a> {
     }
 }
 
-/// A linear map's floats.
-struct HeldLinear<'a> {
-    weight: Held<'a>,
-    bias: Option<Held<'a>>,
-    outputs: usize,
+/// Lets `work` read a tensor's floats.
+pub(super) fn with_floats<R>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> R) -> Result<R, DecoderError> {
+    Ok(work(Held::new(tensor)?.slice()))
 }
 
-impl<'a> HeldLinear<'a> {
-    fn new(linear: &'a Linear) -> Result<Self, DecoderError> {
-        let bias = linear.bias.as_ref().map(Held::new).transpose()?;
-        Ok(Self { weight: Held::new(&linear.weight)?, bias, outputs: linear.weight.dim(0)? })
+/// Multiplies rows `x` with several maps of one kind, each into its own memory.
+fn multiply<const N: usize>(
+    isa: Isa,
+    x: &[f32],
+    inputs: usize,
+    rounded: &mut q8::Rows,
+    maps: [(&Linear, &mut [f32]); N],
+) -> Result<(), DecoderError> {
+    let mut held = Vec::with_capacity(N);
+    let mut packed = Vec::with_capacity(N);
+    for (map, out) in maps {
+        let bias = map.bias.as_ref().map(Held::new).transpose()?;
+        match &map.weight {
+            Weight::Dense(weight) => held.push((Held::new(weight)?, bias, map.weight.outputs()?, out)),
+            Weight::Q8(matrix) => packed.push((matrix, bias, out)),
+        }
     }
-
-    fn product<'b>(&'b self, out: &'b mut [f32]) -> Product<'b> {
-        Product { weight: self.weight.slice(), bias: self.bias.as_ref().map(Held::slice), out, outputs: self.outputs }
+    if !held.is_empty() {
+        let products = held.iter_mut().map(|(weight, bias, outputs, out)| Product {
+            weight: weight.slice(),
+            bias: bias.as_ref().map(Held::slice),
+            out,
+            outputs: *outputs,
+        });
+        linear_many(isa, x, inputs, &mut products.collect::<Vec<_>>());
     }
+    if !packed.is_empty() {
+        rounded.take(x, inputs);
+        let products = packed.iter_mut().map(|(weight, bias, out)| q8::Product {
+            weight,
+            bias: bias.as_ref().map(Held::slice),
+            out,
+        });
+        q8::multiply(isa, rounded, &mut products.collect::<Vec<_>>());
+    }
+    Ok(())
 }
 
 impl Decoder {
@@ -93,10 +118,10 @@ impl Decoder {
             rows::rms_norm(isa, x, Some(mixed), Held::new(&layer.mlp_norm)?.slice(), eps, normed);
             let gate = workspace.gate.get(total * a.intermediate_size);
             let up = workspace.up.get(total * a.intermediate_size);
-            let (gate_map, up_map) = (HeldLinear::new(&layer.gate)?, HeldLinear::new(&layer.up)?);
-            linear_many(isa, normed, hidden, &mut [gate_map.product(gate), up_map.product(up)]);
+            let rounded = &mut workspace.rounded;
+            multiply(isa, normed, hidden, rounded, [(&layer.gate, gate), (&layer.up, up)])?;
             rows::swiglu(isa, gate, up);
-            linear_many(isa, gate, a.intermediate_size, &mut [HeldLinear::new(&layer.down)?.product(mixed)]);
+            multiply(isa, gate, a.intermediate_size, rounded, [(&layer.down, mixed)])?;
             rows::add(x, mixed);
         }
         self.project(isa, workspace, wanted, total)
@@ -136,9 +161,7 @@ impl Decoder {
         let q = workspace.q.get(total * q_width);
         let k = workspace.k.get(total * kv_width);
         let v = workspace.v.get(total * kv_width);
-        let (q_map, k_map, v_map) =
-            (HeldLinear::new(&layer.q)?, HeldLinear::new(&layer.k)?, HeldLinear::new(&layer.v)?);
-        linear_many(isa, normed, hidden, &mut [q_map.product(q), k_map.product(k), v_map.product(v)]);
+        multiply(isa, normed, hidden, &mut workspace.rounded, [(&layer.q, q), (&layer.k, k), (&layer.v, v)])?;
 
         let (q_norm, k_norm) =
             (layer.q_norm.as_ref().map(Held::new).transpose()?, layer.k_norm.as_ref().map(Held::new).transpose()?);
@@ -185,8 +208,7 @@ impl Decoder {
         let heads = workspace.gate.get(total * q_width);
         attention(isa, &self.layout(), index, &sequences, q, heads);
         let mixed = workspace.mixed.get(total * hidden);
-        linear_many(isa, heads, q_width, &mut [HeldLinear::new(&layer.o)?.product(mixed)]);
-        Ok(())
+        multiply(isa, heads, q_width, &mut workspace.rounded, [(&layer.o, mixed)])
     }
 
     /// Final norm and head, on the wanted rows alone.
@@ -207,9 +229,6 @@ impl Decoder {
             normed,
         );
         let logits = workspace.logits.get(wanted.len() * vocab);
-        let head = Held::new(&self.head)?;
-        let product = Product { weight: head.slice(), bias: None, out: logits, outputs: vocab };
-        linear_many(isa, normed, hidden, &mut [product]);
-        Ok(())
+        multiply(isa, normed, hidden, &mut workspace.rounded, [(&self.head, logits)])
     }
 }

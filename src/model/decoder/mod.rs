@@ -1,7 +1,7 @@
 //! One decoder for the Llama, Qwen2 and Qwen3 families, run over ragged batches.
 //!
 //! A forward pass takes any number of sequences, each with its cache and some new tokens. All new tokens are rows of one
-//! matrix, so prefill, prefill in chunks and decoding are one path and may share a step. On a CPU in f32 the pass
+//! matrix, so prefill, prefill in chunks and decoding are one path and may share a step. On a CPU in f32 or q8 the pass
 //! runs on `ops`' kernels and each row's numbers are the same bit for bit whatever else is in the batch; elsewhere it is
 //! composed of candle's operations. No gradient is recorded here; training has its own forward pass over the same tensors.
 
@@ -16,7 +16,7 @@ use candle_core::{DType, Device, Tensor};
 use super::Architecture;
 use super::cache::{BLOCK, Cache, PageLayout, Pool};
 use super::device::device_name;
-use super::ops::{Buffer, attention::BlockLayout};
+use super::ops::{Buffer, attention::BlockLayout, q8};
 use super::rope::Rope;
 
 /// Where a decoder takes its weights from.
@@ -97,6 +97,8 @@ pub enum Compute {
     F32,
     Bf16,
     F16,
+    /// Matrices of eight bits, all else f32. On a CPU.
+    Q8,
 }
 
 impl Compute {
@@ -112,6 +114,7 @@ impl Compute {
             (ComputeChoice::Auto, Device::Metal(_)) => Ok(Self::F16),
             (ComputeChoice::Bf16, Device::Cuda(_) | Device::Metal(_)) => Ok(Self::Bf16),
             (ComputeChoice::Bf16, Device::Cpu) => Err(DecoderError::Compute { mode: "bf16".into(), device: name }),
+            (ComputeChoice::Q8, Device::Cpu) => Ok(Self::Q8),
             (ComputeChoice::Q8, _) => Err(DecoderError::Compute { mode: "q8".into(), device: name }),
         }
     }
@@ -121,23 +124,49 @@ impl Compute {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
             Self::F16 => "f16",
+            Self::Q8 => "q8",
         }
     }
 
-    /// As candle names it.
+    /// As candle names it; of what is not a matrix in q8.
     pub fn dtype(self) -> DType {
         match self {
-            Self::F32 => DType::F32,
+            Self::F32 | Self::Q8 => DType::F32,
             Self::Bf16 => DType::BF16,
             Self::F16 => DType::F16,
         }
     }
 }
 
-/// A linear map: `weight` is `[outputs, inputs]`.
+/// A matrix `[outputs, inputs]`.
+#[derive(Debug, Clone)]
+enum Weight {
+    Dense(Tensor),
+    Q8(Arc<q8::Matrix>),
+}
+
+impl Weight {
+    /// # Errors
+    /// If it is in eight bits, which candle's operations do not take.
+    fn dense(&self) -> candle_core::Result<&Tensor> {
+        match self {
+            Self::Dense(tensor) => Ok(tensor),
+            Self::Q8(_) => candle_core::bail!("a weight of eight bits runs on the kernels only"),
+        }
+    }
+
+    fn outputs(&self) -> candle_core::Result<usize> {
+        match self {
+            Self::Dense(tensor) => tensor.dim(0),
+            Self::Q8(matrix) => Ok(matrix.outputs()),
+        }
+    }
+}
+
+/// A linear map.
 #[derive(Debug, Clone)]
 struct Linear {
-    weight: Tensor,
+    weight: Weight,
     bias: Option<Tensor>,
 }
 
@@ -187,6 +216,8 @@ pub struct Workspace {
     mixed: Buffer,
     gate: Buffer,
     up: Buffer,
+    /// Rows of eight bits.
+    rounded: q8::Rows,
     cos: Buffer,
     sin: Buffer,
     logits: Buffer,
@@ -231,7 +262,7 @@ pub struct Decoder {
     layers: Vec<Layer>,
     norm: Tensor,
     /// The embedding itself where they are tied.
-    head: Tensor,
+    head: Linear,
     /// Whether the kernels run it.
     fused: bool,
     /// Of the composed path's caches.
@@ -240,7 +271,7 @@ pub struct Decoder {
 
 impl Decoder {
     /// Takes the weights from `source` and puts them where they will run. In f32 on a CPU the tensors are taken as they
-    /// are and share their memory with `source`.
+    /// are and share their memory with `source`; in q8 matrices are packed anew and only the embedding is kept as it is.
     ///
     /// # Errors
     /// If a weight is missing or misshapen, or the architecture's numbers do not fit together.
@@ -255,6 +286,15 @@ impl Decoder {
             let tensor = source.tensor(name, shape).map_err(DecoderError::Weight)?;
             Ok(tensor.to_dtype(compute.dtype())?.to_device(device)?.contiguous()?)
         };
+        let packed = |tensor: Tensor| -> Result<Weight, DecoderError> {
+            if compute != Compute::Q8 {
+                return Ok(Weight::Dense(tensor));
+            }
+            let (outputs, inputs) = tensor.dims2()?;
+            let matrix =
+                super::ops::run(|| fused::with_floats(&tensor, |floats| q8::Matrix::new(floats, outputs, inputs)));
+            Ok(Weight::Q8(Arc::new(matrix?)))
+        };
         let a = architecture;
         let (hidden, inner) = (a.hidden_size, a.intermediate_size);
         let (q_width, kv_width) = (a.num_attention_heads * a.head_dim, a.num_key_value_heads * a.head_dim);
@@ -263,7 +303,7 @@ impl Decoder {
         for index in 0..a.num_hidden_layers {
             let name = |rest: &str| format!("model.layers.{index}.{rest}");
             let linear = |rest: &str, outputs: usize, inputs: usize, bias: bool| -> Result<Linear, DecoderError> {
-                let weight = get(&name(&format!("{rest}.weight")), &[outputs, inputs])?;
+                let weight = packed(get(&name(&format!("{rest}.weight")), &[outputs, inputs])?)?;
                 let bias = if bias { Some(get(&name(&format!("{rest}.bias")), &[outputs])?) } else { None };
                 Ok(Linear { weight, bias })
             };
@@ -287,6 +327,7 @@ impl Decoder {
         let norm = get("model.norm.weight", &[hidden])?;
         let head =
             if a.tie_word_embeddings { embedding.clone() } else { get("lm_head.weight", &[a.vocab_size, hidden])? };
+        let head = Linear { weight: packed(head)?, bias: None };
         Ok(Self {
             architecture: a.clone(),
             compute,
@@ -296,7 +337,7 @@ impl Decoder {
             layers,
             norm,
             head,
-            fused: compute == Compute::F32 && device.is_cpu(),
+            fused: matches!(compute, Compute::F32 | Compute::Q8) && device.is_cpu(),
             pool: Pool::new(PageLayout {
                 layers: a.num_hidden_layers,
                 kv_heads: a.num_key_value_heads,

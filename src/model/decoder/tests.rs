@@ -66,8 +66,18 @@ pub(crate) fn tiny(family: Family, vocab_size: usize) -> (Architecture, HashMap<
 }
 
 pub(crate) fn tiny_decoder(family: Family, vocab_size: usize) -> Decoder {
+    decoder_in(Compute::F32, family, vocab_size)
+}
+
+fn decoder_in(compute: Compute, family: Family, vocab_size: usize) -> Decoder {
     let (architecture, tensors) = tiny(family, vocab_size);
-    Decoder::load(&architecture, &tensors, Compute::F32, &Device::Cpu).unwrap()
+    Decoder::load(&architecture, &tensors, compute, &Device::Cpu).unwrap()
+}
+
+/// What the kernels run in, for every family.
+fn kernel_decoders() -> impl Iterator<Item = (String, Decoder)> {
+    let modes = FAMILIES.into_iter().flat_map(|family| [(family, Compute::F32), (family, Compute::Q8)]);
+    modes.map(|(family, compute)| (format!("{family:?} {}", compute.name()), decoder_in(compute, family, 96)))
 }
 
 /// On the GPU where this build and machine have one.
@@ -110,22 +120,33 @@ fn kernels_agree_with_composed_operations() {
     }
 }
 
+/// Rounding to eight bits moves logits by hundredths of their spread, and no more than that.
+#[test]
+fn eight_bits_are_near_f32() {
+    for family in FAMILIES {
+        let tokens = ids(3, 75);
+        let exact = all_logits(&tiny_decoder(family, 96), &tokens, &[75]);
+        let rounded = all_logits(&decoder_in(Compute::Q8, family, 96), &tokens, &[75]);
+        let spread = (exact.iter().map(|x| x * x).sum::<f32>() / exact.len() as f32).sqrt();
+        let off = exact.iter().zip(&rounded).map(|(a, b)| (a - b) * (a - b)).sum::<f32>() / exact.len() as f32;
+        assert!(off > 0.0 && off.sqrt() < 0.03 * spread, "{family:?}: {} of {spread}", off.sqrt());
+    }
+}
+
 #[test]
 fn logits_do_not_depend_on_chunks() {
-    for family in FAMILIES {
-        let decoder = tiny_decoder(family, 96);
+    for (what, decoder) in kernel_decoders() {
         let tokens = ids(5, 80);
         let whole = all_logits(&decoder, &tokens, &[80]);
         for chunks in [&[1][..], &[7], &[33, 1, 1, 20], &[64, 3]] {
-            assert_eq!(whole, all_logits(&decoder, &tokens, chunks), "{family:?} {chunks:?}");
+            assert_eq!(whole, all_logits(&decoder, &tokens, chunks), "{what} {chunks:?}");
         }
     }
 }
 
 #[test]
 fn logits_do_not_depend_on_company_or_shared_prefix() {
-    for family in FAMILIES {
-        let decoder = tiny_decoder(family, 96);
+    for (what, decoder) in kernel_decoders() {
         let prompt = ids(1, 45);
         let alone: Vec<Vec<f32>> = (0..9)
             .map(|draw| {
@@ -150,7 +171,7 @@ fn logits_do_not_depend_on_company_or_shared_prefix() {
             }
             let mut logits = decoder.forward(&mut workspace, &mut segments).unwrap();
             for (index, (draw, position)) in rows.into_iter().enumerate() {
-                assert_eq!(logits.row(index), &alone[draw][position * 96..][..96], "{family:?} {draw} {position}");
+                assert_eq!(logits.row(index), &alone[draw][position * 96..][..96], "{what} {draw} {position}");
             }
         }
     }
@@ -223,7 +244,7 @@ fn what_does_not_fit_is_refused_with_the_reason() {
     assert!(load(&architecture, &tensors).contains("model.layers.1.mlp.up_proj.weight"));
     architecture.num_key_value_heads = 4;
     assert!(load(&architecture, &tensors).contains("heads"));
-    let refused = Compute::resolve(ComputeChoice::Q8, &Device::Cpu).unwrap_err().to_string();
-    assert!(refused.contains("q8") && refused.contains("--compute f32"), "{refused}");
+    let refused = Compute::resolve(ComputeChoice::Bf16, &Device::Cpu).unwrap_err().to_string();
+    assert!(refused.contains("bf16") && refused.contains("--compute f32"), "{refused}");
     assert_eq!(Compute::resolve("auto".parse().unwrap(), &Device::Cpu).unwrap(), Compute::F32);
 }

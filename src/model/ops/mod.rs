@@ -14,6 +14,7 @@ mod isa;
 pub mod linear;
 mod pack;
 mod pool;
+pub mod q8;
 pub mod rows;
 mod simd;
 mod slices;

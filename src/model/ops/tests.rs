@@ -5,7 +5,7 @@ use super::linear::{Product, linear_many};
 use super::*;
 
 /// Numbers in -0.5..0.5 without a pattern.
-fn numbers(seed: u32, count: usize) -> Vec<f32> {
+pub(super) fn numbers(seed: u32, count: usize) -> Vec<f32> {
     let mut state = u64::from(seed) * 2 + 1;
     (0..count)
         .map(|_| {
