@@ -43,21 +43,27 @@ impl std::fmt::Debug for Matrix {
 /// Scale of a group, and what its values are multiplied with; both 0 where there is nothing to scale. What is no number
 /// makes a scale that is none, and so everything that it touches.
 fn scale(group: &[f32]) -> (f32, f32) {
-    let (mut most, mut unsound) = (0.0f32, 0.0f32);
-    for x in group {
-        most = most.max(x.abs());
-        // 0 for every finite number, none for all else.
-        unsound += x * 0.0;
+    // In lanes: neither a largest value nor a sum may be taken in another order by the compiler alone.
+    let (mut most, mut unsound) = ([0.0f32; LANES], [0.0f32; LANES]);
+    for part in group.chunks(LANES) {
+        for ((x, most), unsound) in part.iter().zip(&mut most).zip(&mut unsound) {
+            *most = if x.abs() > *most { x.abs() } else { *most };
+            // 0 for every finite number, none for all else.
+            *unsound += x * 0.0;
+        }
     }
-    let most = most + unsound;
+    let most = most.into_iter().fold(0.0, f32::max) + unsound.into_iter().sum::<f32>();
     let unit = most / 127.0;
     // Below this the reciprocal is infinite.
     if unit < f32::MIN_POSITIVE { (0.0, 0.0) } else { (unit, 1.0 / unit) }
 }
 
 fn rounded(x: f32, inverse: f32) -> i32 {
-    // What is no number becomes 0 here and is not forgotten: its scale is none either.
-    ((x * inverse).round_ties_even() as i32).clamp(-127, 127)
+    // 1.5 * 2^23: floats of this size are whole numbers, so that adding it rounds to the nearest, ties to even, and leaves the
+    // number in the low bits. What is no number becomes one here and is not forgotten: its scale is none.
+    const WHOLE: f32 = 12_582_912.0;
+    let bits = (x * inverse + WHOLE).to_bits() as i32;
+    bits.wrapping_sub(WHOLE.to_bits() as i32).clamp(-127, 127)
 }
 
 impl Matrix {
@@ -349,23 +355,28 @@ mod x86 {
         unsafe {
             let mut all = [[_mm512_setzero_ps(); P]; R];
             for group in 0..tile.groups {
-                let panel = |p: usize| lines.add((p * tile.groups + group) * LINES * LINE);
-                let row = |r: usize| tile.values.as_ptr().add((r * tile.groups + group) * GROUP);
-                let mut whole: [[__m512i; P]; R] = std::array::from_fn(|r| {
-                    [_mm512_set1_epi32(*tile.surplus.get_unchecked(r * tile.groups + group)); P]
-                });
+                // Loops and no closures: those would not be compiled for these instructions.
+                let mut whole = [[_mm512_setzero_si512(); P]; R];
+                for (r, whole) in whole.iter_mut().enumerate() {
+                    *whole = [_mm512_set1_epi32(*tile.surplus.get_unchecked(r * tile.groups + group)); P];
+                }
                 for four in 0..GROUP / 4 {
-                    let weights: [__m512i; P] =
-                        std::array::from_fn(|p| _mm512_load_si512(panel(p).add((1 + four) * LINE).cast()));
+                    let mut weights = [_mm512_setzero_si512(); P];
+                    for (p, weights) in weights.iter_mut().enumerate() {
+                        let line = lines.add(((p * tile.groups + group) * LINES + 1 + four) * LINE);
+                        *weights = _mm512_load_si512(line.cast());
+                    }
                     for (r, whole) in whole.iter_mut().enumerate() {
-                        let values = _mm512_set1_epi32(row(r).add(4 * four).cast::<i32>().read_unaligned());
+                        let at = (r * tile.groups + group) * GROUP + 4 * four;
+                        let values = tile.values.as_ptr().add(at).cast::<i32>().read_unaligned();
+                        let values = _mm512_set1_epi32(values);
                         for (whole, weights) in whole.iter_mut().zip(weights) {
                             *whole = _mm512_dpbusd_epi32(*whole, weights, values);
                         }
                     }
                 }
                 for p in 0..P {
-                    let units = _mm512_load_ps(panel(p).cast());
+                    let units = _mm512_load_ps(lines.add((p * tile.groups + group) * LINES * LINE).cast());
                     for r in 0..R {
                         let of_row = _mm512_set1_ps(*tile.scales.get_unchecked(r * tile.groups + group));
                         let scale = _mm512_mul_ps(units, of_row);
