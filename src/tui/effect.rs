@@ -115,6 +115,7 @@ pub enum Message {
         to: String,
     },
     RunArchived(String),
+    RunRestored(String),
     /// A session is open.
     Opened {
         dir: PathBuf,

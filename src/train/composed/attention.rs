@@ -84,18 +84,18 @@ impl Attention {
         order.sort_by_key(|span| std::cmp::Reverse(span.len()));
         let (mut groups, mut back, mut back_kv) = (Vec::new(), vec![0; rows * heads], vec![0; rows * kv_heads]);
         let (mut queries, mut keys) = (0, 0);
+        let last = |span: &Range<usize>, at: usize| span.start + at.min(span.len() - 1);
+        let none = |span: &Range<usize>, at: usize| if at < span.len() { span.start + at } else { rows };
         while let Some(longest) = order.first() {
             let len = longest.len();
             let count = order.iter().take_while(|span| span.len() as f64 * STRETCH >= len as f64).count();
             let members: Vec<&Range<usize>> = order.drain(..count).collect();
-            let kv = places(&members, kv_heads, 0..len, |span, at| span.start + at.min(span.len() - 1));
+            let kv = places(&members, kv_heads, 0..len, last);
             came_from(&members, kv_heads, 0..len, keys, &mut back_kv);
             keys += kv.len();
             let mut of_group = Vec::new();
             for (begin, here) in blocks(len, count * heads) {
                 let range = begin..begin + here;
-                let last = |span: &Range<usize>, at: usize| span.start + at.min(span.len() - 1);
-                let none = |span: &Range<usize>, at: usize| if at < span.len() { span.start + at } else { rows };
                 let of_queries = places(&members, heads, range.clone(), last);
                 came_from(&members, heads, range.clone(), queries, &mut back);
                 queries += of_queries.len();

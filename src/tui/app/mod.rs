@@ -191,10 +191,15 @@ impl App {
 
     /// What becomes of the job of this process when it is left.
     fn own_job_ends(&self) -> &'static str {
-        match &self.live {
-            Some(board) if board.job == TRAINING => "A training runs here: it stops after this step and is saved.",
-            _ => "A generation runs here: it stops, finished samples are kept.",
+        if self.trains() {
+            "A training runs here: it stops after this step and is saved."
+        } else {
+            "A generation runs here: it stops, finished samples are kept."
         }
+    }
+
+    fn trains(&self) -> bool {
+        self.live.as_ref().is_some_and(|board| board.job == TRAINING)
     }
 
     /// Whether something is waited for before the screen goes.

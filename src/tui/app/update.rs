@@ -95,6 +95,7 @@ impl App {
             Message::RunArchived(run) => {
                 self.notices.say(format!("{run} is put away; u brings it back"), false, now);
             }
+            Message::RunRestored(run) => self.notices.say(format!("{run} is back"), false, now),
             Message::Note(text) => self.notices.say(text, false, now),
             Message::Error(text) => {
                 (self.opening, self.wanted) = (false, None);

@@ -77,7 +77,8 @@ fn confirm(app: &App) -> Vec<&'static str> {
 /// Said while what runs is given time to end.
 fn leaving(app: &App) -> String {
     let key = app.keymap.key_of("app.quit").unwrap_or_default();
-    format!("stopping ... finished samples are kept; {key} again leaves at once")
+    let kept = if app.trains() { "the step is finished and saved" } else { "finished samples are kept" };
+    format!("stopping ... {kept}; {key} again leaves at once")
 }
 
 fn too_small(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {

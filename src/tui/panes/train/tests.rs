@@ -257,6 +257,7 @@ fn a_rate_and_a_name_are_asked_for() {
     assert_eq!(update(&mut state, TrainAction::Archive), [Effect::ArchiveRun("sft-a".into())]);
     receive(&mut state, &Message::RunArchived("sft-a".into()));
     assert_eq!(update(&mut state, TrainAction::Restore), [Effect::RestoreRun("sft-a".into())]);
+    receive(&mut state, &Message::RunRestored("sft-a".into()));
     assert_eq!(update(&mut state, TrainAction::Restore), []);
 }
 

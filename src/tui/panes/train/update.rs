@@ -277,8 +277,8 @@ fn archive(state: &mut TrainState) -> Vec<Effect> {
 }
 
 fn restore(state: &mut TrainState) -> Vec<Effect> {
-    match state.archived.pop() {
-        Some(name) => vec![Effect::RestoreRun(name)],
+    match state.archived.last() {
+        Some(name) => vec![Effect::RestoreRun(name.clone())],
         None => {
             state.say("no run was put away here");
             Vec::new()
@@ -427,6 +427,7 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
             state.overlaid.insert(to.clone());
         }
         Message::RunArchived(run) => state.archived.push(run.clone()),
+        Message::RunRestored(run) => state.archived.retain(|archived| archived != run),
         Message::Error(error) => {
             if state.starting {
                 state.screen = Screen::Setup;

@@ -53,7 +53,7 @@ impl Work {
             }
             Effect::RestoreRun(run) => {
                 runs::restore(&runs, &run).wrap_err("not brought back")?;
-                self.say(Message::Note(format!("{run} is back")));
+                self.say(Message::RunRestored(run));
                 self.look_at_runs(&runs);
             }
             _ => {}
