@@ -80,6 +80,9 @@ pub struct Arguments {
     /// Number format: auto, f32, on a CPU q8 (weights and rows of eight bits), on a GPU bf16
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
+    /// Never guess at tokens that repeat earlier text (the text is the same either way)
+    #[arg(long)]
+    no_lookup: bool,
     /// Print a JSON object: {"session","problems","samples","existing","tokens","tokens_per_second","wall_seconds","compute"}
     #[arg(long)]
     json: bool,
@@ -113,6 +116,7 @@ impl Arguments {
             policy: self.policy.clone(),
             slots: self.slots,
             compute: self.compute,
+            lookup: !self.no_lookup,
         })
     }
 }

@@ -22,7 +22,12 @@ const JOB: &str = "generate";
 /// Starts a generation in a session, which is made if it is missing and the order is sound.
 pub fn start_generate(dir: PathBuf, order: GenerateOrder) -> Result<GenerateJob> {
     Job::start(JOB, move |context| {
-        let options = LocalOptions { compute: order.compute, slots: order.slots, ..LocalOptions::default() };
+        let options = LocalOptions {
+            compute: order.compute,
+            slots: order.slots,
+            lookup: order.lookup,
+            ..LocalOptions::default()
+        };
         let load = || Ok(Box::new(LocalBackend::load(&order.model, options)?) as Box<dyn Backend>);
         run(&dir, &order, load, context)
     })

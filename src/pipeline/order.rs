@@ -32,6 +32,8 @@ pub struct GenerateOrder {
     pub slots: Option<usize>,
     /// How to compute, resolved when the model is loaded.
     pub compute: ComputeChoice,
+    /// Whether to guess at next tokens where that saves steps; no token depends on it.
+    pub lookup: bool,
 }
 
 impl GenerateOrder {

@@ -3,9 +3,11 @@
 //! A fixed number of slots is kept full. Each step decodes one token for every slot that writes and, beside them, a
 //! bounded piece of the prompts that wait, so the stream never stops for long. A prompt that begins like one already
 //! computed starts from its cache: the samples of a problem share one prefill, and the turns of a dialogue go on from what
-//! they have. None of this changes a token: the decoder's numbers do not depend on the batch.
+//! they have. Where few sequences write, guesses at their next tokens ([`lookup`]) make a step give several. None of this
+//! changes a token: the decoder's numbers do not depend on the batch.
 
 mod load;
+mod lookup;
 mod slot;
 mod stop;
 #[cfg(test)]
@@ -20,6 +22,7 @@ use color_eyre::eyre::{Context, ensure};
 use rayon::prelude::*;
 
 pub use self::load::{ModelText, load_decoder};
+use self::lookup::Record;
 use self::slot::{Progress, Slot};
 use super::sampling::{SamplingError, TokenSampler};
 use super::{Backend, Event, Request, RequestId};
@@ -95,11 +98,13 @@ pub struct LocalOptions {
     pub context_limit: Option<usize>,
     /// `None` takes the fastest that this build and machine have.
     pub device: Option<candle_core::Device>,
+    /// Whether to guess at next tokens where that saves steps.
+    pub lookup: bool,
 }
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        Self { compute: ComputeChoice::Auto, slots: None, context_limit: None, device: None }
+        Self { compute: ComputeChoice::Auto, slots: None, context_limit: None, device: None, lookup: true }
     }
 }
 
@@ -128,7 +133,13 @@ pub struct LocalBackend {
     workspace: Workspace,
     /// Tokens a second of recent steps that held prompts.
     prefill_rate: f64,
+    /// How guesses fare; `None` where there are none.
+    record: Option<Record>,
+    written: usize,
 }
+
+/// What a step gave one slot: the tokens chosen, or why there is none.
+type Chosen = (usize, Result<Vec<u32>, SamplingError>);
 
 thread_local! {
     static SAMPLER: RefCell<TokenSampler> = RefCell::default();
@@ -152,6 +163,9 @@ impl LocalBackend {
             context_length: options.context_limit.map_or(own, |limit| limit.min(own)),
         };
         Self {
+            // Elsewhere a row's numbers depend a little on the rows beside it, so a guess could change what is written.
+            record: (options.lookup && decoder.runs_kernels()).then(Record::default),
+            written: 0,
             decoder,
             text,
             identity,
@@ -173,6 +187,11 @@ impl LocalBackend {
     /// How many slots have their prompt behind them.
     pub fn decoding(&self) -> usize {
         self.slots.iter().filter(|slot| slot.progress == Progress::Decoding).count()
+    }
+
+    /// Tokens written so far, all requests together.
+    pub fn written(&self) -> usize {
+        self.written
     }
 
     /// Moves waiting requests into free slots; reports at once those that have nothing to write.
@@ -238,16 +257,33 @@ impl LocalBackend {
         ((self.prefill_rate * STEP_SECONDS) as usize).clamp(least, most)
     }
 
-    /// Runs the decoder over `parts` (slot and prompt budget) and chooses the next token of each slot whose logits came.
-    fn run(&mut self, parts: &[(usize, usize)]) -> color_eyre::Result<Vec<(usize, Result<u32, SamplingError>)>> {
+    /// How many guessed tokens each decoding slot looks at in a step that holds `prompt_tokens` of prompts.
+    fn guesses(&mut self, prompt_tokens: usize) -> Vec<(usize, usize)> {
+        let Some(record) = &self.record else { return Vec::new() };
+        let writing = self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.progress == Progress::Decoding);
+        let (slots, guesses): (Vec<_>, Vec<_>) = writing
+            .map(|(index, slot)| {
+                let length = slot.guess();
+                (index, (slot.said.held(), length))
+            })
+            .unzip();
+        let taken = record.worth(&guesses, guesses.len() + prompt_tokens, guesses.len());
+        slots.into_iter().zip(taken).collect()
+    }
+
+    /// Runs the decoder over `parts` (slot, and tokens of its prompt or of its guess) and chooses the next tokens of each slot
+    /// whose logits came.
+    fn run(&mut self, parts: &[(usize, usize)]) -> color_eyre::Result<Vec<Chosen>> {
         let mut segments = Vec::with_capacity(parts.len());
         let mut waiting = parts.iter().peekable();
         let mut sampled = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let Some((_, budget)) = waiting.next_if(|(slot, _)| *slot == index) else { continue };
             let segment = slot.segment(*budget);
-            if segment.wanted == Wanted::Last {
-                sampled.push(index);
+            match segment.wanted {
+                Wanted::None => {}
+                Wanted::Last => sampled.push((index, 1)),
+                Wanted::All => sampled.push((index, segment.tokens.len())),
             }
             segments.push(segment);
         }
@@ -256,23 +292,23 @@ impl LocalBackend {
         let mut wanted = sampled.into_iter().peekable();
         let mut jobs = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            if wanted.next_if_eq(&index).is_some()
-                && let Some(row) = rows.next()
-            {
-                jobs.push((index, slot, row));
+            if let Some((_, count)) = wanted.next_if(|(slot, _)| *slot == index) {
+                jobs.push((index, slot, rows.by_ref().take(count).collect::<Vec<_>>()));
             }
         }
-        Ok(ops::run(|| {
-            jobs.into_par_iter()
-                .map(|(index, slot, row)| {
-                    let draw = slot.random.draw(slot.next_index());
-                    let token = SAMPLER.with_borrow_mut(|sampler| {
-                        sampler.choose(row, slot.cache.tokens(), &slot.request.sampling, draw)
-                    });
-                    (index, token)
-                })
-                .collect()
-        }))
+        Ok(ops::run(|| jobs.into_par_iter().map(|(index, slot, rows)| (index, choose(slot, rows))).collect()))
+    }
+
+    /// Gives a slot its tokens, as far as the turn goes on; says how it ended if it did.
+    fn accept(&mut self, index: usize, tokens: &[u32], events: &mut Vec<Event>) -> Option<FinishReason> {
+        let slot = &mut self.slots[index];
+        tokens.iter().find_map(|&token| {
+            self.written += 1;
+            if let Some(record) = &mut self.record {
+                record.came(&mut slot.said, token);
+            }
+            slot.accept(token, self.text.stop_ids(), events)
+        })
     }
 
     /// Takes what a finished turn leaves.
@@ -309,6 +345,22 @@ impl LocalBackend {
             }
         }
     }
+}
+
+/// Chooses tokens from a slot's rows, as long as each is the one that the next row was guessed to follow.
+fn choose(slot: &mut Slot, rows: Vec<&mut [f32]>) -> Result<Vec<u32>, SamplingError> {
+    let mut tokens = Vec::new();
+    for (at, row) in rows.into_iter().enumerate() {
+        let draw = slot.random.draw(slot.next_index() + at);
+        let token =
+            SAMPLER.with_borrow_mut(|sampler| sampler.choose(row, slot.before(at), &slot.request.sampling, draw))?;
+        tokens.push(token);
+        if !slot.guessed(at, token) {
+            break;
+        }
+    }
+    slot.keep_rows(tokens.len());
+    Ok(tokens)
 }
 
 impl Backend for LocalBackend {
@@ -352,20 +404,29 @@ impl Backend for LocalBackend {
         if parts.is_empty() {
             return Ok(());
         }
+        for (index, count) in self.guesses(prompt_tokens) {
+            if let Ok(at) = parts.binary_search_by_key(&index, |(slot, _)| *slot) {
+                parts[at].1 = count;
+            }
+        }
         let started = Instant::now();
         let chosen = self.run(&parts)?;
+        let seconds = started.elapsed().as_secs_f64();
         if prompt_tokens >= *PREFILL_CHUNK.start() {
-            let rate = (prompt_tokens + chosen.len()) as f64 / started.elapsed().as_secs_f64().max(1e-6);
+            let rate = (prompt_tokens + chosen.len()) as f64 / seconds.max(1e-6);
             self.prefill_rate = if self.prefill_rate == 0.0 { rate } else { 0.7 * self.prefill_rate + 0.3 * rate };
         }
+        if let Some(record) = self.record.as_mut().filter(|_| prompt_tokens == 0) {
+            record.took(parts.iter().map(|(_, guessed)| 1 + guessed).sum(), seconds);
+        }
         let mut finished = Vec::new();
-        for (index, token) in chosen {
+        for (index, tokens) in chosen {
             if self.slots[index].progress == Progress::Prefilling {
                 self.keep_prompt(index)?;
             }
-            match token {
-                Ok(token) => {
-                    let reason = self.slots[index].accept(token, self.text.stop_ids(), events);
+            match tokens {
+                Ok(tokens) => {
+                    let reason = self.accept(index, &tokens, events);
                     finished.extend(reason.map(|reason| (index, Some(reason))));
                 }
                 Err(error) => {

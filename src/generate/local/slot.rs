@@ -1,5 +1,6 @@
 //! One request in work: its prompt, its cache, what was written, and when it ends.
 
+use super::lookup::Said;
 use super::stop::StopFilter;
 use super::{ChatText, TokenText};
 use crate::generate::random::TokenRandom;
@@ -14,7 +15,7 @@ pub(super) enum Progress {
     Waiting,
     /// Part of the prompt is in the cache.
     Prefilling,
-    /// The whole prompt is; one token a step.
+    /// The whole prompt is; a step gives a token, and more where a guess holds.
     Decoding,
 }
 
@@ -26,6 +27,9 @@ pub(super) struct Slot {
     pub(super) random: TokenRandom,
     /// As sampled, the ending token included.
     generated: Vec<u32>,
+    /// The token sampled last, which is not in the cache yet, and a guess at those after it.
+    next: Vec<u32>,
+    pub(super) said: Said,
     text: StopFilter,
     stream: Box<dyn TokenText>,
     /// Tokens that the context has room for behind the prompt.
@@ -41,6 +45,8 @@ impl Slot {
             progress: Progress::Waiting,
             random: TokenRandom::new(&request.stream),
             generated: Vec::new(),
+            next: Vec::new(),
+            said: Said::default(),
             text: StopFilter::new(&request.sampling.stop),
             stream: text.stream(),
             request,
@@ -73,13 +79,52 @@ impl Slot {
         self.generated.len()
     }
 
-    /// This slot's part of a step with at most `budget` prompt tokens. Whether logits are wanted comes with it.
+    /// Looks for a guess at what follows; its length.
+    pub(super) fn guess(&mut self) -> usize {
+        if self.said.is_empty() {
+            self.said.say(&self.prompt);
+            self.said.say(&self.generated);
+        }
+        // The guess's tokens and one behind them have to have room.
+        let most = self.request.sampling.max_tokens.min(self.room).saturating_sub(self.generated.len() + 1);
+        self.next.clear();
+        self.next.extend(self.generated.last());
+        self.next.extend(self.said.guess(most));
+        self.next.len() - 1
+    }
+
+    /// Tokens before the one that is chosen from row `row` of this step's logits.
+    pub(super) fn before(&self, row: usize) -> &[u32] {
+        let tokens = self.cache.tokens();
+        &tokens[..tokens.len() - (self.looked_at() - row)]
+    }
+
+    /// Guessed tokens in this step.
+    fn looked_at(&self) -> usize {
+        if self.progress == Progress::Decoding { self.next.len().saturating_sub(1) } else { 0 }
+    }
+
+    /// Whether `token`, chosen from row `row`, is what was guessed there.
+    pub(super) fn guessed(&self, row: usize, token: u32) -> bool {
+        row < self.looked_at() && self.next.get(row + 1) == Some(&token)
+    }
+
+    /// Keeps of the step's rows those of `chosen` tokens.
+    pub(super) fn keep_rows(&mut self, chosen: usize) {
+        let wrong = (self.looked_at() + 1).saturating_sub(chosen);
+        self.cache.truncate(self.cache.len() - wrong);
+    }
+
+    /// This slot's part of a step: at most `budget` tokens of its prompt, or behind the last token as many of the guess.
     pub(super) fn segment(&mut self, budget: usize) -> Segment<'_> {
-        let Self { prompt, cache, generated, progress, .. } = self;
+        let Self { prompt, cache, generated, next, progress, .. } = self;
         if *progress == Progress::Decoding {
-            // The token sampled last is not in the cache yet.
-            let last = generated.len().saturating_sub(1);
-            return Segment { cache, tokens: &generated[last..], wanted: Wanted::Last };
+            if budget == 0 || next.is_empty() {
+                next.clear();
+                next.extend(generated.last());
+            }
+            next.truncate(1 + budget);
+            return Segment { cache, tokens: next, wanted: Wanted::All };
         }
         let begin = cache.len();
         let end = prompt.len().min(begin + budget);
@@ -91,6 +136,9 @@ impl Slot {
     pub(super) fn accept(&mut self, token: u32, stop_ids: &[u32], events: &mut Vec<Event>) -> Option<FinishReason> {
         self.progress = Progress::Decoding;
         self.generated.push(token);
+        if !self.said.is_empty() {
+            self.said.say(&[token]);
+        }
         if stop_ids.contains(&token) {
             return Some(FinishReason::Stop);
         }

@@ -142,6 +142,39 @@ fn tokens_do_not_depend_on_slots_order_or_company() {
 }
 
 #[test]
+fn guesses_save_steps_and_change_nothing() {
+    // Greedy, so that the model falls into a loop, and at a low temperature, so that it leaves it now and then.
+    let values = |draw: u32| Sampling { temperature: 0.25 * draw as f32, ..sampling(60 + draw as usize) };
+    let outcome = |slots: usize, record: fn() -> Option<lookup::Record>| {
+        let mut backend = backend(slots);
+        backend.record = record();
+        let (mut requests, mut done, mut steps) = (work(values), BTreeMap::new(), 0);
+        requests.iter_mut().for_each(|request| request.sampling.repetition_penalty = 1.05);
+        requests.into_iter().for_each(|request| backend.submit(request).unwrap());
+        let mut events = Vec::new();
+        while backend.in_flight() > 0 {
+            // Measured times must not decide here.
+            backend.record = record();
+            backend.step(&mut events).unwrap();
+            steps += 1;
+            assert!(backend.slots.iter().all(|slot| slot.cache.len() < slot.prompt.len() + slot.next_index().max(1)));
+        }
+        for event in events {
+            if let Event::Finished { id, text, token_ids, reason, .. } = event {
+                done.insert(id, (text, token_ids, reason));
+            }
+        }
+        (done, steps)
+    };
+    let (plain, slow) = outcome(4, || None);
+    let (guessed, fast) = outcome(4, || Some(lookup::Record::eager()));
+    assert_eq!(plain, guessed);
+    assert!(fast * 3 < slow * 2, "{fast} steps and {slow}");
+    assert_eq!(outcome(1, || Some(lookup::Record::eager())).0, plain);
+    assert_eq!(outcome(15, || Some(lookup::Record::default())).0, plain);
+}
+
+#[test]
 fn samples_of_a_problem_share_one_prefill() {
     let mut backend = backend(8);
     let problem = "A problem that is asked eight times over, long enough to be worth it.".repeat(2);

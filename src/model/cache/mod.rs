@@ -102,8 +102,9 @@ impl Cache {
         let Some(block) = blocks.get_mut(block).map(Arc::make_mut) else { return };
         for head in 0..layout.kv_heads {
             let here = head * dim..(head + 1) * dim;
-            let to = layout.keys(layer, head) + at * dim;
-            block[to..to + dim].copy_from_slice(&keys[here.clone()]);
+            let to = layout.keys(layer, head);
+            let places = block[to..to + dim * layout.positions].iter_mut().skip(at).step_by(layout.positions);
+            places.zip(&keys[here.clone()]).for_each(|(to, key)| *to = *key);
             let to = layout.values(layer, head) + at * dim;
             block[to..to + dim].copy_from_slice(&values[here]);
         }
@@ -133,7 +134,7 @@ mod tests {
 
     fn key(cache: &Cache, position: usize) -> f32 {
         let Store::Blocks { layout, blocks } = &cache.store else { unreachable!() };
-        blocks[position / layout.positions][layout.keys(0, 0) + position % layout.positions * layout.head_dim]
+        blocks[position / layout.positions][layout.keys(0, 0) + position % layout.positions]
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn multiply<const N: usize>(
         linear_many(isa, x, inputs, &mut products.collect::<Vec<_>>());
     }
     if !packed.is_empty() {
-        rounded.take(x, inputs);
+        rounded.take(isa, x, inputs);
         let products = packed.iter_mut().map(|(weight, bias, out)| q8::Product {
             weight,
             bias: bias.as_ref().map(Held::slice),
@@ -122,7 +122,6 @@ impl Decoder {
             multiply(isa, normed, hidden, rounded, [(&layer.gate, gate), (&layer.up, up)])?;
             rows::swiglu(isa, gate, up);
             multiply(isa, gate, a.intermediate_size, rounded, [(&layer.down, mixed)])?;
-            rows::add(x, mixed);
         }
         self.project(isa, workspace, wanted, total)
     }
@@ -141,7 +140,8 @@ impl Decoder {
         Ok(())
     }
 
-    /// The attention half of a layer; its output, not yet added to `x`, is left in `mixed`.
+    /// The attention half of a layer. What the layer before left in `mixed` is added to `x` first; the output, not yet added,
+    /// is left there too.
     fn attend(
         &self,
         isa: Isa,
@@ -157,7 +157,8 @@ impl Decoder {
         let eps = a.rms_norm_eps as f32;
         let x = workspace.x.get(total * hidden);
         let normed = workspace.normed.get(total * hidden);
-        rows::rms_norm(isa, x, None, Held::new(&layer.attention_norm)?.slice(), eps, normed);
+        let before = if index > 0 { Some(&*workspace.mixed.get(total * hidden)) } else { None };
+        rows::rms_norm(isa, x, before, Held::new(&layer.attention_norm)?.slice(), eps, normed);
         let q = workspace.q.get(total * q_width);
         let k = workspace.k.get(total * kv_width);
         let v = workspace.v.get(total * kv_width);
@@ -173,19 +174,29 @@ impl Decoder {
                 if let Some(norm) = norm {
                     rows::rms_norm_in_place(isa, head, norm, eps);
                 }
-                rows::rope(head, &cos[here.clone()], &sin[here.clone()]);
+                rows::rope(isa, head, &cos[here.clone()], &sin[here.clone()]);
             }
         };
-        q.par_chunks_exact_mut(q_width).with_min_len(8).enumerate().for_each(|(row, heads)| turn(row, heads, q_norm));
-        k.par_chunks_exact_mut(kv_width).with_min_len(8).enumerate().for_each(|(row, heads)| turn(row, heads, k_norm));
+        let heads = q.par_chunks_exact_mut(q_width).zip(k.par_chunks_exact_mut(kv_width)).with_min_len(4).enumerate();
+        heads.for_each(|(row, (q, k))| {
+            turn(row, q, q_norm);
+            turn(row, k, k_norm);
+        });
         let mut row = 0;
-        for segment in segments.iter_mut() {
-            for offset in 0..segment.tokens.len() {
+        let mut writing: Vec<_> = segments
+            .iter_mut()
+            .map(|segment| {
+                row += segment.tokens.len();
+                (segment, row)
+            })
+            .collect();
+        writing.par_iter_mut().with_min_len(4).for_each(|(segment, end)| {
+            let count = segment.tokens.len();
+            for (offset, row) in (*end - count..*end).enumerate() {
                 let here = row * kv_width..(row + 1) * kv_width;
                 segment.cache.write(index, segment.cache.len() + offset, &k[here.clone()], &v[here]);
-                row += 1;
             }
-        }
+        });
 
         let blocks: Vec<Vec<&[f32]>> = segments
             .iter()
@@ -215,15 +226,18 @@ impl Decoder {
     fn project(&self, isa: Isa, workspace: &mut Workspace, wanted: &[usize], total: usize) -> Result<(), DecoderError> {
         let (hidden, vocab) = (self.architecture.hidden_size, self.architecture.vocab_size);
         let x = workspace.x.get(total * hidden);
-        let chosen = workspace.mixed.get(wanted.len() * hidden);
-        for (to, &row) in chosen.chunks_exact_mut(hidden).zip(wanted) {
-            to.copy_from_slice(&x[row * hidden..(row + 1) * hidden]);
+        // What the last layer left is added where it is wanted; rows come in order, so nothing is overwritten unread.
+        let mixed = workspace.mixed.get(total * hidden);
+        for (at, &row) in wanted.iter().enumerate() {
+            x.copy_within(row * hidden..(row + 1) * hidden, at * hidden);
+            mixed.copy_within(row * hidden..(row + 1) * hidden, at * hidden);
         }
+        let (chosen, left) = (&mut x[..wanted.len() * hidden], &mixed[..wanted.len() * hidden]);
         let normed = workspace.normed.get(wanted.len() * hidden);
         rows::rms_norm(
             isa,
             chosen,
-            None,
+            Some(left).filter(|_| !self.layers.is_empty()),
             Held::new(&self.norm)?.slice(),
             self.architecture.rms_norm_eps as f32,
             normed,

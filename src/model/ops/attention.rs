@@ -1,7 +1,8 @@
 //! Causal attention of a few rows over one sequence's cached keys and values.
 //!
 //! A task is a run of rows and one key-value head; the query heads that share it are worked on together, so keys and
-//! values are read once for all of them and never repeated in memory. Scores are whole rows (two passes: largest, then
+//! values are read once for all of them and never repeated in memory. Keys lie dimension by dimension, the positions of a
+//! block side by side, so that a score grows in a lane of its own. Scores are whole rows (two passes: largest, then
 //! exponentials), positions are summed in order.
 
 use std::cell::RefCell;
@@ -10,22 +11,25 @@ use rayon::prelude::*;
 
 use super::buffer::Buffer;
 use super::isa::{Isa, dispatch};
-use super::linear::columns_kernel;
 use super::simd::Simd;
 use super::slices::SharedMut;
 
 /// Query rows (tokens times heads of a group) of one task: a few tiles, so that keys read once serve them all.
 const TASK_ROWS: usize = 24;
 
-/// How a block of the cache is laid out: `[layer][keys, values][key-value head][position][dimension]`.
+/// How a block of the cache is laid out: `[layer][keys, values][key-value head]`, then for keys `[dimension][position]` and
+/// for values `[position][dimension]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockLayout {
     pub layers: usize,
     pub kv_heads: usize,
     pub head_dim: usize,
-    /// Positions in a block.
+    /// Positions in a block; a multiple of [`POSITIONS`].
     pub positions: usize,
 }
+
+/// Positions whose scores a kernel takes at once at most.
+pub const POSITIONS: usize = 32;
 
 impl BlockLayout {
     /// Floats in a block.
@@ -75,15 +79,18 @@ pub fn attention(isa: Isa, layout: &BlockLayout, layer: usize, sequences: &[Rows
     let (group, head_dim) = (group_width / layout.head_dim, layout.head_dim);
     assert_eq!(stride, layout.kv_heads * group * head_dim, "whole groups of heads");
     assert_eq!(q.len(), total * stride, "query rows");
-    assert!(group > 0 && layer < layout.layers, "layout");
+    assert!(group > 0 && layer < layout.layers && layout.positions.is_multiple_of(POSITIONS), "layout");
     let each = (TASK_ROWS / group).max(1);
     let mut tasks = Vec::with_capacity(total * layout.kv_heads);
     for rows in sequences {
         assert!(rows.row + rows.rows <= total, "rows inside the batch");
         assert!((rows.first + rows.rows).div_ceil(layout.positions) <= rows.blocks.len(), "a block for each position");
         assert!(rows.blocks.iter().all(|block| block.len() == layout.len()), "block size");
-        for begin in (0..rows.rows).step_by(each) {
-            for head in 0..layout.kv_heads {
+    }
+    // Head by head: blocks that sequences share are then still in the cache when the next one comes.
+    for head in 0..layout.kv_heads {
+        for rows in sequences {
+            for begin in (0..rows.rows).step_by(each) {
                 tasks.push((rows, begin, each.min(rows.rows - begin), head));
             }
         }
@@ -138,7 +145,7 @@ thread_local! {
 unsafe fn attend(isa: Isa, task: Task, q: *const f32, cached: KeysValues<'_>, out: *mut f32) {
     SCRATCH.with_borrow_mut(|(queries, scores)| {
         let heads = task.rows * task.group;
-        let width = (task.first + task.rows).next_multiple_of(16);
+        let width = (task.first + task.rows).next_multiple_of(cached.positions);
         let queries = queries.get(heads * task.head_dim);
         let scores = scores.get(heads * width);
         // SAFETY: the buffers were sized for the task; the rest is the caller's promise.
@@ -176,17 +183,20 @@ unsafe fn attend_kernel<S: Simd>(
             }
         }
         for (index, block) in cached.blocks.iter().enumerate().take(seen.div_ceil(cached.positions)) {
-            let begin = index * cached.positions;
-            let there = cached.positions.min(seen - begin);
-            let keys = block.as_ptr().add(cached.keys);
-            columns_kernel::<S>(queries, keys, std::ptr::null(), scores.add(begin), heads, head_dim, width, 0, there);
+            // Those of a block's positions that are not there yet are never looked at.
+            let (keys, scores) = (block.as_ptr().add(cached.keys), scores.add(index * cached.positions));
+            let ahead = match cached.blocks.get(index + 1) {
+                Some(next) => next.as_ptr().wrapping_add(cached.keys),
+                None => cached.blocks[0].as_ptr().wrapping_add(cached.values),
+            };
+            score::<S>(queries, keys, scores, heads, head_dim, width, cached.positions, ahead);
         }
         for head in 0..heads {
             softmax::<S>(scores.add(head * width), first + head / group + 1, seen);
         }
-        let mut head = 0;
-        while head < heads {
-            let count = (heads - head).min(S::TILE);
+        let (mut head, passes) = (0, heads.div_ceil(S::TILE));
+        for pass in 0..passes {
+            let count = (heads - head).div_ceil(passes - pass);
             let weights = scores.add(head * width);
             // The rows of one group are not always neighbours in the output: each head has its own place.
             let mut places = [std::ptr::null_mut(); 6];
@@ -203,6 +213,82 @@ unsafe fn attend_kernel<S: Simd>(
                 _ => mix::<S, 6>(weights, width, cached, seen, head_dim, &places),
             }
             head += count;
+        }
+    }
+}
+
+/// Scores of `heads` queries against the positions of one block. Meanwhile memory at `ahead`, as much as a block's keys, is asked
+/// for.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn score<S: Simd>(
+    queries: *const f32,
+    keys: *const f32,
+    scores: *mut f32,
+    heads: usize,
+    head_dim: usize,
+    width: usize,
+    positions: usize,
+    ahead: *const f32,
+) {
+    // Two vectors of positions for each query, and registers left for the keys.
+    let most = match S::LANES {
+        16 => 8,
+        _ => 2 * S::TILE,
+    };
+    let (mut head, passes) = (0, heads.div_ceil(most));
+    for pass in 0..passes {
+        let count = (heads - head).div_ceil(passes - pass);
+        // SAFETY: the caller's promise covers these heads and every position of the block.
+        unsafe {
+            let (queries, scores) = (queries.add(head * head_dim), scores.add(head * width));
+            match count {
+                1 => score_heads::<S, 1>(queries, keys, scores, head_dim, width, positions, ahead),
+                2 => score_heads::<S, 2>(queries, keys, scores, head_dim, width, positions, ahead),
+                3 => score_heads::<S, 3>(queries, keys, scores, head_dim, width, positions, ahead),
+                4 => score_heads::<S, 4>(queries, keys, scores, head_dim, width, positions, ahead),
+                5 => score_heads::<S, 5>(queries, keys, scores, head_dim, width, positions, ahead),
+                6 => score_heads::<S, 6>(queries, keys, scores, head_dim, width, positions, ahead),
+                7 => score_heads::<S, 7>(queries, keys, scores, head_dim, width, positions, ahead),
+                _ => score_heads::<S, 8>(queries, keys, scores, head_dim, width, positions, ahead),
+            }
+        }
+        head += count;
+    }
+}
+
+#[inline(always)]
+unsafe fn score_heads<S: Simd, const C: usize>(
+    queries: *const f32,
+    keys: *const f32,
+    scores: *mut f32,
+    head_dim: usize,
+    width: usize,
+    positions: usize,
+    ahead: *const f32,
+) {
+    // SAFETY: as `score`.
+    unsafe {
+        let mut at = 0;
+        while at < positions {
+            let mut sums = [[S::splat(0.0); 2]; C];
+            for dim in 0..head_dim {
+                S::prefetch(ahead.wrapping_add(dim * positions + at));
+                S::prefetch(ahead.wrapping_add(dim * positions + at + 16));
+                let keys = keys.add(dim * positions + at);
+                let (left, right) = (S::load(keys), S::load(keys.add(S::LANES)));
+                for (head, sums) in sums.iter_mut().enumerate() {
+                    let query = S::splat(*queries.add(head * head_dim + dim));
+                    sums[0] = S::fma(query, left, sums[0]);
+                    sums[1] = S::fma(query, right, sums[1]);
+                }
+            }
+            for (head, sums) in sums.iter().enumerate() {
+                let to = scores.add(head * width + at);
+                S::store(to, sums[0]);
+                S::store(to.add(S::LANES), sums[1]);
+            }
+            at += 2 * S::LANES;
         }
     }
 }
@@ -288,8 +374,12 @@ unsafe fn mix_columns<S: Simd, const C: usize, const N: usize>(
         for (index, block) in cached.blocks.iter().enumerate().take(seen.div_ceil(cached.positions)) {
             let begin = index * cached.positions;
             let values = block.as_ptr().add(cached.values + at);
+            let next = cached.blocks.get(index + 1).unwrap_or(block).as_ptr().wrapping_add(cached.values + at);
             for position in 0..cached.positions.min(seen - begin) {
                 let from = values.add(position * head_dim);
+                for column in 0..N {
+                    S::prefetch(next.wrapping_add(position * head_dim + column * S::LANES));
+                }
                 let mut value = [S::splat(0.0); N];
                 for (column, value) in value.iter_mut().enumerate() {
                     let from = from.add(column * S::LANES);

@@ -104,7 +104,7 @@ dispatch! {
 
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-pub(crate) unsafe fn columns_kernel<S: Simd>(
+unsafe fn columns_kernel<S: Simd>(
     x: *const f32,
     w: *const f32,
     bias: *const f32,

@@ -132,30 +132,38 @@ unsafe fn swiglu_kernel<S: Simd>(gate: *mut f32, up: *const f32, width: usize) {
     }
 }
 
-/// `x += add`.
-///
-/// # Panics
-/// If the slices differ in length.
-pub fn add(x: &mut [f32], add: &[f32]) {
-    assert_eq!(x.len(), add.len(), "shapes");
-    for (x, add) in x.iter_mut().zip(add) {
-        *x += add;
-    }
-}
-
 /// Rotates one head in place: the first half of its dimensions pairs with the second (the Hugging Face layout).
 /// `cos` and `sin` hold one value a pair.
 ///
 /// # Panics
 /// If the lengths do not agree.
-pub fn rope(head: &mut [f32], cos: &[f32], sin: &[f32]) {
+pub fn rope(isa: Isa, head: &mut [f32], cos: &[f32], sin: &[f32]) {
     let half = head.len() / 2;
     assert!(head.len() == 2 * half && cos.len() == half && sin.len() == half, "head and angles");
-    let (first, second) = head.split_at_mut(half);
-    for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
-        let (x, y) = (*a, *b);
-        *a = x * cos - y * sin;
-        *b = y * cos + x * sin;
+    // SAFETY: the lengths were checked.
+    unsafe { rope_row(isa, head.as_mut_ptr(), cos.as_ptr(), sin.as_ptr(), half) }
+}
+
+dispatch! {
+    /// # Safety
+    /// `cos` and `sin` hold `half` floats, `head` twice as many.
+    unsafe fn rope_row = rope_kernel(head: *mut f32, cos: *const f32, sin: *const f32, half: usize)
+}
+
+#[inline(always)]
+unsafe fn rope_kernel<S: Simd>(head: *mut f32, cos: *const f32, sin: *const f32, half: usize) {
+    // SAFETY: every access is inside what the caller promised.
+    unsafe {
+        let mut at = 0;
+        while at < half {
+            let count = S::LANES.min(half - at);
+            let (first, second) = (head.add(at), head.add(half + at));
+            let (x, y) = (load::<S>(first, count), load::<S>(second, count));
+            let (cos, sin) = (load::<S>(cos.add(at), count), load::<S>(sin.add(at), count));
+            store::<S>(first, S::sub(S::mul(x, cos), S::mul(y, sin)), count);
+            store::<S>(second, S::add(S::mul(y, cos), S::mul(x, sin)), count);
+            at += count;
+        }
     }
 }
 

@@ -132,22 +132,21 @@ fn attention_is_softmax_over_the_past() {
             for row in 0..18 {
                 let seen = if row < 17 { 51 + row } else { 6 };
                 for head in 0..kv_heads * group {
-                    let at = |base: usize, position: usize| {
-                        let from = base + position % 32 * head_dim;
+                    let key = |position: usize| {
+                        let from = layout.keys(1, head / group) + position % 32;
+                        data[position / 32][from..].iter().step_by(32)
+                    };
+                    let value = |position: usize| {
+                        let from = layout.values(1, head / group) + position % 32 * head_dim;
                         &data[position / 32][from..from + head_dim]
                     };
                     let q = &q[row * width + head * head_dim..][..head_dim];
-                    let scores: Vec<f32> = (0..seen)
-                        .map(|p| {
-                            let key = at(layout.keys(1, head / group), p);
-                            q.iter().zip(key).map(|(a, b)| a * b).sum::<f32>() / (head_dim as f32).sqrt()
-                        })
-                        .collect();
+                    let dot = |p| q.iter().zip(key(p)).map(|(a, b)| a * b).sum::<f32>() / (head_dim as f32).sqrt();
+                    let scores: Vec<f32> = (0..seen).map(dot).collect();
                     let largest = scores.iter().copied().fold(f32::MIN, f32::max);
                     let sum: f32 = scores.iter().map(|s| (s - largest).exp()).sum();
                     for (p, score) in scores.iter().enumerate() {
-                        let value = at(layout.values(1, head / group), p);
-                        for (dim, value) in value.iter().enumerate() {
+                        for (dim, value) in value(p).iter().enumerate() {
                             plain[row * width + head * head_dim + dim] += (score - largest).exp() / sum * value;
                         }
                     }

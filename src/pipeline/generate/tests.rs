@@ -157,6 +157,7 @@ impl Bench {
             policy: None,
             slots: None,
             compute: ComputeChoice::Auto,
+            lookup: true,
         };
         let policy = Library::load(None).unwrap().policy(None).unwrap();
         Self { _dir: dir, session, problems, policy, order }

@@ -11,7 +11,8 @@ mod x86;
 
 use rayon::prelude::*;
 
-use super::isa::Isa;
+use super::isa::{Isa, dispatch};
+use super::simd::Simd;
 use super::slices::SharedMut;
 
 /// Inputs that share a scale.
@@ -45,30 +46,45 @@ impl std::fmt::Debug for Matrix {
     }
 }
 
-/// Scale of a group, and what its values are multiplied with; both 0 where there is nothing to scale. What is no number
-/// makes a scale that is none, and so everything that it touches.
-fn scale(group: &[f32]) -> (f32, f32) {
-    // In lanes: neither a largest value nor a sum may be taken in another order by the compiler alone.
+dispatch! {
+    /// Rounds a group; what is missing of it is 0. Gives its scale, 0 where there is nothing to scale, and the sum of its whole
+    /// numbers. What is no number makes a scale that is none, and so everything that it touches.
+    ///
+    /// # Safety
+    /// None beyond the instruction set's.
+    unsafe fn round_group = round_kernel(group: &[f32], whole: &mut [i8; GROUP]) -> (f32, i32)
+}
+
+/// In plain Rust with lanes spelled out, for the compiler to put into vectors: a largest value and a sum may not be taken in
+/// another order by the compiler alone.
+#[inline(always)]
+#[allow(clippy::extra_unused_type_parameters)]
+unsafe fn round_kernel<S: Simd>(group: &[f32], whole: &mut [i8; GROUP]) -> (f32, i32) {
+    // Floats of this size, 1.5 * 2^23, are whole numbers: adding it rounds to the nearest, ties to even, and leaves the number
+    // in the low bits. What is no number becomes one here and is not forgotten: its scale is none.
+    const WHOLE: f32 = 12_582_912.0;
+    let mut x = [0.0f32; GROUP];
+    x[..group.len()].copy_from_slice(group);
     let (mut most, mut unsound) = ([0.0f32; LANES], [0.0f32; LANES]);
-    for part in group.chunks(LANES) {
-        for ((x, most), unsound) in part.iter().zip(&mut most).zip(&mut unsound) {
-            *most = if x.abs() > *most { x.abs() } else { *most };
+    for part in x.as_chunks::<LANES>().0 {
+        for lane in 0..LANES {
+            let size = part[lane].abs();
+            most[lane] = if size > most[lane] { size } else { most[lane] };
             // 0 for every finite number, none for all else.
-            *unsound += x * 0.0;
+            unsound[lane] += part[lane] * 0.0;
         }
     }
     let most = most.into_iter().fold(0.0, f32::max) + unsound.into_iter().sum::<f32>();
     let unit = most / 127.0;
     // Below this the reciprocal is infinite.
-    if unit < f32::MIN_POSITIVE { (0.0, 0.0) } else { (unit, 1.0 / unit) }
-}
-
-fn rounded(x: f32, inverse: f32) -> i32 {
-    // 1.5 * 2^23: floats of this size are whole numbers, so that adding it rounds to the nearest, ties to even, and leaves the
-    // number in the low bits. What is no number becomes one here and is not forgotten: its scale is none.
-    const WHOLE: f32 = 12_582_912.0;
-    let bits = (x * inverse + WHOLE).to_bits() as i32;
-    bits.wrapping_sub(WHOLE.to_bits() as i32).clamp(-127, 127)
+    let (unit, inverse) = if unit < f32::MIN_POSITIVE { (0.0, 0.0) } else { (unit, 1.0 / unit) };
+    let mut sum = 0;
+    for (x, whole) in x.iter().zip(whole) {
+        let rounded = ((x * inverse + WHOLE).to_bits() as i32).wrapping_sub(WHOLE.to_bits() as i32).clamp(-127, 127);
+        *whole = rounded as i8;
+        sum += rounded;
+    }
+    (unit, sum)
 }
 
 impl Matrix {
@@ -76,6 +92,7 @@ impl Matrix {
     /// If `weights` is not `[outputs, inputs]`, or one of those is 0.
     pub fn new(weights: &[f32], outputs: usize, inputs: usize) -> Self {
         assert!(outputs > 0 && inputs > 0 && weights.len() == outputs * inputs, "weight shape");
+        let isa = Isa::detect();
         let groups = inputs.div_ceil(GROUP);
         let mut lines = vec![Line([OFFSET as u8; LINE]); outputs.div_ceil(LANES) * groups * LINES];
         lines.par_chunks_exact_mut(groups * LINES).enumerate().for_each(|(panel, lines)| {
@@ -84,10 +101,12 @@ impl Matrix {
                 for lane in 0..LANES.min(outputs - panel * LANES) {
                     let row = &weights[(panel * LANES + lane) * inputs..][..inputs];
                     let group = &row[number * GROUP..inputs.min((number + 1) * GROUP)];
-                    let (unit, inverse) = scale(group);
+                    let mut whole = [0; GROUP];
+                    // SAFETY: the instruction set was detected.
+                    let (unit, _) = unsafe { round_group(isa, group, &mut whole) };
                     lines[0].0[4 * lane..][..4].copy_from_slice(&unit.to_ne_bytes());
-                    for (at, &x) in group.iter().enumerate() {
-                        lines[1 + at / 4].0[4 * lane + at % 4] = (rounded(x, inverse) + OFFSET) as u8;
+                    for (line, whole) in lines[1..].iter_mut().zip(whole.as_chunks::<4>().0) {
+                        line.0[4 * lane..][..4].copy_from_slice(&whole.map(|x| (i32::from(x) + OFFSET) as u8));
                     }
                 }
             }
@@ -125,7 +144,7 @@ impl Rows {
     ///
     /// # Panics
     /// If the rows are not whole.
-    pub fn take(&mut self, x: &[f32], inputs: usize) {
+    pub fn take(&mut self, isa: Isa, x: &[f32], inputs: usize) {
         assert!(inputs > 0 && x.len().is_multiple_of(inputs), "input rows");
         (self.rows, self.inputs) = (x.len() / inputs, inputs);
         let groups = inputs.div_ceil(GROUP);
@@ -138,17 +157,10 @@ impl Rows {
             .zip(self.scales.par_chunks_exact_mut(groups))
             .zip(self.surplus.par_chunks_exact_mut(groups));
         rows.with_min_len(4).for_each(|(((x, values), scales), surplus)| {
-            for (number, (group, values)) in x.chunks(GROUP).zip(values.chunks_exact_mut(GROUP)).enumerate() {
-                let (unit, inverse) = scale(group);
-                let mut sum = 0;
-                for (value, &x) in values.iter_mut().zip(group) {
-                    let whole = rounded(x, inverse);
-                    *value = whole as i8;
-                    sum += whole;
-                }
-                values[group.len()..].fill(0);
-                scales[number] = unit;
-                surplus[number] = -OFFSET * sum;
+            for (number, (group, values)) in x.chunks(GROUP).zip(values.as_chunks_mut().0).enumerate() {
+                // SAFETY: the caller's instruction set is one of this processor.
+                let (unit, sum) = unsafe { round_group(isa, group, values) };
+                (scales[number], surplus[number]) = (unit, -OFFSET * sum);
             }
         });
     }
@@ -236,10 +248,10 @@ impl Part<'_> {
         };
         let passes = rows.div_ceil(if wide == 4 { 2 } else { ROWS });
         let mut row = 0;
+        let mut room = [[0.0; LANES]; ROWS * 2];
         for pass in 0..passes {
             let count = (rows - row).div_ceil(passes - pass);
-            let mut sums = [[0.0; LANES]; ROWS * 2];
-            let sums = &mut sums[..count * wide];
+            let sums = &mut room[..count * wide];
             self.tile(kernel, panel, wide, row, count, sums);
             for (index, sums) in sums.iter().enumerate() {
                 self.store(row + index / wide, panel + index % wide, sums);
@@ -254,7 +266,10 @@ impl Part<'_> {
         let count = LANES.min(self.weight.outputs - begin);
         // SAFETY: every panel is worked on by one thread alone.
         let out = unsafe { self.out.range(row * self.weight.outputs + begin, count) };
-        out.copy_from_slice(&sums[..count]);
+        match <&mut [f32; LANES]>::try_from(&mut *out) {
+            Ok(whole) => *whole = *sums,
+            Err(_) => out.copy_from_slice(&sums[..count]),
+        }
         if let Some(bias) = self.bias {
             out.iter_mut().zip(&bias[begin..]).for_each(|(out, bias)| *out += bias);
         }

@@ -5,7 +5,7 @@ use super::*;
 
 fn product(isa: Isa, x: &[f32], weight: &Matrix, bias: Option<&[f32]>) -> Vec<f32> {
     let mut rows = Rows::default();
-    rows.take(x, weight.inputs);
+    rows.take(isa, x, weight.inputs);
     let mut out = vec![f32::NAN; rows.rows * weight.outputs];
     multiply(isa, &rows, &mut [Product { weight, bias, out: &mut out }]);
     out

@@ -270,7 +270,7 @@ pub fn turn(isa: Isa, turn: &Turn<'_>, qkv: &mut [f32]) {
             if let Some(norm) = turn.norm(head) {
                 rows::rms_norm_in_place(isa, x, norm, turn.eps);
             }
-            rows::rope(x, cos, sin);
+            rows::rope(isa, x, cos, sin);
         }
     });
 }

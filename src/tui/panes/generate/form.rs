@@ -28,13 +28,14 @@ pub enum Field {
     Limit,
     Seed,
     Slots,
+    Compute,
     Policy,
     Prompt,
     Start,
 }
 
 impl Field {
-    pub const ALL: [Field; 16] = [
+    pub const ALL: [Field; 17] = [
         Field::Model,
         Field::Problems,
         Field::Samples,
@@ -48,12 +49,13 @@ impl Field {
         Field::Limit,
         Field::Seed,
         Field::Slots,
+        Field::Compute,
         Field::Policy,
         Field::Prompt,
         Field::Start,
     ];
     /// Those that are one line of text.
-    const LINES: usize = 14;
+    const LINES: usize = 15;
 
     fn spec(self) -> FieldSpec {
         let spec = |label, key, first, empty, help| FieldSpec {
@@ -95,6 +97,16 @@ impl Field {
             Field::Slots => {
                 spec("slots", "slots", "", "(auto)", "Samples written at once; empty chooses by the machine.")
             }
+            Field::Compute => FieldSpec {
+                choices: &["auto", "f32", "q8", "bf16"],
+                ..spec(
+                    "compute",
+                    "compute",
+                    "auto",
+                    "-",
+                    "Number format: auto is the fastest of this machine; f32 is exact.",
+                )
+            },
             Field::Policy => {
                 spec("policy", "policy", "", "(default)", "How strategies are chosen; empty is the default policy.")
             }
@@ -332,6 +344,10 @@ impl Form {
         };
         let limit = read.optional(Field::Limit as usize);
         let slots = read.optional(Field::Slots as usize);
+        let compute = read.text(Field::Compute as usize).parse().unwrap_or_else(|_| {
+            read.wrong(Field::Compute as usize, "auto, f32, q8 or bf16");
+            ComputeChoice::Auto
+        });
         let seed = read.number(Field::Seed as usize, 0, u64::MAX, "0 or more");
         let policy = Some(self.text(Field::Policy).to_owned()).filter(|name| !name.is_empty());
         if policy.as_ref().is_some_and(|name| !self.policies.is_empty() && !self.policies.contains(name)) {
@@ -344,9 +360,20 @@ impl Form {
         }
         let prompt = edited.then_some(prompt);
         let errors = read.errors;
-        let compute = ComputeChoice::Auto;
-        let order =
-            GenerateOrder { model, problems, samples, turns, sampling, limit, seed, prompt, policy, slots, compute };
+        let order = GenerateOrder {
+            model,
+            problems,
+            samples,
+            turns,
+            sampling,
+            limit,
+            seed,
+            prompt,
+            policy,
+            slots,
+            compute,
+            lookup: true,
+        };
         (order, errors)
     }
 }

@@ -74,6 +74,7 @@ fn activate(state: &mut GenerateState) -> Vec<Effect> {
     }
     match state.form.field() {
         Field::Start => return start(state),
+        Field::Compute => drop(state.form.fields.next_choice()),
         Field::Policy if !state.form.policies().is_empty() => state.form.next_policy(),
         Field::Model
         | Field::Problems
