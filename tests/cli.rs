@@ -94,7 +94,7 @@ fn generate_continues_without_duplicates_and_exports() {
     assert_eq!(first["problems"], 3);
     assert_eq!(first["samples"], 6);
     assert_eq!(first["existing"], 0);
-    assert_eq!(first["compute"], "f32");
+    assert_eq!(first["compute"], "q8");
     assert!(first["tokens"].as_u64().unwrap() > 0);
 
     let again = home.json(&arguments("2"));

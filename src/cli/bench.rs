@@ -43,7 +43,7 @@ struct Decode {
     prompt_tokens: usize,
     #[arg(long, default_value_t = 128)]
     new_tokens: usize,
-    /// Number format: auto, f32, on a CPU q8, on a GPU bf16
+    /// Number format: auto, f32, bf16, on a CPU q8
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Print a JSON object: {"tokens_per_second","prefill_tokens_per_second","peak_rss_mib","compute"}
@@ -68,7 +68,7 @@ struct Train {
     /// Train adapters of this rank on every linear map instead of every weight
     #[arg(long, value_name = "RANK")]
     lora: Option<usize>,
-    /// Number format: auto, f32, or on a GPU bf16
+    /// Number format: auto, f32, bf16
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Make activations again in the backward pass
@@ -91,7 +91,7 @@ struct Reference {
     /// Greedy tokens to add
     #[arg(long, default_value_t = 32)]
     new_tokens: usize,
-    /// Number format: auto, f32, on a CPU q8, on a GPU bf16
+    /// Number format: auto, f32, bf16, on a CPU q8
     #[arg(long, value_name = "MODE", default_value = "f32")]
     compute: ComputeChoice,
 }

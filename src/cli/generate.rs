@@ -77,7 +77,7 @@ pub struct Arguments {
     /// Address of a server (may be given again)
     #[arg(long, value_name = "URL")]
     endpoint: Vec<String>,
-    /// Number format: auto, f32, on a CPU q8 (weights and rows of eight bits), on a GPU bf16
+    /// Number format: auto, f32, bf16, on a CPU q8 (weights and rows of eight bits)
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Never guess at tokens that repeat earlier text (the text is the same either way)

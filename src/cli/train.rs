@@ -99,7 +99,7 @@ pub struct Arguments {
     /// Make activations again in the backward pass: less memory, a third more time
     #[arg(long)]
     gradient_checkpointing: bool,
-    /// Number format: auto, f32, or on a GPU bf16
+    /// Number format: auto, f32, bf16
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
     /// Train nothing: show the first N samples as tokens, those with a loss marked

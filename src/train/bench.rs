@@ -55,7 +55,7 @@ pub fn bench(order: &BenchOrder) -> Result<BenchReport, TrainError> {
     let compute = compute(order.compute, &device)?;
     let files = ModelFiles::open(&order.model)?;
     let lora = order.lora.map(|rank| LoraSettings { rank, alpha: 2.0 * rank as f32, ..LoraSettings::default() });
-    let mut network = Network::load(&files.architecture, &files.weights, lora.as_ref(), 0)?;
+    let mut network = Network::load(&files.architecture, &files.weights, lora.as_ref(), 0)?.computing_in(compute);
     let vocab = files.architecture.vocab_size;
     drop(files);
     let mut batch = Batch::default();

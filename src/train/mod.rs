@@ -60,8 +60,8 @@ pub use workspace::Workspace;
 
 use candle_core::Device;
 
-use crate::model::ops::Floats;
 use crate::model::ops::gemm::Onto;
+use crate::model::ops::{Floats, Isa};
 use crate::model::{Compute, ComputeChoice, ModelError};
 
 /// What can go wrong in training. Every message is one line: what, where, what to do.
@@ -111,7 +111,8 @@ pub fn compute(choice: ComputeChoice, device: &Device) -> Result<Compute, TrainE
     let wrong = |line: &str| Err(TrainError::Settings(line.into()));
     match (choice, device) {
         (ComputeChoice::Q8, _) => wrong("weights in q8 cannot be trained; use f32 or auto"),
-        (ComputeChoice::Bf16, Device::Cpu) => wrong("training in bf16 is not built for the CPU; use f32 or auto"),
+        // Elsewhere rounding would cost time and save none.
+        (ComputeChoice::Auto, Device::Cpu) => Ok(if Isa::detect().has_bf16() { Compute::Bf16 } else { Compute::F32 }),
         // Gradients leave the range of f16.
         (ComputeChoice::Auto, Device::Metal(_)) => Ok(Compute::F32),
         _ => Compute::resolve(choice, device).map_err(|error| TrainError::Settings(error.to_string())),

@@ -8,9 +8,9 @@ use candle_core::{Device, Tensor};
 use super::layout::{Layout, Place};
 use super::lora::{LoraLayout, LoraSettings};
 use super::{Gradients, TrainError};
-use crate::model::ops::gemm::{Onto, View, ViewMut, product};
+use crate::model::ops::gemm::{Onto, Precision, View, ViewMut, product};
 use crate::model::ops::{Floats, Isa};
-use crate::model::{Architecture, Rope, TensorSource};
+use crate::model::{Architecture, Compute, Rope, TensorSource};
 
 /// Adapters and their weights.
 #[derive(Debug, Clone)]
@@ -26,6 +26,7 @@ pub struct Network {
     pub(super) layout: Layout,
     pub(super) rope: Rope,
     pub(super) isa: Isa,
+    pub(super) precision: Precision,
     pub(super) weights: Floats,
     pub(super) lora: Option<Lora>,
 }
@@ -60,10 +61,19 @@ impl Network {
             architecture: architecture.clone(),
             rope: Rope::new(architecture),
             isa: Isa::detect(),
+            precision: Precision::F32,
             layout,
             weights,
             lora,
         })
+    }
+
+    /// The same with the factors of large products rounded to what `compute` says, where the kernels run it. Weights, gradients
+    /// and sums stay f32, as do attention and adapters.
+    #[must_use]
+    pub fn computing_in(mut self, compute: Compute) -> Self {
+        self.precision = if compute == Compute::Bf16 { Precision::Bf16 } else { Precision::F32 };
+        self
     }
 
     pub fn architecture(&self) -> &Architecture {

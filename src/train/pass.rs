@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::network::Network;
 use super::workspace::{Kept, Shared, Workspace};
 use super::{Gradients, TrainError};
-use crate::model::ops::gemm::{Onto, View, ViewMut, product};
+use crate::model::ops::gemm::{Onto, View, ViewMut, product_in};
 use crate::model::ops::training::attention::Heads;
 use crate::model::ops::training::loss::{Gradients as LossGradients, Rows, linear_cross_entropy};
 use crate::model::ops::training::rows::{self as row_ops, Turn};
@@ -231,7 +231,7 @@ impl Network {
         let (inputs, outputs) = (x.len() / rows, out.len() / rows);
         let weight = View::new(weight, outputs, inputs, inputs).transposed();
         let x = View::new(x, rows, inputs, inputs);
-        product(self.isa, x, weight, ViewMut::new(out, rows, outputs, outputs), 1.0, onto);
+        product_in(self.precision, self.isa, x, weight, ViewMut::new(out, rows, outputs, outputs), 1.0, onto);
     }
 
     /// `d_x (+)= d_out W`, and the weight's gradient where it is trained.
@@ -250,11 +250,19 @@ impl Network {
         if self.lora.is_none() {
             let onto = gradients.onto();
             let to = ViewMut::new(&mut gradients.data[weight], outputs, inputs, inputs);
-            product(self.isa, d_out.transposed(), View::new(x, rows, inputs, inputs), to, 1.0, onto);
+            product_in(self.precision, self.isa, d_out.transposed(), View::new(x, rows, inputs, inputs), to, 1.0, onto);
         }
         if let Some(d_x) = d_x {
             let weight = View::new(values, outputs, inputs, inputs);
-            product(self.isa, d_out, weight, ViewMut::new(d_x, rows, inputs, inputs), 1.0, Onto::Nothing);
+            product_in(
+                self.precision,
+                self.isa,
+                d_out,
+                weight,
+                ViewMut::new(d_x, rows, inputs, inputs),
+                1.0,
+                Onto::Nothing,
+            );
         }
     }
 
@@ -282,13 +290,14 @@ impl Network {
         let head = &self.weights[self.layout.head.clone()];
         let scratch = &mut shared.logits;
         let spent = match aim {
-            Aim::Losses => linear_cross_entropy(isa, given, head, hidden, losses, None, scratch),
+            Aim::Losses => linear_cross_entropy((isa, self.precision), given, head, hidden, losses, None, scratch),
             Aim::Gradients(gradients) => {
                 let d_normed = shared.d_normed.get(size);
                 let onto = gradients.onto();
                 let weight = self.lora.is_none().then(|| (&mut gradients.data[self.layout.head.clone()], onto));
                 let wanted = LossGradients { x: d_normed, weight };
-                let spent = linear_cross_entropy(isa, given, head, hidden, losses, Some(wanted), scratch);
+                let spent =
+                    linear_cross_entropy((isa, self.precision), given, head, hidden, losses, Some(wanted), scratch);
                 let began = Instant::now();
                 let d_chosen = shared.d_chosen.get(size);
                 d_chosen.fill(0.0);
@@ -424,7 +433,15 @@ impl Network {
         let (inputs, outputs) = (d_x.len() / rows, d_out.len() / rows);
         let d_out = View::new(d_out, rows, outputs, outputs);
         let weight = View::new(weight, outputs, inputs, inputs);
-        product(self.isa, d_out, weight, ViewMut::new(d_x, rows, inputs, inputs), 1.0, Onto::Nothing);
+        product_in(
+            self.precision,
+            self.isa,
+            d_out,
+            weight,
+            ViewMut::new(d_x, rows, inputs, inputs),
+            1.0,
+            Onto::Nothing,
+        );
     }
 }
 

@@ -45,13 +45,15 @@ impl MemoryPlan {
     pub fn new(wanted: PlanFor<'_>) -> Self {
         let a = wanted.architecture;
         let (model, trained) = (a.parameter_count() as u64, wanted.trained as u64);
-        let bytes = wanted.compute.dtype().size_in_bytes() as u64;
+        // The kernels keep f32, whatever they round for their products.
+        let dtype = if wanted.kernels { DType::F32 } else { wanted.compute.dtype() };
+        let bytes = dtype.size_in_bytes() as u64;
         let (hidden, wide, layers) = (a.hidden_size as u64, a.intermediate_size as u64, a.num_hidden_layers as u64);
         let query = (a.num_attention_heads * a.head_dim) as u64;
         let qkv = query + 2 * (a.num_key_value_heads * a.head_dim) as u64;
         let tokens = wanted.pass_tokens as u64;
         // Masters are apart only where the passes run in less than f32.
-        let masters = if wanted.compute.dtype() == DType::F32 { 0 } else { 4 * trained };
+        let masters = if dtype == DType::F32 { 0 } else { 4 * trained };
         let adapters = if wanted.adapters { bytes * trained } else { 0 };
         let kept = bytes * (qkv + query + 2 * wide) + 4 * hidden;
         let layers_kept = if wanted.checkpoint { 1 } else { layers };
@@ -164,8 +166,10 @@ mod tests {
         let lora = plan(|p| (p.trained, p.adapters) = (100, true));
         assert!(lora.total() < full.total() && lora.moments == 800);
         assert!(plan(|p| p.look_tokens = Some(100)).total() > full.total());
-        let bf16 = plan(|p| p.compute = Compute::Bf16);
-        assert!(bf16.activations < full.activations && bf16.weights > full.weights);
+        assert_eq!(plan(|p| p.compute = Compute::Bf16), full, "the kernels keep f32");
+        let device = |compute| plan(|p| (p.kernels, p.compute) = (false, compute));
+        let (f32, bf16) = (device(Compute::F32), device(Compute::Bf16));
+        assert!(bf16.activations < f32.activations && bf16.weights > f32.weights);
     }
 
     #[test]

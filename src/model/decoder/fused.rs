@@ -1,13 +1,14 @@
-//! The forward pass on `ops`' kernels: in main memory, f32 but for matrices of eight bits.
+//! The forward pass on `ops`' kernels: in main memory, f32 but for matrices that are packed in a smaller format.
 
-use candle_core::{CpuStorage, DType, Storage, StorageRef, Tensor};
+use candle_core::{CpuStorage, Storage, StorageRef, Tensor};
 use rayon::prelude::*;
 
 use super::{Decoder, DecoderError, Layer, Linear, Segment, Weight, Workspace};
 use crate::model::cache::{Cache, Store};
 use crate::model::ops::attention::{Rows, attention};
 use crate::model::ops::linear::{Product, linear_many};
-use crate::model::ops::{Isa, q8, rows};
+use crate::model::ops::packed::{self, bf16, q8};
+use crate::model::ops::{Isa, rows};
 
 /// A tensor's floats, readable while this lives. They are read where candle keeps them: no copy.
 struct Held<'a> {
@@ -48,16 +49,17 @@ fn multiply<const N: usize>(
     isa: Isa,
     x: &[f32],
     inputs: usize,
-    rounded: &mut q8::Rows,
+    rounded: &mut Rounded,
     maps: [(&Linear, &mut [f32]); N],
 ) -> Result<(), DecoderError> {
     let mut held = Vec::with_capacity(N);
-    let mut packed = Vec::with_capacity(N);
+    let (mut eights, mut halves) = (Vec::new(), Vec::new());
     for (map, out) in maps {
         let bias = map.bias.as_ref().map(Held::new).transpose()?;
         match &map.weight {
             Weight::Dense(weight) => held.push((Held::new(weight)?, bias, map.weight.outputs()?, out)),
-            Weight::Q8(matrix) => packed.push((matrix, bias, out)),
+            Weight::Bf16(matrix) => halves.push((matrix, bias, out)),
+            Weight::Q8(matrix) => eights.push((matrix, bias, out)),
         }
     }
     if !held.is_empty() {
@@ -69,16 +71,30 @@ fn multiply<const N: usize>(
         });
         linear_many(isa, x, inputs, &mut products.collect::<Vec<_>>());
     }
-    if !packed.is_empty() {
-        rounded.take(isa, x, inputs);
-        let products = packed.iter_mut().map(|(weight, bias, out)| q8::Product {
-            weight,
-            bias: bias.as_ref().map(Held::slice),
-            out,
+    if !eights.is_empty() {
+        rounded.eights.take(isa, x, inputs);
+        let products = eights.iter_mut().map(|(weight, bias, out)| {
+            let bias = bias.as_ref().map(Held::slice);
+            packed::Product { weight: &***weight, bias, out }
         });
-        q8::multiply(isa, rounded, &mut products.collect::<Vec<_>>());
+        packed::multiply(isa, &rounded.eights, &mut products.collect::<Vec<_>>());
+    }
+    if !halves.is_empty() {
+        rounded.halves.take(isa, x, inputs);
+        let products = halves.iter_mut().map(|(weight, bias, out)| {
+            let bias = bias.as_ref().map(Held::slice);
+            packed::Product { weight: &***weight, bias, out }
+        });
+        packed::multiply(isa, &rounded.halves, &mut products.collect::<Vec<_>>());
     }
     Ok(())
+}
+
+/// Rows in the formats of packed matrices.
+#[derive(Debug, Default)]
+pub(super) struct Rounded {
+    eights: q8::Rows,
+    halves: bf16::Rows,
 }
 
 impl Decoder {
@@ -89,7 +105,6 @@ impl Decoder {
         segments: &mut [Segment<'_>],
         wanted: &[usize],
     ) -> Result<(), DecoderError> {
-        debug_assert_eq!(self.compute.dtype(), DType::F32);
         let (isa, a) = (Isa::detect(), &self.architecture);
         if segments.iter().any(|segment| !self.owns(segment.cache)) {
             return Err(DecoderError::ForeignCache);

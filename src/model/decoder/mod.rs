@@ -1,7 +1,7 @@
 //! One decoder for the Llama, Qwen2 and Qwen3 families, run over ragged batches.
 //!
 //! A forward pass takes any number of sequences, each with its cache and some new tokens. All new tokens are rows of one
-//! matrix, so prefill, prefill in chunks and decoding are one path and may share a step. On a CPU in f32 or q8 the pass
+//! matrix, so prefill, prefill in chunks and decoding are one path and may share a step. On a CPU the pass
 //! runs on `ops`' kernels and each row's numbers are the same bit for bit whatever else is in the batch; elsewhere it is
 //! composed of candle's operations. No gradient is recorded here; training has its own forward pass over the same tensors.
 
@@ -16,7 +16,8 @@ use candle_core::{DType, Device, Tensor};
 use super::Architecture;
 use super::cache::{BLOCK, Cache, PageLayout, Pool};
 use super::device::device_name;
-use super::ops::{Buffer, attention::BlockLayout, q8};
+use super::ops::packed::{Packed, bf16, q8};
+use super::ops::{Buffer, attention::BlockLayout};
 use super::rope::Rope;
 
 /// Where a decoder takes its weights from.
@@ -102,18 +103,18 @@ pub enum Compute {
 }
 
 impl Compute {
-    /// What `choice` means on `device`.
+    /// What `choice` means on `device` for a decoder.
     ///
     /// # Errors
     /// If the device has no such mode.
     pub fn resolve(choice: ComputeChoice, device: &Device) -> Result<Self, DecoderError> {
         let name = device_name(device);
         match (choice, device) {
-            (ComputeChoice::F32, _) | (ComputeChoice::Auto, Device::Cpu) => Ok(Self::F32),
+            (ComputeChoice::F32, _) => Ok(Self::F32),
+            (ComputeChoice::Auto, Device::Cpu) => Ok(Self::Q8),
             (ComputeChoice::Auto, Device::Cuda(_)) => Ok(Self::Bf16),
             (ComputeChoice::Auto, Device::Metal(_)) => Ok(Self::F16),
-            (ComputeChoice::Bf16, Device::Cuda(_) | Device::Metal(_)) => Ok(Self::Bf16),
-            (ComputeChoice::Bf16, Device::Cpu) => Err(DecoderError::Compute { mode: "bf16".into(), device: name }),
+            (ComputeChoice::Bf16, _) => Ok(Self::Bf16),
             (ComputeChoice::Q8, Device::Cpu) => Ok(Self::Q8),
             (ComputeChoice::Q8, _) => Err(DecoderError::Compute { mode: "q8".into(), device: name }),
         }
@@ -142,22 +143,24 @@ impl Compute {
 #[derive(Debug, Clone)]
 enum Weight {
     Dense(Tensor),
+    Bf16(Arc<bf16::Matrix>),
     Q8(Arc<q8::Matrix>),
 }
 
 impl Weight {
     /// # Errors
-    /// If it is in eight bits, which candle's operations do not take.
+    /// If it is packed, which candle's operations do not take.
     fn dense(&self) -> candle_core::Result<&Tensor> {
         match self {
             Self::Dense(tensor) => Ok(tensor),
-            Self::Q8(_) => candle_core::bail!("a weight of eight bits runs on the kernels only"),
+            Self::Bf16(_) | Self::Q8(_) => candle_core::bail!("a packed weight runs on the kernels only"),
         }
     }
 
     fn outputs(&self) -> candle_core::Result<usize> {
         match self {
             Self::Dense(tensor) => tensor.dim(0),
+            Self::Bf16(matrix) => Ok(matrix.outputs()),
             Self::Q8(matrix) => Ok(matrix.outputs()),
         }
     }
@@ -216,8 +219,7 @@ pub struct Workspace {
     mixed: Buffer,
     gate: Buffer,
     up: Buffer,
-    /// Rows of eight bits.
-    rounded: q8::Rows,
+    rounded: fused::Rounded,
     cos: Buffer,
     sin: Buffer,
     logits: Buffer,
@@ -271,7 +273,7 @@ pub struct Decoder {
 
 impl Decoder {
     /// Takes the weights from `source` and puts them where they will run. In f32 on a CPU the tensors are taken as they
-    /// are and share their memory with `source`; in q8 matrices are packed anew and only the embedding is kept as it is.
+    /// are and share their memory with `source`; in bf16 and q8 matrices are packed anew and only the embedding is kept.
     ///
     /// # Errors
     /// If a weight is missing or misshapen, or the architecture's numbers do not fit together.
@@ -282,18 +284,22 @@ impl Decoder {
         device: &Device,
     ) -> Result<Self, DecoderError> {
         check(architecture)?;
+        let fused = compute != Compute::F16 && device.is_cpu();
+        // The kernels have f32 beside packed matrices.
+        let dtype = if fused { DType::F32 } else { compute.dtype() };
         let get = |name: &str, shape: &[usize]| -> Result<Tensor, DecoderError> {
             let tensor = source.tensor(name, shape).map_err(DecoderError::Weight)?;
-            Ok(tensor.to_dtype(compute.dtype())?.to_device(device)?.contiguous()?)
+            Ok(tensor.to_dtype(dtype)?.to_device(device)?.contiguous()?)
         };
         let packed = |tensor: Tensor| -> Result<Weight, DecoderError> {
-            if compute != Compute::Q8 {
-                return Ok(Weight::Dense(tensor));
-            }
             let (outputs, inputs) = tensor.dims2()?;
-            let matrix =
-                super::ops::run(|| fused::with_floats(&tensor, |floats| q8::Matrix::new(floats, outputs, inputs)));
-            Ok(Weight::Q8(Arc::new(matrix?)))
+            let pack = |floats: &[f32]| match compute {
+                Compute::Q8 => Some(Weight::Q8(Arc::new(q8::Matrix::new(floats, outputs, inputs)))),
+                Compute::Bf16 => Some(Weight::Bf16(Arc::new(bf16::Matrix::new(floats, outputs, inputs)))),
+                Compute::F32 | Compute::F16 => None,
+            };
+            let packed = if fused { super::ops::run(|| fused::with_floats(&tensor, pack))? } else { None };
+            Ok(packed.unwrap_or(Weight::Dense(tensor)))
         };
         let a = architecture;
         let (hidden, inner) = (a.hidden_size, a.intermediate_size);
@@ -337,12 +343,12 @@ impl Decoder {
             layers,
             norm,
             head,
-            fused: matches!(compute, Compute::F32 | Compute::Q8) && device.is_cpu(),
+            fused,
             pool: Pool::new(PageLayout {
                 layers: a.num_hidden_layers,
                 kv_heads: a.num_key_value_heads,
                 head_dim: a.head_dim,
-                dtype: compute.dtype(),
+                dtype,
                 device: device.clone(),
             }),
         })

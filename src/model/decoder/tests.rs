@@ -76,7 +76,9 @@ fn decoder_in(compute: Compute, family: Family, vocab_size: usize) -> Decoder {
 
 /// What the kernels run in, for every family.
 fn kernel_decoders() -> impl Iterator<Item = (String, Decoder)> {
-    let modes = FAMILIES.into_iter().flat_map(|family| [(family, Compute::F32), (family, Compute::Q8)]);
+    let modes = FAMILIES
+        .into_iter()
+        .flat_map(|family| [Compute::F32, Compute::Bf16, Compute::Q8].map(|compute| (family, compute)));
     modes.map(|(family, compute)| (format!("{family:?} {}", compute.name()), decoder_in(compute, family, 96)))
 }
 
@@ -120,16 +122,17 @@ fn kernels_agree_with_composed_operations() {
     }
 }
 
-/// Rounding to eight bits moves logits by hundredths of their spread, and no more than that.
+/// Rounding moves logits by hundredths of their spread, and no more than that.
 #[test]
-fn eight_bits_are_near_f32() {
-    for family in FAMILIES {
+fn rounded_formats_are_near_f32() {
+    let formats = FAMILIES.into_iter().flat_map(|family| [(family, Compute::Bf16, 0.01), (family, Compute::Q8, 0.03)]);
+    for (family, compute, most) in formats {
         let tokens = ids(3, 75);
         let exact = all_logits(&tiny_decoder(family, 96), &tokens, &[75]);
-        let rounded = all_logits(&decoder_in(Compute::Q8, family, 96), &tokens, &[75]);
+        let rounded = all_logits(&decoder_in(compute, family, 96), &tokens, &[75]);
         let spread = (exact.iter().map(|x| x * x).sum::<f32>() / exact.len() as f32).sqrt();
         let off = exact.iter().zip(&rounded).map(|(a, b)| (a - b) * (a - b)).sum::<f32>() / exact.len() as f32;
-        assert!(off > 0.0 && off.sqrt() < 0.03 * spread, "{family:?}: {} of {spread}", off.sqrt());
+        assert!(off > 0.0 && off.sqrt() < most * spread, "{family:?} {compute:?}: {} of {spread}", off.sqrt());
     }
 }
 
@@ -244,7 +247,7 @@ fn what_does_not_fit_is_refused_with_the_reason() {
     assert!(load(&architecture, &tensors).contains("model.layers.1.mlp.up_proj.weight"));
     architecture.num_key_value_heads = 4;
     assert!(load(&architecture, &tensors).contains("heads"));
-    let refused = Compute::resolve(ComputeChoice::Bf16, &Device::Cpu).unwrap_err().to_string();
-    assert!(refused.contains("bf16") && refused.contains("--compute f32"), "{refused}");
-    assert_eq!(Compute::resolve("auto".parse().unwrap(), &Device::Cpu).unwrap(), Compute::F32);
+    let refused = "int4".parse::<ComputeChoice>().unwrap_err().to_string();
+    assert!(refused.contains("int4") && refused.contains("f32"), "{refused}");
+    assert_eq!(Compute::resolve("auto".parse().unwrap(), &Device::Cpu).unwrap(), Compute::Q8);
 }

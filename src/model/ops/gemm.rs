@@ -1,4 +1,5 @@
-//! General f32 matrix products for training: `C = alpha A B` or `C += alpha A B`, any of A and B transposed by strides.
+//! General f32 matrix products for training: `C = alpha A B` or `C += alpha A B`, any of A and B transposed by strides. In
+//! [`Precision::Bf16`] the factors are rounded to bf16 on their way into the panels, and summed in f32 all the same.
 //!
 //! Both operands are copied into panels first (see [`super::pack`]), then tiles of `C` are worked on in parallel. The sum
 //! along the inner dimension runs in fixed blocks of [`K_BLOCK`], so an element's bits depend neither on the number of
@@ -104,6 +105,26 @@ pub enum Onto {
     Sum,
 }
 
+/// What the factors of a product are rounded to. Sums are f32.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    #[default]
+    F32,
+    /// Faster only where the processor multiplies pairs of bf16 ([`Isa::has_bf16`]); everywhere the same numbers, but for those
+    /// too small to be normal.
+    Bf16,
+}
+
+impl Precision {
+    /// Places of a panel that so many steps along the inner dimension take: a pair of bf16 is one.
+    pub(super) fn places(self, steps: usize) -> usize {
+        match self {
+            Self::F32 => steps,
+            Self::Bf16 => steps.div_ceil(2),
+        }
+    }
+}
+
 thread_local! {
     static PACKS: RefCell<(Buffer, Buffer)> = RefCell::default();
 }
@@ -113,6 +134,14 @@ thread_local! {
 /// # Panics
 /// If the shapes do not fit together.
 pub fn product(isa: Isa, a: View<'_>, b: View<'_>, c: ViewMut<'_>, alpha: f32, onto: Onto) {
+    product_in(Precision::F32, isa, a, b, c, alpha, onto);
+}
+
+/// [`product`] with its factors rounded.
+///
+/// # Panics
+/// As [`product`].
+pub fn product_in(precision: Precision, isa: Isa, a: View<'_>, b: View<'_>, c: ViewMut<'_>, alpha: f32, onto: Onto) {
     assert!(a.columns == b.rows && a.rows == c.rows && b.columns == c.columns, "shapes of a product");
     let (m, n, k) = (c.rows, c.columns, a.columns);
     if m == 0 || n == 0 {
@@ -141,14 +170,15 @@ pub fn product(isa: Isa, a: View<'_>, b: View<'_>, c: ViewMut<'_>, alpha: f32, o
         for column in (0..n).step_by(wide) {
             let wide = wide.min(n - column);
             let b_panels = b.panels_by_rows(column, wide, k_at, deep);
-            let b_packed = b_pack.get(b_panels.packed_len(tile.columns));
-            pack::pack(isa, b_panels, tile.columns, b_packed, share);
+            let b_packed = b_pack.get(b_panels.packed_len(precision, tile.columns));
+            pack::pack(isa, precision, b_panels, tile.columns, b_packed, share);
             for row in (0..m).step_by(high) {
                 let high = high.min(m - row);
                 let a_panels = a.panels_by_rows(row, high, k_at, deep);
-                let a_packed = a_pack.get(a_panels.packed_len(tile.rows));
-                pack::pack(isa, a_panels, tile.rows, a_packed, share);
-                let part = Part { row, high, column, wide, deep, step, alpha, onto };
+                let a_packed = a_pack.get(a_panels.packed_len(precision, tile.rows));
+                pack::pack(isa, precision, a_panels, tile.rows, a_packed, share);
+                let deep = precision.places(deep);
+                let part = Part { precision, row, high, column, wide, deep, step, alpha, onto };
                 // SAFETY: the shapes were checked, and the panels were packed for this part.
                 unsafe { run(isa, tile, part, a_packed, b_packed, c, share) };
             }
@@ -179,11 +209,12 @@ impl Tile {
 /// The part of `C` that the panels at hand are for.
 #[derive(Clone, Copy)]
 struct Part {
+    precision: Precision,
     row: usize,
     high: usize,
     column: usize,
     wide: usize,
-    /// Steps along the inner dimension.
+    /// Places along the inner dimension.
     deep: usize,
     /// Floats from one row of `C` to the next.
     step: usize,
@@ -209,7 +240,12 @@ unsafe fn run(isa: Isa, tile: Tile, part: Part, a: &[f32], b: &[f32], c: SharedM
             columns: share_of(column_panels, column_tiles, j),
         };
         // SAFETY: blocks are disjoint parts of `c`; the rest is the caller's promise.
-        unsafe { block_on(isa, block, a.as_ptr(), b.as_ptr(), c.as_mut_ptr()) };
+        unsafe {
+            match part.precision {
+                Precision::F32 => block_on(isa, block, a.as_ptr(), b.as_ptr(), c.as_mut_ptr()),
+                Precision::Bf16 => block_on_pairs(isa, block, a.as_ptr(), b.as_ptr(), c.as_mut_ptr()),
+            }
+        }
     };
     let tasks = row_tiles * column_tiles;
     if threads == 1 || tasks == 1 {
@@ -234,20 +270,44 @@ dispatch! {
     unsafe fn block_on = block_kernel(block: Block, a: *const f32, b: *const f32, c: *mut f32)
 }
 
+dispatch! {
+    bf16
+    /// # Safety
+    /// As [`block_on`]; the panels hold pairs.
+    unsafe fn block_on_pairs = pairs_kernel(block: Block, a: *const f32, b: *const f32, c: *mut f32)
+}
+
 #[inline(always)]
 unsafe fn block_kernel<S: Simd>(block: Block, a: *const f32, b: *const f32, c: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { block_tiles::<S, false>(block, a, b, c) }
+}
+
+#[inline(always)]
+unsafe fn pairs_kernel<S: Simd>(block: Block, a: *const f32, b: *const f32, c: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { block_tiles::<S, true>(block, a, b, c) }
+}
+
+#[inline(always)]
+unsafe fn block_tiles<S: Simd, const PAIRS: bool>(block: Block, a: *const f32, b: *const f32, c: *mut f32) {
     // SAFETY: every panel and element named here is inside what the caller promised.
     unsafe {
         match block.tile.rows {
-            12 => block_rows::<S, 12>(block, a, b, c),
-            6 => block_rows::<S, 6>(block, a, b, c),
-            _ => block_rows::<S, 2>(block, a, b, c),
+            12 => block_rows::<S, PAIRS, 12>(block, a, b, c),
+            6 => block_rows::<S, PAIRS, 6>(block, a, b, c),
+            _ => block_rows::<S, PAIRS, 2>(block, a, b, c),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn block_rows<S: Simd, const R: usize>(block: Block, a: *const f32, b: *const f32, c: *mut f32) {
+unsafe fn block_rows<S: Simd, const PAIRS: bool, const R: usize>(
+    block: Block,
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
+) {
     let Block { part, rows, columns, .. } = block;
     let width = 2 * S::LANES;
     let (a_panel, b_panel) = (pack::panel_len(R, part.deep), pack::panel_len(width, part.deep));
@@ -270,7 +330,7 @@ unsafe fn block_rows<S: Simd, const R: usize>(block: Block, a: *const f32, b: *c
                             S::prefetch(c.wrapping_add(line * part.step));
                         }
                     }
-                    let sums = sums::<S, R>(steps, a, 1, R, b);
+                    let sums = sums::<S, PAIRS, R>(steps, a, 1, R, b);
                     store::<S, R>(&sums, c, part.step, high, left.min(width), part.alpha, onto);
                 }
             }
@@ -279,9 +339,9 @@ unsafe fn block_rows<S: Simd, const R: usize>(block: Block, a: *const f32, b: *c
 }
 
 /// `R` rows against two vectors of columns, `steps` along the inner dimension. Element (row, k) of the left side is
-/// `a[row * row_step + k * k_step]`, the right side is a panel.
+/// `a[row * row_step + k * k_step]`, the right side is a panel. With `PAIRS` elements are pairs of bf16.
 #[inline(always)]
-pub(super) unsafe fn sums<S: Simd, const R: usize>(
+unsafe fn sums<S: Simd, const PAIRS: bool, const R: usize>(
     steps: usize,
     a: *const f32,
     row_step: usize,
@@ -296,8 +356,13 @@ pub(super) unsafe fn sums<S: Simd, const R: usize>(
             let (left, right) = (S::load(b), S::load(b.add(S::LANES)));
             for (row, sums) in sums.iter_mut().enumerate() {
                 let value = S::splat(*a.add(row * row_step));
-                sums[0] = S::fma(value, left, sums[0]);
-                sums[1] = S::fma(value, right, sums[1]);
+                if PAIRS {
+                    sums[0] = S::dot(value, left, sums[0]);
+                    sums[1] = S::dot(value, right, sums[1]);
+                } else {
+                    sums[0] = S::fma(value, left, sums[0]);
+                    sums[1] = S::fma(value, right, sums[1]);
+                }
             }
             a = a.add(k_step);
             b = b.add(2 * S::LANES);
@@ -328,7 +393,7 @@ pub(super) unsafe fn small<S: Simd, const R: usize>(
             // SAFETY: the caller's promise.
             unsafe {
                 let b = b.add(column / width * pack::panel_len(width, steps));
-                let sums = sums::<S, R>(steps, a.add(row * row_step), row_step, k_step, b);
+                let sums = sums::<S, false, R>(steps, a.add(row * row_step), row_step, k_step, b);
                 let (high, wide) = (R.min(m - row), width.min(n - column));
                 store::<S, R>(&sums, c.add(row * step + column), step, high, wide, alpha, onto);
             }

@@ -42,6 +42,15 @@ impl Isa {
         all
     }
 
+    /// Whether it has dot products of bf16, so that those are worth rounding for.
+    pub fn has_bf16(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => std::arch::is_x86_feature_detected!("avx512bf16"),
+            _ => false,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -58,8 +67,33 @@ pub fn instruction_set() -> &'static str {
     Isa::detect().name()
 }
 
-/// Defines `$name(isa, ...)` that runs the generic kernel `$kernel::<S>(...)` compiled for `isa`.
+/// Defines `$name(isa, ...)` that runs the generic kernel `$kernel::<S>(...)` compiled for `isa`; with `bf16` before it, for one
+/// that uses [`Simd::dot`](super::simd::Simd::dot).
 macro_rules! dispatch {
+    (bf16 $(#[$meta:meta])* $vis:vis unsafe fn $name:ident = $kernel:ident($($arg:ident: $ty:ty),* $(,)?)) => {
+        $(#[$meta])*
+        $vis unsafe fn $name(isa: $crate::model::ops::isa::Isa, $($arg: $ty),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16")]
+            unsafe fn dots($($arg: $ty),*) {
+                // SAFETY: called only where the features were detected; the rest is the caller's promise.
+                unsafe { $kernel::<$crate::model::ops::simd::Avx512<true>>($($arg),*) }
+            }
+            $crate::model::ops::isa::dispatch! {
+                /// # Safety
+                /// The caller's promise.
+                unsafe fn without = $kernel($($arg: $ty),*)
+            }
+            // SAFETY: the features were detected; the rest is the caller's promise.
+            unsafe {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::model::ops::isa::Isa::Avx512 if isa.has_bf16() => dots($($arg),*),
+                    _ => without(isa, $($arg),*),
+                }
+            }
+        }
+    };
     ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident = $kernel:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)?) => {
         $(#[$meta])*
         $vis unsafe fn $name(isa: $crate::model::ops::isa::Isa, $($arg: $ty),*) $(-> $ret)? {
@@ -67,7 +101,7 @@ macro_rules! dispatch {
             #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw")]
             unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: called only where the feature was detected; the rest is the caller's promise.
-                unsafe { $kernel::<$crate::model::ops::simd::Avx512>($($arg),*) }
+                unsafe { $kernel::<$crate::model::ops::simd::Avx512<false>>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]

@@ -1,8 +1,9 @@
 //! Copies a matrix into panels, the order in which a product's kernel reads it: a panel holds a few rows (or columns),
-//! for each step along the inner dimension one value of each.
+//! for each place along the inner dimension one value of each, or in bf16 two: the upper half of a place's bits is the later.
 
 use rayon::prelude::*;
 
+use super::gemm::Precision;
 use super::isa::Isa;
 use super::slices::SharedMut;
 
@@ -10,8 +11,8 @@ use super::slices::SharedMut;
 const SLACK: usize = 8;
 
 /// Floats from one panel of `width` to the next.
-pub(super) fn panel_len(width: usize, steps: usize) -> usize {
-    (width * steps + SLACK).next_multiple_of(16)
+pub(super) fn panel_len(width: usize, places: usize) -> usize {
+    (width * places + SLACK).next_multiple_of(16)
 }
 
 /// Lines `begin..begin + count` (each becomes one place in a panel), steps `k..k + steps` of each: value (line, step) is
@@ -44,19 +45,34 @@ impl<'a> Panels<'a> {
     }
 
     /// Floats that the panels take.
-    pub(super) fn packed_len(&self, width: usize) -> usize {
-        self.count.div_ceil(width) * panel_len(width, self.steps)
+    pub(super) fn packed_len(&self, precision: Precision, width: usize) -> usize {
+        self.count.div_ceil(width) * panel_len(width, precision.places(self.steps))
     }
+}
+
+/// Two values rounded to bf16, to the nearest and of two as near to the even one, side by side in the bits of a float.
+#[inline(always)]
+fn pair(low: f32, high: f32) -> f32 {
+    f32::from_bits(u32::from(bf16(low)) | u32::from(bf16(high)) << 16)
+}
+
+#[inline(always)]
+pub(super) fn bf16(x: f32) -> u16 {
+    let bits = x.to_bits();
+    let rounded = (bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16) as u16;
+    // What is no number must not be rounded to infinity.
+    if x.is_nan() { (bits >> 16) as u16 | 0x40 } else { rounded }
 }
 
 /// Fills `out` with panels of `width` lines; places without a line are 0.
 ///
 /// # Panics
 /// If `out` is not [`Panels::packed_len`] long, or `width` is none that a kernel has.
-pub(super) fn pack(isa: Isa, panels: Panels<'_>, width: usize, out: &mut [f32], share: bool) {
+pub(super) fn pack(isa: Isa, precision: Precision, panels: Panels<'_>, width: usize, out: &mut [f32], share: bool) {
     assert!([2, 6, 12, 16, 32].contains(&width), "a width that a kernel has");
-    assert_eq!(out.len(), panels.packed_len(width), "room for the panels");
-    let len = panel_len(width, panels.steps);
+    assert_eq!(out.len(), panels.packed_len(precision, width), "room for the panels");
+    let pairs = precision == Precision::Bf16;
+    let len = panel_len(width, precision.places(panels.steps));
     let count = panels.count.div_ceil(width);
     let out = SharedMut::new(out);
     // Panels beside each other share cache lines and pages of a matrix that is dense along its lines.
@@ -67,27 +83,28 @@ pub(super) fn pack(isa: Isa, panels: Panels<'_>, width: usize, out: &mut [f32], 
         // SAFETY: each panel is written by one task only.
         let all = unsafe { out.range(panels_here.start * len, panels_here.len() * len) };
         if panels.line_step == 1 && !whole.is_empty() {
-            copy(
-                &panels.data[whole.start * width..],
-                panels.k_step,
-                panels.steps,
-                width,
-                len,
-                &mut all[..whole.len() * len],
-            );
+            let (data, out) = (&panels.data[whole.start * width..], &mut all[..whole.len() * len]);
+            let runs = Runs { data, k_step: panels.k_step, steps: panels.steps, len };
+            runs.copy(isa, pairs, width, out);
         }
         for (panel, out) in panels_here.zip(all.chunks_exact_mut(len)) {
             let data = &panels.data[panel * width * panels.line_step..];
             let lines = width.min(panels.count - panel * width);
             if lines < width {
                 out.fill(0.0);
+                let at = |line: usize, k: usize| data[line * panels.line_step + k * panels.k_step];
                 for line in 0..lines {
-                    for k in 0..panels.steps {
-                        out[k * width + line] = data[line * panels.line_step + k * panels.k_step];
+                    if !pairs {
+                        (0..panels.steps).for_each(|k| out[k * width + line] = at(line, k));
+                        continue;
+                    }
+                    for place in 0..panels.steps.div_ceil(2) {
+                        let next = if 2 * place + 1 < panels.steps { at(line, 2 * place + 1) } else { 0.0 };
+                        out[place * width + line] = pair(at(line, 2 * place), next);
                     }
                 }
             } else if panels.line_step != 1 {
-                transpose(isa, data, panels.line_step, panels.steps, width, out);
+                transpose(isa, pairs, data, panels.line_step, panels.steps, width, out);
             }
         }
     };
@@ -99,46 +116,104 @@ pub(super) fn pack(isa: Isa, panels: Panels<'_>, width: usize, out: &mut [f32], 
     }
 }
 
-/// Lines lie side by side: each step is one run of neighbours, dealt out to panels `len` apart.
-fn copy(data: &[f32], k_step: usize, steps: usize, width: usize, len: usize, out: &mut [f32]) {
-    fn fixed<const W: usize>(data: &[f32], k_step: usize, steps: usize, len: usize, out: &mut [f32]) {
-        let panels = out.len() / len;
-        for k in 0..steps {
-            let run = &data[k * k_step..][..panels * W];
+/// Lines that lie side by side: each step is one run of neighbours, dealt out to panels `len` apart.
+#[derive(Clone, Copy)]
+struct Runs<'a> {
+    data: &'a [f32],
+    k_step: usize,
+    steps: usize,
+    len: usize,
+}
+
+impl Runs<'_> {
+    fn copy(self, isa: Isa, pairs: bool, width: usize, out: &mut [f32]) {
+        match width {
+            32 => self.fixed::<32>(isa, pairs, out),
+            16 => self.fixed::<16>(isa, pairs, out),
+            12 => self.fixed::<12>(isa, pairs, out),
+            6 => self.fixed::<6>(isa, pairs, out),
+            _ => self.fixed::<2>(isa, pairs, out),
+        }
+    }
+
+    fn fixed<const W: usize>(self, isa: Isa, pairs: bool, out: &mut [f32]) {
+        if !pairs {
+            return self.singly::<W>(out);
+        }
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: AVX2 was detected (AVX-512 implies it).
+            Isa::Avx512 | Isa::Avx2 => unsafe { self.paired_avx2::<W>(out) },
+            Isa::Portable => self.paired::<W>(out),
+        }
+    }
+
+    fn singly<const W: usize>(self, out: &mut [f32]) {
+        let panels = out.len() / self.len;
+        for k in 0..self.steps {
+            let run = &self.data[k * self.k_step..][..panels * W];
             for (panel, from) in run.as_chunks::<W>().0.iter().enumerate() {
-                out[panel * len + k * W..][..W].copy_from_slice(from);
+                out[panel * self.len + k * W..][..W].copy_from_slice(from);
             }
         }
     }
-    match width {
-        32 => fixed::<32>(data, k_step, steps, len, out),
-        16 => fixed::<16>(data, k_step, steps, len, out),
-        12 => fixed::<12>(data, k_step, steps, len, out),
-        6 => fixed::<6>(data, k_step, steps, len, out),
-        _ => fixed::<2>(data, k_step, steps, len, out),
+
+    /// [`Runs::paired`], put into vectors by the compiler.
+    ///
+    /// # Safety
+    /// AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    unsafe fn paired_avx2<const W: usize>(self, out: &mut [f32]) {
+        self.paired::<W>(out);
+    }
+
+    #[inline(always)]
+    fn paired<const W: usize>(self, out: &mut [f32]) {
+        let panels = out.len() / self.len;
+        for place in 0..self.steps.div_ceil(2) {
+            let run = |k: usize| self.data[k * self.k_step..][..panels * W].as_chunks::<W>().0;
+            let low = run(2 * place);
+            let high = (2 * place + 1 < self.steps).then(|| run(2 * place + 1));
+            for panel in 0..panels {
+                let to = &mut out[panel * self.len + place * W..][..W];
+                let (low, high) = (&low[panel], high.map_or(&[0.0; W], |high| &high[panel]));
+                for lane in 0..W {
+                    to[lane] = pair(low[lane], high[lane]);
+                }
+            }
+        }
     }
 }
 
 /// Steps lie side by side: `width` rows become columns.
-fn transpose(isa: Isa, data: &[f32], line_step: usize, steps: usize, width: usize, out: &mut [f32]) {
+fn transpose(isa: Isa, pairs: bool, data: &[f32], line_step: usize, steps: usize, width: usize, out: &mut [f32]) {
+    let places = if pairs { steps.div_ceil(2) } else { steps };
     let mut done = 0;
     #[cfg(target_arch = "x86_64")]
     if isa != Isa::Portable && width >= 6 {
-        let whole = steps / 8 * 8;
+        let each = if pairs { 16 } else { 8 };
+        let whole = steps / each * 8;
         let mut line = 0;
         while line < width {
             // The last eight rows may overlap those before; fewer than eight in all write behind, which comes later.
             let begin = if width >= 8 { line.min(width - 8) } else { 0 };
-            for k in (0..whole).step_by(8) {
-                let rows = 8.min(width);
+            for place in (0..whole).step_by(8) {
+                let (rows, k) = (8.min(width), place / 8 * each);
                 assert!(
-                    (begin + rows - 1) * line_step + k + 8 <= data.len() && (k + 7) * width + begin + 8 <= out.len()
+                    (begin + rows - 1) * line_step + k + each <= data.len()
+                        && (place + 7) * width + begin + 8 <= out.len()
                 );
-                // SAFETY: AVX2 was detected (AVX-512 implies it); eight steps of the rows and eight places after each
-                // step's first were just checked to be there.
+                // SAFETY: AVX2 was detected (AVX-512 implies it); the steps of the rows and eight places after each
+                // place's first were just checked to be there.
                 unsafe {
                     let from = data.as_ptr().add(begin * line_step + k);
-                    x86::transpose_8(from, line_step, rows, out.as_mut_ptr().add(k * width + begin), width);
+                    let to = out.as_mut_ptr().add(place * width + begin);
+                    if pairs {
+                        x86::transpose_8::<true>(from, line_step, rows, to, width);
+                    } else {
+                        x86::transpose_8::<false>(from, line_step, rows, to, width);
+                    }
                 }
             }
             line = begin + 8;
@@ -146,9 +221,14 @@ fn transpose(isa: Isa, data: &[f32], line_step: usize, steps: usize, width: usiz
         done = whole;
     }
     let _ = isa;
-    for k in done..steps {
+    for place in done..places {
         for line in 0..width {
-            out[k * width + line] = data[line * line_step + k];
+            let row = &data[line * line_step..];
+            out[place * width + line] = if pairs {
+                pair(row[2 * place], if 2 * place + 1 < steps { row[2 * place + 1] } else { 0.0 })
+            } else {
+                row[place]
+            };
         }
     }
 }
@@ -157,18 +237,48 @@ fn transpose(isa: Isa, data: &[f32], line_step: usize, steps: usize, width: usiz
 mod x86 {
     use std::arch::x86_64::*;
 
-    /// Eight steps of `rows` (6 to 8) rows become eight runs of eight floats, in rising order; where there are fewer rows
-    /// the last one stands in.
+    /// Sixteen floats as eight pairs of bf16.
     ///
     /// # Safety
-    /// AVX2; `rows` rows of eight floats `row_step` apart can be read, eight floats at each `step` written.
+    /// AVX2; sixteen floats can be read.
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn transpose_8(from: *const f32, row_step: usize, rows: usize, to: *mut f32, step: usize) {
+    unsafe fn pairs(from: *const f32) -> __m256 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut halves = [_mm256_setzero_si256(); 2];
+            for (half, rounded) in halves.iter_mut().enumerate() {
+                let x = _mm256_loadu_ps(from.add(8 * half));
+                let bits = _mm256_castps_si256(x);
+                let even = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+                let near = _mm256_add_epi32(bits, _mm256_add_epi32(even, _mm256_set1_epi32(0x7FFF)));
+                let none = _mm256_or_si256(bits, _mm256_set1_epi32(0x40_0000));
+                let is_none = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+                *rounded = _mm256_srli_epi32::<16>(_mm256_blendv_epi8(near, none, is_none));
+            }
+            let packed = _mm256_packus_epi32(halves[0], halves[1]);
+            _mm256_castsi256_ps(_mm256_permute4x64_epi64::<0xD8>(packed))
+        }
+    }
+
+    /// Eight places of `rows` (6 to 8) rows become eight runs of eight, in rising order; where there are fewer rows the last
+    /// one stands in. A place is a float, or a pair of floats that is rounded.
+    ///
+    /// # Safety
+    /// AVX2; `rows` rows of eight places `row_step` floats apart can be read, eight floats at each `step` written.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn transpose_8<const PAIRS: bool>(
+        from: *const f32,
+        row_step: usize,
+        rows: usize,
+        to: *mut f32,
+        step: usize,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             let mut r = [_mm256_setzero_ps(); 8];
             for (row, r) in r.iter_mut().enumerate() {
-                *r = _mm256_loadu_ps(from.add(row.min(rows - 1) * row_step));
+                let from = from.add(row.min(rows - 1) * row_step);
+                *r = if PAIRS { pairs(from) } else { _mm256_loadu_ps(from) };
             }
             let mut t = [_mm256_setzero_ps(); 8];
             for pair in 0..4 {

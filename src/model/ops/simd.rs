@@ -30,6 +30,18 @@ pub(crate) trait Simd: Copy {
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Lanes are pairs of bf16: adds to `c` the product of the upper ones, then that of the lower ones, both exact.
+    #[inline(always)]
+    unsafe fn dot(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: the caller's promise is ours.
+        unsafe {
+            let c = Self::fma(Self::upper(a), Self::upper(b), c);
+            Self::fma(Self::lower(a), Self::lower(b), c)
+        }
+    }
+    /// The upper bf16 of each lane as a float, and the lower one.
+    unsafe fn upper(a: Self::V) -> Self::V;
+    unsafe fn lower(a: Self::V) -> Self::V;
     /// Nearest whole number.
     unsafe fn round(a: Self::V) -> Self::V;
     /// Asks for the cache line at an address that will be read soon; it need not be readable.
@@ -136,6 +148,14 @@ impl Simd for Portable {
         std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
     }
     #[inline(always)]
+    unsafe fn upper(a: Self::V) -> Self::V {
+        a.map(|x| f32::from_bits(x.to_bits() & 0xFFFF_0000))
+    }
+    #[inline(always)]
+    unsafe fn lower(a: Self::V) -> Self::V {
+        a.map(|x| f32::from_bits(x.to_bits() << 16))
+    }
+    #[inline(always)]
     unsafe fn round(a: Self::V) -> Self::V {
         // Adding and taking away 1.5 * 2^23 leaves the nearest whole number.
         a.map(|value| (value + 12_582_912.0) - 12_582_912.0)
@@ -174,11 +194,11 @@ mod x86 {
 
     use super::Simd;
 
-    /// AVX-512 with the VL, DQ and BW parts: every processor since Skylake-X and Zen 4.
+    /// AVX-512 with the VL, DQ and BW parts: every processor since Skylake-X and Zen 4. `BF16`: with dot products of bf16 too.
     #[derive(Clone, Copy)]
-    pub(crate) struct Avx512;
+    pub(crate) struct Avx512<const BF16: bool = false>;
 
-    impl Avx512 {
+    impl<const BF16: bool> Avx512<BF16> {
         #[inline(always)]
         unsafe fn fold_four(four: &[__m512; 4]) -> __m512 {
             // 128-bit lane r of the answer holds four partial sums of vector r, in the order of `sum`.
@@ -201,7 +221,7 @@ mod x86 {
         }
     }
 
-    impl Simd for Avx512 {
+    impl<const BF16: bool> Simd for Avx512<BF16> {
         type V = __m512;
         const LANES: usize = 16;
         const TILE: usize = 6;
@@ -253,6 +273,26 @@ mod x86 {
         #[inline(always)]
         unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn dot(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+            unsafe {
+                if BF16 {
+                    let (a, b) =
+                        (std::mem::transmute::<__m512, __m512bh>(a), std::mem::transmute::<__m512, __m512bh>(b));
+                    return _mm512_dpbf16_ps(c, a, b);
+                }
+                let c = _mm512_fmadd_ps(Self::upper(a), Self::upper(b), c);
+                _mm512_fmadd_ps(Self::lower(a), Self::lower(b), c)
+            }
+        }
+        #[inline(always)]
+        unsafe fn upper(a: Self::V) -> Self::V {
+            unsafe { _mm512_and_ps(a, _mm512_castsi512_ps(_mm512_set1_epi32(0xFFFF_0000_u32 as i32))) }
+        }
+        #[inline(always)]
+        unsafe fn lower(a: Self::V) -> Self::V {
+            unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(a))) }
         }
         #[inline(always)]
         unsafe fn round(a: Self::V) -> Self::V {
@@ -372,6 +412,14 @@ mod x86 {
         #[inline(always)]
         unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn upper(a: Self::V) -> Self::V {
+            unsafe { _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(0xFFFF_0000_u32 as i32))) }
+        }
+        #[inline(always)]
+        unsafe fn lower(a: Self::V) -> Self::V {
+            unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(a))) }
         }
         #[inline(always)]
         unsafe fn round(a: Self::V) -> Self::V {

@@ -159,7 +159,8 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
         pass_tokens: settings.pass_tokens.min(longest_pass * settings.batch_size).max(longest_pass),
     });
     plan.check(&device)?;
-    let network = Network::load(&files.architecture, &files.weights, settings.adapters(), settings.seed)?;
+    let network =
+        Network::load(&files.architecture, &files.weights, settings.adapters(), settings.seed)?.computing_in(compute);
     let facts = CardFacts {
         chains: data.train.len(),
         held_out: data.validation.len(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::super::buffer::Buffer;
-use super::super::gemm::{Onto, View, ViewMut, product};
+use super::super::gemm::{Onto, Precision, View, ViewMut, product_in};
 use super::super::isa::{Isa, dispatch};
 use super::super::rows::{load, store};
 use super::super::simd::Simd;
@@ -49,7 +49,7 @@ pub struct Gradients<'a> {
 /// # Panics
 /// If a shape does not agree or a target is outside of the vocabulary.
 pub fn linear_cross_entropy(
-    isa: Isa,
+    (isa, precision): (Isa, Precision),
     rows: Rows<'_>,
     weight: &[f32],
     hidden: usize,
@@ -76,7 +76,15 @@ pub fn linear_cross_entropy(
         let here = begin..count.min(begin + each);
         let x = View::new(&rows.x[here.start * hidden..], here.len(), hidden, hidden);
         let logits = scratch.get(here.len() * vocab);
-        product(isa, x, head.transposed(), ViewMut::new(logits, here.len(), vocab, vocab), 1.0, Onto::Nothing);
+        product_in(
+            precision,
+            isa,
+            x,
+            head.transposed(),
+            ViewMut::new(logits, here.len(), vocab, vocab),
+            1.0,
+            Onto::Nothing,
+        );
         let slopes = gradients.is_some();
         logits
             .par_chunks_exact_mut(vocab)
@@ -90,10 +98,18 @@ pub fn linear_cross_entropy(
         let began = Instant::now();
         let slopes = View::new(logits, here.len(), vocab, vocab);
         let d_x = ViewMut::new(&mut d_x[here.start * hidden..], here.len(), hidden, hidden);
-        product(isa, slopes, head, d_x, 1.0, Onto::Nothing);
+        product_in(precision, isa, slopes, head, d_x, 1.0, Onto::Nothing);
         if let Some((d_weight, onto)) = d_weight {
             let onto = if begin > 0 { Onto::Sum } else { *onto };
-            product(isa, slopes.transposed(), x, ViewMut::new(d_weight, vocab, hidden, hidden), 1.0, onto);
+            product_in(
+                precision,
+                isa,
+                slopes.transposed(),
+                x,
+                ViewMut::new(d_weight, vocab, hidden, hidden),
+                1.0,
+                onto,
+            );
         }
         spent += began.elapsed();
     }

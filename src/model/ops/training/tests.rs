@@ -2,7 +2,7 @@
 //! finite differences of those loops.
 
 use super::super::buffer::Buffer;
-use super::super::gemm::{Onto, View, ViewMut, product};
+use super::super::gemm::{Onto, Precision, View, ViewMut, product, product_in};
 use super::super::isa::Isa;
 use super::super::rows as forward_rows;
 use super::attention::Heads;
@@ -88,6 +88,84 @@ fn product_is_the_product_whatever_is_transposed() {
                         assert!(c[i * (n + 3) + n..][..3].iter().all(|x| x.is_nan()));
                     }
                 }
+            }
+        }
+    }
+}
+
+/// As a processor rounds: to the nearest of those with eight significant bits, of two as near to the even one.
+fn to_bf16(x: f32) -> f32 {
+    let below = f32::from_bits(x.to_bits() & 0xFFFF_0000);
+    let above = f32::from_bits((x.to_bits() & 0xFFFF_0000).wrapping_add(0x1_0000));
+    let (down, up) = ((x - below).abs(), (above - x).abs());
+    let even = below.to_bits() >> 16 & 1 == 0;
+    if down < up || (down == up && even) { below } else { above }
+}
+
+#[test]
+fn product_in_bf16_is_that_of_rounded_factors_on_every_instruction_set() {
+    let flip = |x: &[f32], rows: usize, columns: usize| -> Vec<f32> {
+        (0..rows * columns).map(|at| x[at % rows * columns + at / rows]).collect()
+    };
+    for (m, n, k) in [(1, 1, 1), (7, 5, 3), (6, 16, 8), (13, 33, 70), (150, 70, 41), (50, 530, 901), (8, 24, 5000)] {
+        let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+        let (near_a, near_b): (Vec<f32>, Vec<f32>) =
+            (a.iter().map(|x| to_bf16(*x)).collect(), b.iter().map(|x| to_bf16(*x)).collect());
+        let mut plain = vec![0.0f64; m * n];
+        for i in 0..m {
+            for l in 0..k {
+                for j in 0..n {
+                    plain[i * n + j] += f64::from(near_a[i * k + l]) * f64::from(near_b[l * n + j]);
+                }
+            }
+        }
+        let (a_flipped, b_flipped) = (flip(&a, m, k), flip(&b, k, n));
+        let mut first: Option<Vec<f32>> = None;
+        for isa in Isa::available() {
+            for (flip_a, flip_b) in [(false, false), (true, false), (false, true), (true, true)] {
+                let left = if flip_a { View::new(&a_flipped, k, m, m).transposed() } else { View::new(&a, m, k, k) };
+                let right = if flip_b { View::new(&b_flipped, n, k, k).transposed() } else { View::new(&b, k, n, n) };
+                let mut c = vec![f32::NAN; m * n];
+                let to = ViewMut::new(&mut c, m, n, n);
+                product_in(Precision::Bf16, isa, left, right, to, 1.0, Onto::Nothing);
+                close(&c, &plain, 1e-5);
+                let first = first.get_or_insert_with(|| c.clone());
+                assert_eq!(&c, first, "{isa:?} {m} {n} {k} {flip_a} {flip_b}: the same bits");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_zero_tiny_huge_or_no_number_stays_so_in_bf16() {
+    let (m, n, k) = (13, 37, 51);
+    for isa in Isa::available() {
+        for flipped in [false, true] {
+            let of = |a: &[f32], b: &[f32]| {
+                let mut c = vec![0.5; m * n];
+                // Dense along its rows, or along its columns: they are rounded by different code.
+                let left = if flipped { View::new(a, k, m, m).transposed() } else { View::new(a, m, k, k) };
+                let to = ViewMut::new(&mut c, m, n, n);
+                product_in(Precision::Bf16, isa, left, View::new(b, k, n, n), to, 1.0, Onto::Nothing);
+                c
+            };
+            let b = numbers(2, k * n);
+            assert!(of(&vec![0.0; m * k], &b).iter().all(|x| *x == 0.0));
+            // Products that are not normal may count as 0 or as themselves.
+            assert!(of(&vec![1e-44; m * k], &b).iter().all(|x| x.abs() < 1e-40));
+            assert!(of(&vec![1e37; m * k], &b).iter().all(|x| x.is_finite() && x.abs() > 1e30));
+            // Above the largest bf16 by less than half a step, and by more.
+            let most = 2.0f32.powi(127) * (2.0 - 2.0f32.powi(-7));
+            let ones = vec![1.0 / 64.0; k * n];
+            assert!(of(&vec![most * 1.001; m * k], &ones).iter().all(|x| x.is_finite()));
+            assert!(of(&vec![f32::MAX; m * k], &ones).iter().all(|x| *x == f32::INFINITY));
+            for bad in [f32::NAN, f32::from_bits(0x7F80_0001), f32::from_bits(0xFFFF_FFFF)] {
+                let mut a = numbers(1, m * k);
+                a[3] = bad;
+                let c = of(&a, &b);
+                let row = if flipped { 3 } else { 0 };
+                assert!(c[row * n..][..n].iter().all(|x| x.is_nan()), "{isa:?}");
+                assert_eq!(c.iter().filter(|x| x.is_nan()).count(), n, "{isa:?}: of no other row");
             }
         }
     }
@@ -360,18 +438,26 @@ fn loss_and_its_gradients() {
         let mut scratch = Buffer::default();
         let given = Rows { x: &x, targets: &targets, weights: &weights };
         let gradients = Gradients { x: &mut d_x, weight: Some((&mut d_weight, Onto::Nothing)) };
-        loss::linear_cross_entropy(isa, given, &weight, hidden, &mut losses, Some(gradients), &mut scratch);
+        loss::linear_cross_entropy(
+            (isa, Precision::F32),
+            given,
+            &weight,
+            hidden,
+            &mut losses,
+            Some(gradients),
+            &mut scratch,
+        );
         close(&losses, &plain(&wide(&x), &wide(&weight)), 1e-5);
         close(&d_x, &differences(&x, |x| weighted(&plain(x, &wide(&weight)), &weights)), 1e-4);
         close(&d_weight, &differences(&weight, |w| weighted(&plain(&wide(&x), w), &weights)), 1e-4);
         // Without gradients, the same losses.
         let mut again = vec![0.0; rows];
-        loss::linear_cross_entropy(isa, given, &weight, hidden, &mut again, None, &mut scratch);
+        loss::linear_cross_entropy((isa, Precision::F32), given, &weight, hidden, &mut again, None, &mut scratch);
         assert_eq!(losses, again);
         // One weight that is no number, far from every target, is seen.
         let mut spoiled = weight.clone();
         spoiled[20 * hidden] = f32::NAN;
-        loss::linear_cross_entropy(isa, given, &spoiled, hidden, &mut again, None, &mut scratch);
+        loss::linear_cross_entropy((isa, Precision::F32), given, &spoiled, hidden, &mut again, None, &mut scratch);
         assert!(again.iter().all(|loss| loss.is_nan()), "{isa:?} {again:?}");
     }
 }
@@ -392,7 +478,15 @@ fn loss_in_chunks_is_the_loss_whole() {
         let given =
             Rows { x: &x[from * hidden..to * hidden], targets: &targets[from..to], weights: &weights[from..to] };
         let mut scratch = Buffer::default();
-        loss::linear_cross_entropy(isa, given, &weight, hidden, &mut losses, Some(gradients), &mut scratch);
+        loss::linear_cross_entropy(
+            (isa, Precision::F32),
+            given,
+            &weight,
+            hidden,
+            &mut losses,
+            Some(gradients),
+            &mut scratch,
+        );
         (losses, d_x, d_weight)
     };
     let (whole, first, second) = (run(0, rows), run(0, 10), run(10, rows));

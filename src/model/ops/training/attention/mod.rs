@@ -15,6 +15,7 @@ pub use backward::backward;
 pub use forward::forward;
 
 use super::super::buffer::Buffer;
+use super::super::gemm::Precision;
 use super::super::isa::Isa;
 use super::super::pack::{self, Panels, panel_len};
 use super::super::simd::Simd;
@@ -167,8 +168,8 @@ fn pack_by_line<S: Simd>(
     out: &mut [f32],
 ) {
     let panels = Panels::new(data, stride, 1, row, count, column, dim);
-    let len = panels.packed_len(2 * S::LANES);
-    pack::pack(isa, panels, 2 * S::LANES, &mut out[..len], false);
+    let len = panels.packed_len(Precision::F32, 2 * S::LANES);
+    pack::pack(isa, Precision::F32, panels, 2 * S::LANES, &mut out[..len], false);
 }
 
 /// Panels whose columns are `dim` columns of a matrix and whose steps are `count` of its rows.
@@ -184,6 +185,6 @@ fn pack_by_step<S: Simd>(
     out: &mut [f32],
 ) {
     let panels = Panels::new(data, 1, stride, column, dim, row, count);
-    let len = panels.packed_len(2 * S::LANES);
-    pack::pack(isa, panels, 2 * S::LANES, &mut out[..len], false);
+    let len = panels.packed_len(Precision::F32, 2 * S::LANES);
+    pack::pack(isa, Precision::F32, panels, 2 * S::LANES, &mut out[..len], false);
 }

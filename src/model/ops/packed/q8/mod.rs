@@ -1,8 +1,7 @@
-//! `Y = X W^T + b` on weights of eight bits: whole numbers and a scale for each group of inputs, the rows of `X` rounded likewise.
+//! Weights of eight bits: whole numbers and a scale for each group of inputs, the rows of `X` rounded likewise.
 //!
-//! Products within a group are summed as whole numbers, exactly, and the groups' sums as floats in the order of the groups, each
-//! output in a lane of its own. So a row's result is the same bit for bit in every batch and on every instruction set. Rounding
-//! is to the nearest; a group's largest value becomes 127.
+//! Products within a group are summed as whole numbers, exactly, and the groups' sums as floats in the order of the groups. So
+//! every instruction set has the same bits. Rounding is to the nearest; a group's largest value becomes 127.
 
 #[cfg(test)]
 mod tests;
@@ -11,27 +10,16 @@ mod x86;
 
 use rayon::prelude::*;
 
-use super::isa::{Isa, dispatch};
-use super::simd::Simd;
-use super::slices::SharedMut;
+use super::{LANES, LINE, Line, Packed, Tile};
+use crate::model::ops::isa::{Isa, dispatch};
+use crate::model::ops::simd::Simd;
 
 /// Inputs that share a scale.
 const GROUP: usize = 64;
-/// Outputs that lie side by side in a panel.
-const LANES: usize = 16;
-/// Bytes of a cache line, and of a vector.
-const LINE: usize = 64;
 /// Lines of a group in a panel: the scales, then for every four inputs those of each output.
 const LINES: usize = 1 + GROUP / 4;
 /// What is added to a weight so that it is no less than 0.
 const OFFSET: i32 = 128;
-/// Rows that a tile takes at most.
-const ROWS: usize = 6;
-
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; LINE]);
-
 /// A matrix `[outputs, inputs]` in panels.
 #[derive(Clone)]
 pub struct Matrix {
@@ -114,16 +102,8 @@ impl Matrix {
         Self { lines, outputs, inputs }
     }
 
-    pub fn outputs(&self) -> usize {
-        self.outputs
-    }
-
     fn groups(&self) -> usize {
         self.inputs.div_ceil(GROUP)
-    }
-
-    fn panels(&self) -> usize {
-        self.outputs.div_ceil(LANES)
     }
 }
 
@@ -166,13 +146,6 @@ impl Rows {
     }
 }
 
-/// One matrix of a product; `out` is `[rows, outputs]`.
-pub struct Product<'a> {
-    pub weight: &'a Matrix,
-    pub bias: Option<&'a [f32]>,
-    pub out: &'a mut [f32],
-}
-
 /// What the kernels are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kernel {
@@ -195,99 +168,32 @@ impl Kernel {
     }
 }
 
-/// Multiplies rows with several matrices in one parallel region.
-///
-/// # Panics
-/// If the shapes do not fit together.
-pub fn multiply(isa: Isa, rows: &Rows, products: &mut [Product<'_>]) {
-    if rows.rows == 0 {
-        return;
-    }
-    let kernel = Kernel::of(isa);
-    let total: usize = products.iter().map(|product| product.weight.panels()).sum();
-    // Pieces small enough that two threads of unlike speed end together, large enough to be worth handing out.
-    let piece = (total / (4 * rayon::current_num_threads())).max(1).next_multiple_of(4);
-    let mut parts = Vec::new();
-    for product in products.iter_mut() {
-        let outputs = product.weight.outputs;
-        assert_eq!(product.weight.inputs, rows.inputs, "inner dimension");
-        assert_eq!(product.out.len(), rows.rows * outputs, "output shape");
-        assert!(product.bias.is_none_or(|bias| bias.len() == outputs), "bias shape");
-        let out = SharedMut::new(product.out);
-        for begin in (0..product.weight.panels()).step_by(piece) {
-            let end = (begin + piece).min(product.weight.panels());
-            parts.push((product.weight, product.bias, out, begin..end));
-        }
-    }
-    parts.par_iter().for_each(|(weight, bias, out, panels)| {
-        let part = Part { rows, weight, bias: *bias, out: *out };
-        let mut panel = panels.start;
-        while panel < panels.end {
-            panel += part.work(kernel, panel, panels.end - panel);
-        }
-    });
-}
+impl Packed for Matrix {
+    type Rows = Rows;
 
-/// What a thread works on.
-struct Part<'a> {
-    rows: &'a Rows,
-    weight: &'a Matrix,
-    bias: Option<&'a [f32]>,
-    out: SharedMut<'a>,
-}
-
-impl Part<'_> {
-    /// All rows against a few panels from `panel` on, of which there are `left`; how many it were.
-    fn work(&self, kernel: Kernel, panel: usize, left: usize) -> usize {
-        let rows = self.rows.rows;
-        // Few rows leave registers for many panels; every panel passes by all rows while it is in the cache.
-        let wide = match (rows, left) {
-            (1..=2, 4..) => 4,
-            (_, 2..) => 2,
-            _ => 1,
-        };
-        let passes = rows.div_ceil(if wide == 4 { 2 } else { ROWS });
-        let mut row = 0;
-        let mut room = [[0.0; LANES]; ROWS * 2];
-        for pass in 0..passes {
-            let count = (rows - row).div_ceil(passes - pass);
-            let sums = &mut room[..count * wide];
-            self.tile(kernel, panel, wide, row, count, sums);
-            for (index, sums) in sums.iter().enumerate() {
-                self.store(row + index / wide, panel + index % wide, sums);
-            }
-            row += count;
-        }
-        wide
+    fn outputs(&self) -> usize {
+        self.outputs
     }
 
-    fn store(&self, row: usize, panel: usize, sums: &[f32; LANES]) {
-        let begin = panel * LANES;
-        let count = LANES.min(self.weight.outputs - begin);
-        // SAFETY: every panel is worked on by one thread alone.
-        let out = unsafe { self.out.range(row * self.weight.outputs + begin, count) };
-        match <&mut [f32; LANES]>::try_from(&mut *out) {
-            Ok(whole) => *whole = *sums,
-            Err(_) => out.copy_from_slice(&sums[..count]),
-        }
-        if let Some(bias) = self.bias {
-            out.iter_mut().zip(&bias[begin..]).for_each(|(out, bias)| *out += bias);
-        }
+    fn inputs(&self) -> usize {
+        self.inputs
     }
 
-    /// The sums of `count` rows against `wide` panels, row by row.
-    fn tile(&self, kernel: Kernel, panel: usize, wide: usize, row: usize, count: usize, sums: &mut [[f32; LANES]]) {
-        let groups = self.weight.groups();
-        let inside = panel + wide <= self.weight.panels() && row + count <= self.rows.rows;
-        assert!(inside && sums.len() == wide * count && count <= ROWS, "a tile inside the product");
-        let tile = Tile {
-            lines: &self.weight.lines[panel * groups * LINES..][..wide * groups * LINES],
-            values: &self.rows.values[row * groups * GROUP..][..count * groups * GROUP],
-            scales: &self.rows.scales[row * groups..][..count * groups],
-            surplus: &self.rows.surplus[row * groups..][..count * groups],
+    fn shape(rows: &Rows) -> (usize, usize) {
+        (rows.rows, rows.inputs)
+    }
+
+    fn tile(&self, isa: Isa, rows: &Rows, tile: Tile, sums: &mut [[f32; LANES]]) {
+        let Tile { panel, wide, row, count } = tile;
+        let groups = self.groups();
+        let tile = Part {
+            lines: &self.lines[panel * groups * LINES..][..wide * groups * LINES],
+            values: &rows.values[row * groups * GROUP..][..count * groups * GROUP],
+            scales: &rows.scales[row * groups..][..count * groups],
+            surplus: &rows.surplus[row * groups..][..count * groups],
             groups,
         };
-        match kernel {
+        match Kernel::of(isa) {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the kernel was chosen because the processor has its instructions.
             Kernel::Vnni => unsafe { x86::vnni(&tile, wide, count, sums) },
@@ -300,7 +206,7 @@ impl Part<'_> {
 }
 
 /// Some rows against some panels, as they lie in memory.
-struct Tile<'a> {
+struct Part<'a> {
     lines: &'a [Line],
     values: &'a [i8],
     scales: &'a [f32],
@@ -309,7 +215,7 @@ struct Tile<'a> {
 }
 
 /// The plain version, and the witness in tests.
-fn portable(tile: &Tile<'_>, wide: usize, count: usize, sums: &mut [[f32; LANES]]) {
+fn portable(tile: &Part<'_>, wide: usize, count: usize, sums: &mut [[f32; LANES]]) {
     for row in 0..count {
         for panel in 0..wide {
             let sums = &mut sums[row * wide + panel];

@@ -2,12 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use super::{GROUP, LANES, LINE, LINES, Tile};
+use super::{GROUP, LANES, LINE, LINES, Part};
 
 /// # Safety
 /// AVX-512 with VNNI. The tile has `wide` panels (1, 2, or 4 with at most 2 rows) and `count` rows (1 to 6), `sums` room for both.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(super) unsafe fn vnni(tile: &Tile<'_>, wide: usize, count: usize, sums: &mut [[f32; LANES]]) {
+pub(super) unsafe fn vnni(tile: &Part<'_>, wide: usize, count: usize, sums: &mut [[f32; LANES]]) {
     // SAFETY: the caller's promise.
     unsafe {
         match (wide, count) {
@@ -32,7 +32,7 @@ pub(super) unsafe fn vnni(tile: &Tile<'_>, wide: usize, count: usize, sums: &mut
 /// # Safety
 /// As [`vnni`], for `P` panels and `R` rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn vnni_tile<const P: usize, const R: usize>(tile: &Tile<'_>, sums: &mut [[f32; LANES]]) {
+unsafe fn vnni_tile<const P: usize, const R: usize>(tile: &Part<'_>, sums: &mut [[f32; LANES]]) {
     debug_assert!(sums.len() == P * R);
     let lines = tile.lines.as_ptr().cast::<u8>();
     // SAFETY: all addresses are of the tile's panels and rows.
@@ -77,7 +77,7 @@ unsafe fn vnni_tile<const P: usize, const R: usize>(tile: &Tile<'_>, sums: &mut 
 /// # Safety
 /// AVX2 and FMA; the rest as [`vnni`].
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn avx2(tile: &Tile<'_>, wide: usize, count: usize, sums: &mut [[f32; LANES]]) {
+pub(super) unsafe fn avx2(tile: &Part<'_>, wide: usize, count: usize, sums: &mut [[f32; LANES]]) {
     // Half a panel at a time, against two rows where there are two.
     for panel in 0..wide {
         let mut row = 0;
@@ -102,7 +102,7 @@ pub(super) unsafe fn avx2(tile: &Tile<'_>, wide: usize, count: usize, sums: &mut
 /// As [`avx2`], for `R` rows from `row` on and eight outputs of a panel.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2_tile<const R: usize>(
-    tile: &Tile<'_>,
+    tile: &Part<'_>,
     panel: usize,
     half: usize,
     row: usize,
