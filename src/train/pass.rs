@@ -244,25 +244,15 @@ impl Network {
         d_x: Option<&mut [f32]>,
         gradients: &mut Gradients,
     ) {
-        let values = &self.weights[weight.clone()];
-        let (inputs, outputs) = (x.len() / rows, d_out.len() / rows);
-        let d_out = View::new(d_out, rows, outputs, outputs);
         if self.lora.is_none() {
+            let (inputs, outputs) = (x.len() / rows, d_out.len() / rows);
+            let (x, slope) = (View::new(x, rows, inputs, inputs), View::new(d_out, rows, outputs, outputs));
             let onto = gradients.onto();
-            let to = ViewMut::new(&mut gradients.data[weight], outputs, inputs, inputs);
-            product_in(self.precision, self.isa, d_out.transposed(), View::new(x, rows, inputs, inputs), to, 1.0, onto);
+            let to = ViewMut::new(&mut gradients.data[weight.clone()], outputs, inputs, inputs);
+            product_in(self.precision, self.isa, slope.transposed(), x, to, 1.0, onto);
         }
         if let Some(d_x) = d_x {
-            let weight = View::new(values, outputs, inputs, inputs);
-            product_in(
-                self.precision,
-                self.isa,
-                d_out,
-                weight,
-                ViewMut::new(d_x, rows, inputs, inputs),
-                1.0,
-                Onto::Nothing,
-            );
+            self.input_gradient(rows, weight, d_out, d_x);
         }
     }
 

@@ -169,6 +169,34 @@ fn packed_is_apart_and_gradients_add_up() {
     }
 }
 
+/// Rounded factors move losses of small random models by hundredths and turn a tensor's gradient by a few degrees.
+#[test]
+fn bf16_is_near_f32() {
+    for family in [Family::Llama, Family::Qwen2, Family::Qwen3] {
+        for lora in [None, Some(dropping())] {
+            let network = tiny_network(family, lora.as_ref());
+            let run = |compute: Compute| {
+                let network = network.clone().computing_in(compute);
+                let mut gradients = network.gradients();
+                let outcome = network.gradient(&mut Workspace::default(), &golden_batch(), &mut gradients).unwrap();
+                (outcome.losses, gradients.data)
+            };
+            let ((exact, slopes), (near, rounded)) = (run(Compute::F32), run(Compute::Bf16));
+            assert_ne!(exact, near, "{family:?}: it is rounded at all");
+            for (a, b) in exact.iter().zip(&near) {
+                assert!((a - b).abs() < 0.05 * (1.0 + a), "{family:?}: {a} and {b}");
+            }
+            for place in network.trainable_places() {
+                let (a, b) = (&slopes[place.range.clone()], &rounded[place.range.clone()]);
+                let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+                let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-30);
+                // A bias of keys moves no score against another: its gradient is rounding alone.
+                assert!(cosine > 0.99 || dot(a, a) < 1e-9, "{family:?} {}: {cosine}", place.name);
+            }
+        }
+    }
+}
+
 /// With dropped inputs there is no golden value; the slope along a random direction must be what the gradient says.
 #[test]
 fn the_gradient_with_dropout_is_the_slope() {

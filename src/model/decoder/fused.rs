@@ -7,7 +7,7 @@ use super::{Decoder, DecoderError, Layer, Linear, Segment, Weight, Workspace};
 use crate::model::cache::{Cache, Store};
 use crate::model::ops::attention::{Rows, attention};
 use crate::model::ops::linear::{Product, linear_many};
-use crate::model::ops::packed::{self, bf16, q8};
+use crate::model::ops::packed::{self, Packed, bf16, q8};
 use crate::model::ops::{Isa, rows};
 
 /// A tensor's floats, readable while this lives. They are read where candle keeps them: no copy.
@@ -58,8 +58,8 @@ fn multiply<const N: usize>(
         let bias = map.bias.as_ref().map(Held::new).transpose()?;
         match &map.weight {
             Weight::Dense(weight) => held.push((Held::new(weight)?, bias, map.weight.outputs()?, out)),
-            Weight::Bf16(matrix) => halves.push((matrix, bias, out)),
-            Weight::Q8(matrix) => eights.push((matrix, bias, out)),
+            Weight::Bf16(matrix) => halves.push((&**matrix, bias, out)),
+            Weight::Q8(matrix) => eights.push((&**matrix, bias, out)),
         }
     }
     if !held.is_empty() {
@@ -73,21 +73,21 @@ fn multiply<const N: usize>(
     }
     if !eights.is_empty() {
         rounded.eights.take(isa, x, inputs);
-        let products = eights.iter_mut().map(|(weight, bias, out)| {
-            let bias = bias.as_ref().map(Held::slice);
-            packed::Product { weight: &***weight, bias, out }
-        });
-        packed::multiply(isa, &rounded.eights, &mut products.collect::<Vec<_>>());
+        multiply_packed(isa, &rounded.eights, &mut eights);
     }
     if !halves.is_empty() {
         rounded.halves.take(isa, x, inputs);
-        let products = halves.iter_mut().map(|(weight, bias, out)| {
-            let bias = bias.as_ref().map(Held::slice);
-            packed::Product { weight: &***weight, bias, out }
-        });
-        packed::multiply(isa, &rounded.halves, &mut products.collect::<Vec<_>>());
+        multiply_packed(isa, &rounded.halves, &mut halves);
     }
     Ok(())
+}
+
+fn multiply_packed<M: Packed>(isa: Isa, rows: &M::Rows, maps: &mut [(&M, Option<Held<'_>>, &mut [f32])]) {
+    let products = maps.iter_mut().map(|(weight, bias, out)| {
+        let bias = bias.as_ref().map(Held::slice);
+        packed::Product { weight: *weight, bias, out }
+    });
+    packed::multiply(isa, rows, &mut products.collect::<Vec<_>>());
 }
 
 /// Rows in the formats of packed matrices.
