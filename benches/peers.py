@@ -30,7 +30,7 @@ def cribble_decode(options, batch: int, compute: str) -> float:
 
 
 def llama_decode(options, batch: int) -> float:
-    command = [options.llama, "-m", options.model, "-t", str(os.cpu_count()), "-c", "16384", "-b", "2048", "-ub", "512"]
+    command = [options.llama, "-m", options.model, "-t", str(options.threads), "-c", "16384", "-b", "2048", "-ub", "512"]
     text = output(command + ["-npp", "128", "-ntg", "128", "-npl", str(batch), "-pps"])
     row = re.findall(r"^\|((?:\s*[\d.]+\s*\|)+)$", text, re.MULTILINE)[-1]
     return float(row.split("|")[7])
@@ -42,7 +42,8 @@ def cribble_train(options, compute: str) -> float:
 
 
 def torch_train(options, autocast: bool) -> float:
-    command = [options.python, __file__, options.model, "--torch-step"] + ["--autocast"] * autocast
+    command = [options.python, __file__, options.model, "--torch-step", "--threads", str(options.threads)]
+    command += ["--autocast"] * autocast
     return json.loads(output(command))["tokens_per_second"]
 
 
@@ -51,7 +52,7 @@ def torch_step(options) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(options.threads)
     folder, name = os.path.split(os.path.abspath(options.model))
     model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
@@ -102,21 +103,28 @@ def main() -> None:
     parser.add_argument("--python", default=f"{home}/v/bin/python")
     parser.add_argument("--torch-step", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--autocast", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     if options.torch_step:
         return torch_step(options)
+    os.environ["RAYON_NUM_THREADS"] = str(options.threads)
+    for name in ("llama", "python"):
+        found = shutil.which(getattr(options, name))
+        if found is None:
+            print(f"{getattr(options, name)} is not there: its side is left out", file=sys.stderr)
+        setattr(options, name, found)
     what = options.what or ["decode", "train"]
     if "decode" in what:
         measured = {}
         for batch in map(int, options.batches.split(",")):
             sides = {name: lambda name=name: cribble_decode(options, batch, name) for name in ("f32", "bf16", "q8")}
-            if os.path.exists(options.llama):
+            if options.llama:
                 sides["llama.cpp"] = lambda: llama_decode(options, batch)
             measured[f"batch {batch}"] = rounds(options, sides)
         table("writing, tokens/s", ["f32", "bf16", "q8"], ["llama.cpp"], measured)
     if "train" in what:
-        sides = {name: lambda name=name: cribble_train(options, name) for name in ("f32", "bf16")}
-        if os.path.exists(options.python):
+        sides: dict = {name: lambda name=name: cribble_train(options, name) for name in ("f32", "bf16")}
+        if options.python:
             sides["PyTorch f32"] = lambda: torch_train(options, False)
             sides["PyTorch autocast"] = lambda: torch_train(options, True)
         measured = {"512 tokens, every weight": rounds(options, sides)}

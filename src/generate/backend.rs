@@ -5,7 +5,8 @@ use crate::records::{FinishReason, Message, ModelIdentity, Sampling};
 /// Chosen by the caller, unique among the requests in flight.
 pub type RequestId = u64;
 
-/// Names a random stream. Two requests with the same key and the same prompt write the same tokens on a local backend.
+/// Names a random stream. Two requests with the same key and the same prompt write the same tokens on the kernels
+/// of a local backend, and elsewhere but for rounding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StreamKey {
     pub seed: u64,

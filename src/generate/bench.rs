@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use color_eyre::eyre::{Context, bail, ensure};
+use color_eyre::eyre::{Context, ensure, eyre};
 use serde::Serialize;
 
 use super::local::{ChatText, LocalBackend, LocalOptions, TokenText, load_decoder};
@@ -155,8 +155,17 @@ pub fn decode_with(
         })?;
     }
     let mut events = Vec::new();
+    let failure = |events: &[Event]| match events.iter().find(|event| matches!(event, Event::Failed { .. })) {
+        Some(Event::Failed { error, .. }) => Err(eyre!("{error}")),
+        _ => Ok(()),
+    };
     while backend.decoding() < batch {
         backend.step(&mut events)?;
+        failure(&events)?;
+        ensure!(
+            backend.in_flight() == batch,
+            "{new_tokens} new tokens are too few: a sequence ended before all {batch} had begun"
+        );
     }
     // What came before the clock started does not count.
     let (started, before) = (Instant::now(), backend.written());
@@ -164,9 +173,7 @@ pub fn decode_with(
         backend.step(&mut events)?;
     }
     let decode_seconds = started.elapsed().as_secs_f64();
-    if let Some(Event::Failed { error, .. }) = events.iter().find(|event| matches!(event, Event::Failed { .. })) {
-        bail!("{error}");
-    }
+    failure(&events)?;
     let counted = backend.written() - before;
     Ok(DecodeReport {
         model: model.to_owned(),
@@ -189,7 +196,7 @@ pub fn decode_with(
 fn time_prefill(decoder: &Decoder, prompt: &[u32]) -> color_eyre::Result<f64> {
     let mut workspace = Workspace::default();
     let mut seconds = Vec::new();
-    // The first pass also warms memory; the second counts.
+    // The first pass also warms memory; the quicker one counts.
     for _ in 0..2 {
         let mut cache = decoder.new_cache();
         let started = Instant::now();
@@ -269,6 +276,8 @@ mod tests {
         assert!((counted - 39.0).abs() < 0.01, "{counted}");
         assert!(report.prefill_tokens_per_second > 0.0);
         assert!(decode_with(Arc::new(tiny_decoder(Family::Qwen2, 97)), "tiny", 5, 510, 9).is_err());
+        let error = decode_with(Arc::new(tiny_decoder(Family::Qwen2, 97)), "tiny", 5, 100, 2).unwrap_err().to_string();
+        assert!(error.contains("too few"), "{error}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! A fixed number of slots is kept full. Each step decodes one token for every slot that writes and, beside them, a
 //! bounded piece of the prompts that wait, so the stream never stops for long. A prompt that begins like one already
 //! computed starts from its cache: the samples of a problem share one prefill, and the turns of a dialogue go on from what
-//! they have. Where few sequences write, guesses at their next tokens ([`lookup`]) make a step give several. None of this
-//! changes a token: the decoder's numbers do not depend on the batch.
+//! they have. Where few sequences write, guesses at their next tokens ([`lookup`]) make a step give several. On the
+//! kernels none of this changes a token: a row's numbers do not depend on the batch.
 
 mod load;
 mod lookup;
@@ -211,7 +211,7 @@ impl LocalBackend {
 
     /// Gives a waiting slot the longest beginning of its prompt that is already computed, unless a prompt being
     /// computed now will soon give much more.
-    fn begin(&mut self, index: usize, events: &mut Vec<Event>) -> color_eyre::Result<()> {
+    fn begin(&mut self, index: usize, events: &mut Vec<Event>) {
         let slot = &self.slots[index];
         let dialogue = slot.request.dialogue;
         let others = || self.slots.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| other);
@@ -228,7 +228,7 @@ impl LocalBackend {
             .max()
             .unwrap_or(0);
         if coming >= have + WORTH_WAITING {
-            return Ok(());
+            return;
         }
         let cache = match found {
             Some((shared, cache)) if shared > 0 => {
@@ -245,7 +245,6 @@ impl LocalBackend {
         }
         slot.progress = Progress::Prefilling;
         events.push(Event::Started { id: slot.request.id, prompt_tokens: slot.prompt.len() });
-        Ok(())
     }
 
     /// How many prompt tokens this step may hold.
@@ -296,7 +295,8 @@ impl LocalBackend {
                 jobs.push((index, slot, rows.by_ref().take(count).collect::<Vec<_>>()));
             }
         }
-        Ok(ops::run(|| jobs.into_par_iter().map(|(index, slot, rows)| (index, choose(slot, rows))).collect()))
+        let stop_ids = self.text.stop_ids();
+        Ok(ops::run(|| jobs.into_par_iter().map(|(index, slot, rows)| (index, choose(slot, rows, stop_ids))).collect()))
     }
 
     /// Gives a slot its tokens, as far as the turn goes on; says how it ended if it did.
@@ -321,10 +321,10 @@ impl LocalBackend {
     }
 
     /// Keeps a first turn's prompt for samples of the same problem that come later.
-    fn keep_prompt(&mut self, index: usize) -> color_eyre::Result<()> {
+    fn keep_prompt(&mut self, index: usize) {
         let slot = &self.slots[index];
         if slot.request.stream.turn > 0 || self.prompts.iter().any(|kept| kept.tokens() == slot.prompt) {
-            return Ok(());
+            return;
         }
         let mut cache = slot.cache.clone();
         cache.truncate(slot.prompt.len());
@@ -332,7 +332,6 @@ impl LocalBackend {
         while self.prompts.len() > KEPT_PROMPTS {
             self.prompts.pop_front();
         }
-        Ok(())
     }
 
     fn remove(&mut self, finished: Vec<(usize, Option<FinishReason>)>, events: &mut Vec<Event>) {
@@ -347,15 +346,15 @@ impl LocalBackend {
     }
 }
 
-/// Chooses tokens from a slot's rows, as long as each is the one that the next row was guessed to follow.
-fn choose(slot: &mut Slot, rows: Vec<&mut [f32]>) -> Result<Vec<u32>, SamplingError> {
+/// Chooses tokens from a slot's rows, as long as each is the one that the next row was guessed to follow and the turn goes on.
+fn choose(slot: &mut Slot, rows: Vec<&mut [f32]>, stop_ids: &[u32]) -> Result<Vec<u32>, SamplingError> {
     let mut tokens = Vec::new();
     for (at, row) in rows.into_iter().enumerate() {
         let draw = slot.random.draw(slot.next_index() + at);
         let token =
             SAMPLER.with_borrow_mut(|sampler| sampler.choose(row, slot.before(at), &slot.request.sampling, draw))?;
         tokens.push(token);
-        if !slot.guessed(at, token) {
+        if stop_ids.contains(&token) || !slot.guessed(at, token) {
             break;
         }
     }
@@ -387,7 +386,7 @@ impl Backend for LocalBackend {
         let (mut parts, mut prompt_tokens) = (Vec::new(), 0);
         for index in 0..self.slots.len() {
             if self.slots[index].progress == Progress::Waiting && budget > 0 {
-                self.begin(index, events)?;
+                self.begin(index, events);
             }
             let slot = &self.slots[index];
             match slot.progress {
@@ -404,7 +403,9 @@ impl Backend for LocalBackend {
         if parts.is_empty() {
             return Ok(());
         }
+        let mut guessed = 0;
         for (index, count) in self.guesses(prompt_tokens) {
+            guessed += count;
             if let Ok(at) = parts.binary_search_by_key(&index, |(slot, _)| *slot) {
                 parts[at].1 = count;
             }
@@ -412,17 +413,18 @@ impl Backend for LocalBackend {
         let started = Instant::now();
         let chosen = self.run(&parts)?;
         let seconds = started.elapsed().as_secs_f64();
+        let rows: usize = prompt_tokens + guessed + self.decoding();
         if prompt_tokens >= *PREFILL_CHUNK.start() {
-            let rate = (prompt_tokens + chosen.len()) as f64 / seconds.max(1e-6);
+            let rate = rows as f64 / seconds.max(1e-6);
             self.prefill_rate = if self.prefill_rate == 0.0 { rate } else { 0.7 * self.prefill_rate + 0.3 * rate };
         }
         if let Some(record) = self.record.as_mut().filter(|_| prompt_tokens == 0) {
-            record.took(parts.iter().map(|(_, guessed)| 1 + guessed).sum(), seconds);
+            record.took(rows, seconds);
         }
         let mut finished = Vec::new();
         for (index, tokens) in chosen {
             if self.slots[index].progress == Progress::Prefilling {
-                self.keep_prompt(index)?;
+                self.keep_prompt(index);
             }
             match tokens {
                 Ok(tokens) => {

@@ -69,14 +69,6 @@ impl Cache {
         }
     }
 
-    /// Bytes of the blocks that this cache holds, shared ones counted in full.
-    pub fn bytes(&self) -> usize {
-        match &self.store {
-            Store::Blocks { layout, blocks } => blocks.len() * layout.len() * size_of::<f32>(),
-            Store::Pages(pages) => pages.bytes(),
-        }
-    }
-
     /// Makes room for `more` tokens behind those that are here, in blocks that nobody else holds.
     pub(super) fn reserve(&mut self, more: usize) {
         let len = self.tokens.len();
@@ -160,7 +152,8 @@ mod tests {
         let kept = one.clone();
         assert_eq!(one.common_prefix(&[0, 1, 2, 7]), 3);
         one.truncate(33);
-        assert_eq!((one.len(), one.bytes()), (33, 2 * 4 * 4 * BLOCK));
+        let Store::Blocks { blocks, .. } = &one.store else { unreachable!() };
+        assert_eq!((one.len(), blocks.len()), (33, 2));
         put(&mut one, 1000);
         assert_eq!(key(&one, 33), 1000.0);
         assert_eq!(key(&kept, 33), 33.0);

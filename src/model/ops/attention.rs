@@ -17,6 +17,9 @@ use super::slices::SharedMut;
 /// Query rows (tokens times heads of a group) of one task: a few tiles, so that keys read once serve them all.
 const TASK_ROWS: usize = 24;
 
+/// Multiply-adds of scores below which another thread is not worth waking.
+const WORTH_SHARING: usize = 128 << 10;
+
 /// How a block of the cache is laid out: `[layer][keys, values][key-value head]`, then for keys `[dimension][position]` and
 /// for values `[position][dimension]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +67,8 @@ pub struct Rows<'a> {
     pub first: usize,
 }
 
-/// Attention of one layer. `q` and `out` are `[rows, query heads * head_dim]`.
+/// Attention of one layer. `q` and `out` are `[rows, query heads * head_dim]`. Cached values have to be finite: what a row may
+/// not see has the weight 0.
 ///
 /// # Panics
 /// If a shape does not agree with `layout`, or a block is missing.
@@ -79,11 +83,13 @@ pub fn attention(isa: Isa, layout: &BlockLayout, layer: usize, sequences: &[Rows
     let (group, head_dim) = (group_width / layout.head_dim, layout.head_dim);
     assert_eq!(stride, layout.kv_heads * group * head_dim, "whole groups of heads");
     assert_eq!(q.len(), total * stride, "query rows");
+    let mut reached = 0;
     assert!(group > 0 && layer < layout.layers && layout.positions.is_multiple_of(POSITIONS), "layout");
     let each = (TASK_ROWS / group).max(1);
     let mut tasks = Vec::with_capacity(total * layout.kv_heads);
     for rows in sequences {
-        assert!(rows.row + rows.rows <= total, "rows inside the batch");
+        assert!(rows.row == reached, "rows of one sequence after those of another");
+        reached += rows.rows;
         assert!((rows.first + rows.rows).div_ceil(layout.positions) <= rows.blocks.len(), "a block for each position");
         assert!(rows.blocks.iter().all(|block| block.len() == layout.len()), "block size");
     }
@@ -97,7 +103,9 @@ pub fn attention(isa: Isa, layout: &BlockLayout, layer: usize, sequences: &[Rows
     }
     let out = SharedMut::new(out);
     let scale = 1.0 / (head_dim as f32).sqrt();
-    tasks.par_iter().with_min_len(4).for_each(|&(rows, begin, count, head)| {
+    let farthest = sequences.iter().map(|rows| rows.first + rows.rows).max().unwrap_or(0);
+    let least = WORTH_SHARING.div_ceil(each.min(total) * group_width * farthest).max(1);
+    tasks.par_iter().with_min_len(least).for_each(|&(rows, begin, count, head)| {
         let task = Task { rows: count, first: rows.first + begin, group, head_dim, stride, scale };
         let at = (rows.row + begin) * stride + head * group_width;
         let cached = KeysValues {
@@ -293,19 +301,23 @@ unsafe fn score_heads<S: Simd, const C: usize>(
     }
 }
 
-/// Softmax over the first `limit` scores; those up to `seen`, which the row may not see, become 0.
+/// Softmax over the first `limit` scores; those up to `seen`, which the row may not see, become 0. If a score is not finite, no
+/// weight is a number.
 #[inline(always)]
 unsafe fn softmax<S: Simd>(scores: *mut f32, limit: usize, seen: usize) {
     // SAFETY: `scores` holds `seen` floats rounded up to a whole vector.
     unsafe {
         let padded = limit.next_multiple_of(S::LANES);
         for at in limit..padded {
-            *scores.add(at) = f32::NEG_INFINITY;
+            *scores.add(at) = f32::MIN;
         }
-        let mut largest = S::splat(f32::NEG_INFINITY);
+        let (mut largest, mut unsound) = (S::splat(f32::MIN), S::splat(0.0));
         let mut at = 0;
         while at < padded {
-            largest = S::max(S::load(scores.add(at)), largest);
+            let score = S::load(scores.add(at));
+            largest = S::max(score, largest);
+            // 0 for every finite number, none for all else.
+            unsound = S::fma(score, S::splat(0.0), unsound);
             at += S::LANES;
         }
         let mut lanes = [f32::NEG_INFINITY; 16];
@@ -319,7 +331,7 @@ unsafe fn softmax<S: Simd>(scores: *mut f32, limit: usize, seen: usize) {
             sum = S::add(sum, value);
             at += S::LANES;
         }
-        let share = S::splat(1.0 / S::sum(sum));
+        let share = S::splat(1.0 / S::sum(sum) + S::sum(unsound));
         at = 0;
         while at < padded {
             S::store(scores.add(at), S::mul(S::load(scores.add(at)), share));

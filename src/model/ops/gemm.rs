@@ -2,7 +2,7 @@
 //! [`Precision::Bf16`] the factors are rounded to bf16 on their way into the panels, and summed in f32 all the same.
 //!
 //! Both operands are copied into panels first (see [`super::pack`]), then tiles of `C` are worked on in parallel. The sum
-//! along the inner dimension runs in fixed blocks of [`K_BLOCK`], so an element's bits depend neither on the number of
+//! along the inner dimension runs in blocks of even length, [`K_BLOCK`] at most, that follow from the shape alone, so an element's bits depend neither on the number of
 //! threads nor on where the tile borders fall. Decoding has its own product ([`super::linear`]), which reads weights
 //! once and copies nothing: better for a few rows, slower for hundreds.
 

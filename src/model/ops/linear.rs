@@ -23,18 +23,10 @@ pub struct Product<'a> {
     pub outputs: usize,
 }
 
-/// Multiplies `x` (`[rows, inputs]`) with one matrix.
+/// Multiplies `x` (`[rows, inputs]`) with several matrices in one parallel region.
 ///
 /// # Panics
 /// If a slice does not have the size that its shape says.
-pub fn linear(x: &[f32], inputs: usize, product: Product<'_>) {
-    linear_many(Isa::detect(), x, inputs, &mut [product]);
-}
-
-/// Multiplies `x` with several matrices in one parallel region.
-///
-/// # Panics
-/// As [`linear`].
 pub fn linear_many(isa: Isa, x: &[f32], inputs: usize, products: &mut [Product<'_>]) {
     assert!(inputs > 0 && x.len().is_multiple_of(inputs), "input rows");
     let rows = x.len() / inputs;

@@ -53,7 +53,7 @@ pub(crate) trait Simd: Copy {
     /// For each of `count` columns the [`Simd::sum`]s of its four vectors, `bias` added, written to `to + column * stride`.
     unsafe fn store_sums(sums: &[[Self::V; 4]], bias: [f32; 4], to: *mut f32, stride: usize);
 
-    /// e^x, relative error below 2e-7; 0 below -87, finite above 88.
+    /// e^x, relative error below 2e-7; below -87 next to nothing, finite above 88.
     #[inline(always)]
     unsafe fn exp(x: Self::V) -> Self::V {
         // SAFETY: the caller's promise is ours.

@@ -156,3 +156,21 @@ fn attention_is_softmax_over_the_past() {
         }
     }
 }
+
+#[test]
+fn attention_to_what_is_no_number_is_no_number() {
+    let layout = BlockLayout { layers: 1, kv_heads: 1, head_dim: 8, positions: 32 };
+    for isa in Isa::available() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut block = numbers(1, layout.len());
+            // A key's dimension 3 at position 5: only rows that see it are spoiled.
+            block[layout.keys(0, 0) + 3 * 32 + 5] = bad;
+            let q = numbers(2, 2 * 8);
+            let mut out = vec![0.5; q.len()];
+            let blocks: &[&[f32]] = &[&block];
+            attention(isa, &layout, 0, &[Rows { blocks, row: 0, rows: 2, first: 4 }], &q, &mut out);
+            assert!(out[..8].iter().all(|x| x.is_finite()), "{isa:?} {bad}");
+            assert!(out[8..].iter().all(|x| x.is_nan()), "{isa:?} {bad}: {out:?}");
+        }
+    }
+}

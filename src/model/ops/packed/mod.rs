@@ -47,6 +47,17 @@ pub struct Tile {
     pub count: usize,
 }
 
+impl Tile {
+    /// What the kernels rely on.
+    ///
+    /// # Panics
+    /// If there is no kernel of this size, or no room for its sums.
+    fn check(self, sums: usize) {
+        let known = matches!((self.wide, self.count), (4, 1..=2) | (1 | 2, 1..=ROWS));
+        assert!(known && sums == self.wide * self.count, "a tile that a kernel has");
+    }
+}
+
 /// One matrix of a product; `out` is `[rows, outputs]`.
 pub struct Product<'a, M> {
     pub weight: &'a M,

@@ -118,7 +118,7 @@ impl Packed for Matrix {
         let pairs = self.inputs.div_ceil(2);
         let lines = &self.lines[panel * pairs..][..wide * pairs];
         let values = &rows.pairs[row * pairs..][..count * pairs];
-        assert!(sums.len() == wide * count && count <= super::ROWS, "a tile");
+        tile.check(sums.len());
         // SAFETY: lines, rows and sums are those of the tile.
         unsafe { sum_tile(isa, lines.as_ptr().cast(), values.as_ptr().cast(), pairs, wide, count, sums) }
     }

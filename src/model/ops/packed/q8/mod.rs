@@ -185,6 +185,7 @@ impl Packed for Matrix {
 
     fn tile(&self, isa: Isa, rows: &Rows, tile: Tile, sums: &mut [[f32; LANES]]) {
         let Tile { panel, wide, row, count } = tile;
+        tile.check(sums.len());
         let groups = self.groups();
         let tile = Part {
             lines: &self.lines[panel * groups * LINES..][..wide * groups * LINES],
