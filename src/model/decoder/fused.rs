@@ -7,7 +7,7 @@ use super::{Decoder, DecoderError, Layer, Linear, Segment, Weight, Workspace};
 use crate::model::cache::{Cache, Store};
 use crate::model::ops::attention::{Rows, attention};
 use crate::model::ops::linear::{Product, linear_many};
-use crate::model::ops::packed::{self, Packed, bf16, q8};
+use crate::model::ops::packed::{self, Packed, PackedRows, bf16, q8};
 use crate::model::ops::{Isa, rows};
 
 /// A tensor's floats, readable while this lives. They are read where candle keeps them: no copy.
@@ -71,18 +71,22 @@ fn multiply<const N: usize>(
         });
         linear_many(isa, x, inputs, &mut products.collect::<Vec<_>>());
     }
-    if !eights.is_empty() {
-        rounded.eights.take(isa, x, inputs);
-        multiply_packed(isa, &rounded.eights, &mut eights);
-    }
-    if !halves.is_empty() {
-        rounded.halves.take(isa, x, inputs);
-        multiply_packed(isa, &rounded.halves, &mut halves);
-    }
+    multiply_packed(isa, x, inputs, &mut rounded.eights, &mut eights);
+    multiply_packed(isa, x, inputs, &mut rounded.halves, &mut halves);
     Ok(())
 }
 
-fn multiply_packed<M: Packed>(isa: Isa, rows: &M::Rows, maps: &mut [(&M, Option<Held<'_>>, &mut [f32])]) {
+fn multiply_packed<M: Packed>(
+    isa: Isa,
+    x: &[f32],
+    inputs: usize,
+    rows: &mut M::Rows,
+    maps: &mut [(&M, Option<Held<'_>>, &mut [f32])],
+) {
+    if maps.is_empty() {
+        return;
+    }
+    rows.take(isa, x, inputs);
     let products = maps.iter_mut().map(|(weight, bias, out)| {
         let bias = bias.as_ref().map(Held::slice);
         packed::Product { weight: *weight, bias, out }

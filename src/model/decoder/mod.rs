@@ -160,8 +160,8 @@ impl Weight {
     fn outputs(&self) -> candle_core::Result<usize> {
         match self {
             Self::Dense(tensor) => tensor.dim(0),
-            Self::Bf16(matrix) => Ok(matrix.outputs()),
-            Self::Q8(matrix) => Ok(matrix.outputs()),
+            Self::Bf16(matrix) => Ok(matrix.shape().0),
+            Self::Q8(matrix) => Ok(matrix.shape().0),
         }
     }
 }

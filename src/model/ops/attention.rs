@@ -31,6 +31,9 @@ pub struct BlockLayout {
     pub positions: usize,
 }
 
+/// Floats in a cache line.
+const LINE: usize = 16;
+
 /// Positions whose scores a kernel takes at once at most.
 pub const POSITIONS: usize = 32;
 
@@ -281,8 +284,9 @@ unsafe fn score_heads<S: Simd, const C: usize>(
         while at < positions {
             let mut sums = [[S::splat(0.0); 2]; C];
             for dim in 0..head_dim {
-                S::prefetch(ahead.wrapping_add(dim * positions + at));
-                S::prefetch(ahead.wrapping_add(dim * positions + at + 16));
+                for line in (0..2 * S::LANES).step_by(LINE) {
+                    S::prefetch(ahead.wrapping_add(dim * positions + at + line));
+                }
                 let keys = keys.add(dim * positions + at);
                 let (left, right) = (S::load(keys), S::load(keys.add(S::LANES)));
                 for (head, sums) in sums.iter_mut().enumerate() {

@@ -53,11 +53,17 @@ impl<'a> Panels<'a> {
 /// Two values rounded to bf16, to the nearest and of two as near to the even one, side by side in the bits of a float.
 #[inline(always)]
 fn pair(low: f32, high: f32) -> f32 {
-    f32::from_bits(u32::from(bf16(low)) | u32::from(bf16(high)) << 16)
+    f32::from_bits(bits_of_pair(low, high))
+}
+
+/// The same bits as a whole number.
+#[inline(always)]
+pub(super) fn bits_of_pair(low: f32, high: f32) -> u32 {
+    u32::from(bf16(low)) | u32::from(bf16(high)) << 16
 }
 
 #[inline(always)]
-pub(super) fn bf16(x: f32) -> u16 {
+fn bf16(x: f32) -> u16 {
     let bits = x.to_bits();
     let rounded = (bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16) as u16;
     // What is no number must not be rounded to infinity.

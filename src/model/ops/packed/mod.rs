@@ -5,6 +5,8 @@
 
 pub mod bf16;
 pub mod q8;
+#[cfg(test)]
+mod tests;
 
 use rayon::prelude::*;
 
@@ -25,17 +27,25 @@ struct Line([u8; LINE]);
 /// A matrix `[outputs, inputs]` in panels.
 pub trait Packed: Sync {
     /// Rows of `X` in the format that the kernels want beside it.
-    type Rows: Sync;
+    type Rows: PackedRows;
 
-    fn outputs(&self) -> usize;
-
-    fn inputs(&self) -> usize;
-
-    /// How many rows there are, and their inputs.
-    fn shape(rows: &Self::Rows) -> (usize, usize);
+    /// Outputs and inputs.
+    fn shape(&self) -> (usize, usize);
 
     /// Fills `sums`, row by row and panel by panel. The tile lies inside the product.
     fn tile(&self, isa: Isa, rows: &Self::Rows, tile: Tile, sums: &mut [[f32; LANES]]);
+}
+
+/// Rows in a smaller format than f32, in memory that is used again.
+pub trait PackedRows: Default + Sync {
+    /// Takes `[rows, inputs]`.
+    ///
+    /// # Panics
+    /// If the rows are not whole.
+    fn take(&mut self, isa: Isa, x: &[f32], inputs: usize);
+
+    /// How many rows there are, and their inputs.
+    fn shape(&self) -> (usize, usize);
 }
 
 /// `count` rows (1 to 6) from `row` on against `wide` panels (1, 2, or 4 with at most 2 rows) from `panel` on.
@@ -70,17 +80,17 @@ pub struct Product<'a, M> {
 /// # Panics
 /// If the shapes do not fit together.
 pub fn multiply<M: Packed>(isa: Isa, rows: &M::Rows, products: &mut [Product<'_, M>]) {
-    let (count, inputs) = M::shape(rows);
+    let (count, inputs) = rows.shape();
     if count == 0 {
         return;
     }
-    let total: usize = products.iter().map(|product| product.weight.outputs().div_ceil(LANES)).sum();
+    let total: usize = products.iter().map(|product| product.weight.shape().0.div_ceil(LANES)).sum();
     // Pieces small enough that two threads of unlike speed end together, large enough to be worth handing out.
     let piece = (total / (4 * rayon::current_num_threads())).max(1).next_multiple_of(4);
     let mut parts = Vec::new();
     for product in products.iter_mut() {
-        let (weight, bias, outputs) = (product.weight, product.bias, product.weight.outputs());
-        assert_eq!(weight.inputs(), inputs, "inner dimension");
+        let (weight, bias, (outputs, inner)) = (product.weight, product.bias, product.weight.shape());
+        assert_eq!(inner, inputs, "inner dimension");
         assert_eq!(product.out.len(), count * outputs, "output shape");
         assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias shape");
         let (out, panels) = (SharedMut::new(product.out), outputs.div_ceil(LANES));
@@ -129,7 +139,7 @@ impl<M: Packed> Part<'_, M> {
     }
 
     fn store(&self, row: usize, panel: usize, sums: &[f32; LANES]) {
-        let (begin, outputs) = (panel * LANES, self.weight.outputs());
+        let (begin, outputs) = (panel * LANES, self.weight.shape().0);
         let count = LANES.min(outputs - begin);
         // SAFETY: every panel is worked on by one thread alone.
         let out = unsafe { self.out.range(row * outputs + begin, count) };

@@ -9,9 +9,9 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::{LANES, Line, Packed, Tile};
+use super::{LANES, Line, Packed, PackedRows, Tile};
 use crate::model::ops::isa::{Isa, dispatch};
-use crate::model::ops::pack::bf16;
+use crate::model::ops::pack::bits_of_pair;
 use crate::model::ops::simd::Simd;
 
 /// A matrix `[outputs, inputs]` in panels: a line for each pair of inputs, of each output the pair.
@@ -28,23 +28,21 @@ impl std::fmt::Debug for Matrix {
     }
 }
 
-/// A pair of inputs; the later in the upper half.
-fn pair(values: &[f32]) -> u32 {
-    u32::from(bf16(values[0])) | values.get(1).map_or(0, |x| u32::from(bf16(*x))) << 16
-}
-
 impl Matrix {
     /// # Panics
     /// If `weights` is not `[outputs, inputs]`, or one of those is 0.
     pub fn new(weights: &[f32], outputs: usize, inputs: usize) -> Self {
         assert!(outputs > 0 && inputs > 0 && weights.len() == outputs * inputs, "weight shape");
-        let pairs = inputs.div_ceil(2);
+        let (isa, pairs) = (Isa::detect(), inputs.div_ceil(2));
         let mut lines = vec![Line([0; _]); outputs.div_ceil(LANES) * pairs];
         lines.par_chunks_exact_mut(pairs).enumerate().for_each(|(panel, lines)| {
+            let mut rounded = vec![0; pairs];
             for lane in 0..LANES.min(outputs - panel * LANES) {
                 let row = &weights[(panel * LANES + lane) * inputs..][..inputs];
-                for (line, values) in lines.iter_mut().zip(row.chunks(2)) {
-                    line.0[4 * lane..][..4].copy_from_slice(&pair(values).to_ne_bytes());
+                // SAFETY: the instruction set was detected.
+                unsafe { round_row(isa, row, &mut rounded) };
+                for (line, pair) in lines.iter_mut().zip(&rounded) {
+                    line.0[4 * lane..][..4].copy_from_slice(&pair.to_ne_bytes());
                 }
             }
         });
@@ -61,12 +59,12 @@ pub struct Rows {
     pairs: Vec<u32>,
 }
 
-impl Rows {
-    /// Takes `[rows, inputs]`.
-    ///
-    /// # Panics
-    /// If the rows are not whole.
-    pub fn take(&mut self, isa: Isa, x: &[f32], inputs: usize) {
+impl PackedRows for Rows {
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.inputs)
+    }
+
+    fn take(&mut self, isa: Isa, x: &[f32], inputs: usize) {
         assert!(inputs > 0 && x.len().is_multiple_of(inputs), "input rows");
         (self.rows, self.inputs) = (x.len() / inputs, inputs);
         let pairs = inputs.div_ceil(2);
@@ -78,7 +76,7 @@ impl Rows {
 }
 
 dispatch! {
-    /// Rounds a row.
+    /// Rounds a row to pairs of inputs, the later in the upper half.
     ///
     /// # Safety
     /// None beyond the instruction set's.
@@ -91,26 +89,18 @@ dispatch! {
 unsafe fn round_kernel<S: Simd>(x: &[f32], pairs: &mut [u32]) {
     let (whole, rest) = x.as_chunks::<2>();
     for (pair, x) in pairs.iter_mut().zip(whole) {
-        *pair = u32::from(bf16(x[0])) | u32::from(bf16(x[1])) << 16;
+        *pair = bits_of_pair(x[0], x[1]);
     }
     if let (Some(last), [x]) = (pairs.last_mut(), rest) {
-        *last = u32::from(bf16(*x));
+        *last = bits_of_pair(*x, 0.0);
     }
 }
 
 impl Packed for Matrix {
     type Rows = Rows;
 
-    fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    fn shape(rows: &Rows) -> (usize, usize) {
-        (rows.rows, rows.inputs)
+    fn shape(&self) -> (usize, usize) {
+        (self.outputs, self.inputs)
     }
 
     fn tile(&self, isa: Isa, rows: &Rows, tile: Tile, sums: &mut [[f32; LANES]]) {

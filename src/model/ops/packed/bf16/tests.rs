@@ -1,19 +1,11 @@
 //! Every instruction set against the plain version, and that against a product in f64 of what was rounded.
 
-use super::super::{Product, multiply};
+use super::super::tests::product;
 use super::*;
 use crate::model::ops::tests::numbers;
 
-fn product(isa: Isa, x: &[f32], weight: &Matrix, bias: Option<&[f32]>) -> Vec<f32> {
-    let mut rows = Rows::default();
-    rows.take(isa, x, weight.inputs);
-    let mut out = vec![f32::NAN; rows.rows * weight.outputs];
-    multiply(isa, &rows, &mut [Product { weight, bias, out: &mut out }]);
-    out
-}
-
 fn near(x: f32) -> f64 {
-    f64::from(f32::from_bits(u32::from(bf16(x)) << 16))
+    f64::from(f32::from_bits(bits_of_pair(0.0, x)))
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod x86;
 
 use rayon::prelude::*;
 
-use super::{LANES, LINE, Line, Packed, Tile};
+use super::{LANES, LINE, Line, Packed, PackedRows, Tile};
 use crate::model::ops::isa::{Isa, dispatch};
 use crate::model::ops::simd::Simd;
 
@@ -20,6 +20,7 @@ const GROUP: usize = 64;
 const LINES: usize = 1 + GROUP / 4;
 /// What is added to a weight so that it is no less than 0.
 const OFFSET: i32 = 128;
+
 /// A matrix `[outputs, inputs]` in panels.
 #[derive(Clone)]
 pub struct Matrix {
@@ -119,12 +120,12 @@ pub struct Rows {
     surplus: Vec<i32>,
 }
 
-impl Rows {
-    /// Takes `[rows, inputs]`.
-    ///
-    /// # Panics
-    /// If the rows are not whole.
-    pub fn take(&mut self, isa: Isa, x: &[f32], inputs: usize) {
+impl PackedRows for Rows {
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.inputs)
+    }
+
+    fn take(&mut self, isa: Isa, x: &[f32], inputs: usize) {
         assert!(inputs > 0 && x.len().is_multiple_of(inputs), "input rows");
         (self.rows, self.inputs) = (x.len() / inputs, inputs);
         let groups = inputs.div_ceil(GROUP);
@@ -171,16 +172,8 @@ impl Kernel {
 impl Packed for Matrix {
     type Rows = Rows;
 
-    fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    fn shape(rows: &Rows) -> (usize, usize) {
-        (rows.rows, rows.inputs)
+    fn shape(&self) -> (usize, usize) {
+        (self.outputs, self.inputs)
     }
 
     fn tile(&self, isa: Isa, rows: &Rows, tile: Tile, sums: &mut [[f32; LANES]]) {

@@ -1,16 +1,8 @@
 //! Every kernel that this processor has against the plain version, and that against a product in f64.
 
-use super::super::{Product, multiply};
+use super::super::tests::product;
 use super::*;
 use crate::model::ops::tests::numbers;
-
-fn product(isa: Isa, x: &[f32], weight: &Matrix, bias: Option<&[f32]>) -> Vec<f32> {
-    let mut rows = Rows::default();
-    rows.take(isa, x, weight.inputs);
-    let mut out = vec![f32::NAN; rows.rows * weight.outputs];
-    multiply(isa, &rows, &mut [Product { weight, bias, out: &mut out }]);
-    out
-}
 
 fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| if x.is_nan() { u32::MAX } else { x.to_bits() }).collect()
