@@ -1,11 +1,12 @@
 """Both sides of the speed tables, in turns on the same machine: cribble, llama.cpp and PyTorch.
 
-Usage: python benches/peers.py MODEL.gguf [decode] [train] [--rounds 3] [--batches 1,8,32]
+Usage: python benches/peers.py MODEL.gguf [decode] [train] [products] [--rounds 3] [--batches 1,8,32]
            [--cribble target/release/cribble] [--llama llama-batched-bench] [--python PYTHON]
 
 Prints a Markdown table of medians. Decoding: a shared prompt of 128 tokens, 128 new ones, against llama.cpp's
 `llama-batched-bench` on the same file. Training: whole steps of 512 tokens, every weight, against PyTorch's f32 and its bf16
-autocast; PYTHON is one that has torch, transformers and gguf. Without a peer's program its columns are left empty.
+autocast; PYTHON is one that has torch, transformers and gguf. Products, only where asked for: what PyTorch's matrix products
+alone reach on shapes of SmolLM2-135M, weights read from memory. Without a peer's program its columns are left empty.
 """
 
 import argparse
@@ -17,6 +18,9 @@ import statistics
 import subprocess
 import sys
 import time
+
+# Inputs and outputs.
+SHAPES = [(576, 3072), (1536, 576), (576, 960)]
 
 
 def output(command: list[str]) -> str:
@@ -71,6 +75,28 @@ def torch_step(options) -> None:
     print(json.dumps({"tokens_per_second": 512 / statistics.median(seconds[1:])}))
 
 
+def torch_products(options) -> None:
+    import torch
+
+    torch.set_num_threads(options.threads)
+    print("| GFLOP/s, PyTorch | " + " | ".join(f"{n} x {k}" for k, n in SHAPES) + " |\n" + "|---" * (1 + len(SHAPES)) + "|")
+    for rows in (32, 512):
+        for dtype in (torch.float32, torch.bfloat16):
+            cells = []
+            for inputs, outputs in SHAPES:
+                # Many matrices, so that they come from memory as they do in a model.
+                weights = [torch.randn(outputs, inputs).to(dtype) for _ in range(40)]
+                x = torch.randn(rows, inputs).to(dtype)
+                seconds = []
+                for _ in range(6):
+                    began = time.perf_counter()
+                    for weight in weights:
+                        torch.nn.functional.linear(x, weight)
+                    seconds.append(time.perf_counter() - began)
+                cells.append(f"{2 * rows * inputs * outputs * len(weights) / min(seconds) / 1e9:.0f}")
+            print(f"| {rows} rows, {dtype} | " + " | ".join(cells) + " |")
+
+
 def rounds(options, sides: dict) -> dict:
     """The median of each side, which are measured in turns so that a machine's moods reach them all."""
     found = {name: [] for name in sides}
@@ -95,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     home = os.environ.get("CRIBBLE_PEERS", os.path.expanduser("~/.cache/cribble-peers"))
     parser.add_argument("model")
-    parser.add_argument("what", nargs="*", choices=["decode", "train", []], default=[])
+    parser.add_argument("what", nargs="*", choices=["decode", "train", "products", []], default=[])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batches", default="1,8,32")
     parser.add_argument("--cribble", default="target/release/cribble")
@@ -106,7 +132,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     if options.torch_step:
-        return torch_step(options)
+        return torch_products(options) if "products" in options.what else torch_step(options)
     os.environ["RAYON_NUM_THREADS"] = str(options.threads)
     for name in ("llama", "python"):
         found = shutil.which(getattr(options, name))
@@ -122,6 +148,9 @@ def main() -> None:
                 sides["llama.cpp"] = lambda: llama_decode(options, batch)
             measured[f"batch {batch}"] = rounds(options, sides)
         table("writing, tokens/s", ["f32", "bf16", "q8"], ["llama.cpp"], measured)
+    if "products" in what and options.python:
+        command = [options.python, __file__, options.model, "products", "--torch-step", "--threads", str(options.threads)]
+        print(output(command), end="")
     if "train" in what:
         sides: dict = {name: lambda name=name: cribble_train(options, name) for name in ("f32", "bf16")}
         if options.python:
