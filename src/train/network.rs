@@ -68,8 +68,8 @@ impl Network {
         })
     }
 
-    /// The same with the factors of large products rounded to what `compute` says, where the kernels run it. Weights, gradients
-    /// and sums stay f32, as do attention and adapters.
+    /// The same with the factors of the gradients' large products rounded to what `compute` says, where the kernels run it.
+    /// Losses, weights and sums stay f32, as do attention and adapters.
     #[must_use]
     pub fn computing_in(mut self, compute: Compute) -> Self {
         self.precision = if compute == Compute::Bf16 { Precision::Bf16 } else { Precision::F32 };

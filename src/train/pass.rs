@@ -1,4 +1,7 @@
 //! Forward and backward passes of the network, written out layer by layer over flat slices.
+//!
+//! In bf16 the products of the backward pass are rounded, those of the forward pass are not: rounding both moves the losses
+//! of a hundred steps by half a percent, rounding gradients alone by less than a tenth of that, at two thirds of the gain.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -8,7 +11,7 @@ use super::batch::Batch;
 use super::network::Network;
 use super::workspace::{Kept, Shared, Workspace};
 use super::{Gradients, TrainError};
-use crate::model::ops::gemm::{Onto, View, ViewMut, product_in};
+use crate::model::ops::gemm::{Onto, View, ViewMut, product, product_in};
 use crate::model::ops::training::attention::Heads;
 use crate::model::ops::training::loss::{Gradients as LossGradients, Rows, linear_cross_entropy};
 use crate::model::ops::training::rows::{self as row_ops, Turn};
@@ -225,13 +228,13 @@ impl Network {
         Turn { heads: self.heads(), cos, sin, norms, eps: self.architecture.rms_norm_eps as f32 }
     }
 
-    /// `out (+)= x W^T`.
+    /// `out (+)= x W^T`, in f32 whatever the precision.
     fn linear(&self, rows: usize, x: &[f32], weight: Range<usize>, out: &mut [f32], onto: Onto) {
         let weight = &self.weights[weight];
         let (inputs, outputs) = (x.len() / rows, out.len() / rows);
         let weight = View::new(weight, outputs, inputs, inputs).transposed();
         let x = View::new(x, rows, inputs, inputs);
-        product_in(self.precision, self.isa, x, weight, ViewMut::new(out, rows, outputs, outputs), 1.0, onto);
+        product(self.isa, x, weight, ViewMut::new(out, rows, outputs, outputs), 1.0, onto);
     }
 
     /// `d_x (+)= d_out W`, and the weight's gradient where it is trained.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::super::buffer::Buffer;
-use super::super::gemm::{Onto, Precision, View, ViewMut, product_in};
+use super::super::gemm::{Onto, Precision, View, ViewMut, product, product_in};
 use super::super::isa::{Isa, dispatch};
 use super::super::rows::{load, store};
 use super::super::simd::Simd;
@@ -43,8 +43,8 @@ pub struct Gradients<'a> {
     pub weight: Option<(&'a mut [f32], Onto)>,
 }
 
-/// Writes each row's cross-entropy in nats, unweighted, into `losses`. `weight` is `[vocab, hidden]`. Returns the time that
-/// the gradients took.
+/// Writes each row's cross-entropy in nats, unweighted, into `losses`. `weight` is `[vocab, hidden]`; the precision is that of
+/// the gradients' products. Returns the time that the gradients took.
 ///
 /// # Panics
 /// If a shape does not agree or a target is outside of the vocabulary.
@@ -76,15 +76,7 @@ pub fn linear_cross_entropy(
         let here = begin..count.min(begin + each);
         let x = View::new(&rows.x[here.start * hidden..], here.len(), hidden, hidden);
         let logits = scratch.get(here.len() * vocab);
-        product_in(
-            precision,
-            isa,
-            x,
-            head.transposed(),
-            ViewMut::new(logits, here.len(), vocab, vocab),
-            1.0,
-            Onto::Nothing,
-        );
+        product(isa, x, head.transposed(), ViewMut::new(logits, here.len(), vocab, vocab), 1.0, Onto::Nothing);
         let slopes = gradients.is_some();
         logits
             .par_chunks_exact_mut(vocab)
