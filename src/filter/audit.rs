@@ -5,9 +5,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Judgement, RuleId, Settings};
-
-/// Two-sided 95%.
-pub const Z: f64 = 1.959_964;
+use crate::stats::wilson;
 
 /// A share with its Wilson interval.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -19,7 +17,6 @@ pub struct Share {
 }
 
 impl Share {
-    /// Wilson's score interval: centre (p + z²/2n)/(1 + z²/n), half width z·sqrt(p(1-p)/n + z²/4n²)/(1 + z²/n).
     pub fn of(hits: usize, of: usize) -> Self {
         let (low, high) = wilson(hits as f64, of as f64);
         Self { hits, of, low, high }
@@ -29,16 +26,6 @@ impl Share {
     pub fn rate(&self) -> Option<f64> {
         (self.of > 0).then(|| self.hits as f64 / self.of as f64)
     }
-}
-
-fn wilson(hits: f64, of: f64) -> (f64, f64) {
-    if of == 0.0 {
-        return (0.0, 1.0);
-    }
-    let (p, z2) = (hits / of, Z * Z);
-    let centre = (p + z2 / (2.0 * of)) / (1.0 + z2 / of);
-    let half = Z * (p * (1.0 - p) / of + z2 / (4.0 * of * of)).sqrt() / (1.0 + z2 / of);
-    ((centre - half).max(0.0), (centre + half).min(1.0))
 }
 
 /// How often filter and person said what, for one rule or over all.
@@ -255,18 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wilson_as_published() {
-        for (hits, of, low, high) in [
-            (0, 8, 0.0, 0.324_408),
-            (1, 8, 0.022_417, 0.470_888),
-            (4, 8, 0.215_216, 0.784_784),
-            (8, 8, 0.675_592, 1.0),
-            (3, 30, 0.034_600, 0.256_211),
-            (12, 64, 0.110_646, 0.299_744),
-        ] {
-            let share = Share::of(hits, of);
-            assert!((share.low - low).abs() < 1e-6 && (share.high - high).abs() < 1e-6, "{share:?}");
-        }
+    fn of_nothing_a_share_is_anything() {
         assert_eq!((Share::of(0, 0).low, Share::of(0, 0).high, Share::of(0, 0).rate()), (0.0, 1.0, None));
     }
 

@@ -1,0 +1,95 @@
+//! Percentile bootstrap (Efron 1979): the spread of a statistic over resampled units. Units are problems, never samples: the
+//! samples of one problem have that problem in common.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// A value with its 95% interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Interval {
+    /// Whether 0 lies outside.
+    pub fn excludes_zero(&self) -> bool {
+        self.low > 0.0 || self.high < 0.0
+    }
+}
+
+/// Resamplings of so many units, the same for every statistic that is asked for, so that paired values stay paired.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    units: usize,
+    resamples: usize,
+    seed: u64,
+}
+
+impl Bootstrap {
+    pub fn new(units: usize, resamples: usize, seed: u64) -> Self {
+        Self { units, resamples: resamples.max(1), seed }
+    }
+
+    /// The statistic of all units, and the middle 95% of its values over resamplings. It is given each unit's index as often
+    /// as the unit was drawn.
+    pub fn interval(&self, statistic: impl Fn(&[usize]) -> f64) -> Interval {
+        let all: Vec<usize> = (0..self.units).collect();
+        let value = statistic(&all);
+        if self.units == 0 {
+            return Interval { value, low: value, high: value };
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut drawn = vec![0; self.units];
+        let mut values: Vec<f64> = (0..self.resamples)
+            .map(|_| {
+                drawn.iter_mut().for_each(|unit| *unit = random.random_range(0..self.units));
+                statistic(&drawn)
+            })
+            .collect();
+        values.sort_by(f64::total_cmp);
+        Interval { value, low: quantile(&values, 0.025), high: quantile(&values, 0.975) }
+    }
+
+    /// The same of a ratio of sums over units, such as hits over samples; 0 of nothing.
+    pub fn ratio(&self, units: &[(f64, f64)]) -> Interval {
+        self.interval(|drawn| {
+            let (hits, of) = drawn.iter().fold((0.0, 0.0), |sum, &unit| (sum.0 + units[unit].0, sum.1 + units[unit].1));
+            if of > 0.0 { hits / of } else { 0.0 }
+        })
+    }
+}
+
+/// Of sorted values, between neighbours by distance.
+fn quantile(sorted: &[f64], at: f64) -> f64 {
+    let place = at * (sorted.len() - 1) as f64;
+    let (below, part) = (place.floor() as usize, place.fract());
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (sorted[above] - sorted[below]) * part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_of_a_coin_has_the_interval_it_should() {
+        // 400 problems with one sample each, half of them right: a standard error of 2.5 points.
+        let units: Vec<(f64, f64)> = (0..400).map(|unit| (f64::from(unit % 2), 1.0)).collect();
+        let found = Bootstrap::new(400, 4_000, 1).ratio(&units);
+        assert_eq!(found.value, 0.5);
+        assert!((found.low - 0.451).abs() < 0.006 && (found.high - 0.549).abs() < 0.006, "{found:?}");
+        assert!(found.excludes_zero());
+    }
+
+    #[test]
+    fn samples_of_one_problem_are_no_further_evidence() {
+        let alone: Vec<(f64, f64)> = (0..100).map(|unit| (f64::from(unit % 2), 1.0)).collect();
+        let eightfold: Vec<(f64, f64)> = alone.iter().map(|unit| (8.0 * unit.0, 8.0)).collect();
+        let resample = Bootstrap::new(100, 500, 3);
+        assert_eq!(resample.ratio(&alone), resample.ratio(&eightfold));
+        assert_eq!(Bootstrap::new(0, 10, 0).ratio(&[]).value, 0.0);
+    }
+}

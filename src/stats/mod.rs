@@ -1,0 +1,7 @@
+//! What a rate is worth: intervals of proportions, resampling of whole problems. Not: where the counts come from.
+
+mod bootstrap;
+mod proportion;
+
+pub use bootstrap::{Bootstrap, Interval};
+pub use proportion::{Z95, jeffreys, jeffreys_mean, wilson};
