@@ -6,21 +6,25 @@
 //! | layer | modules |
 //! |---|---|
 //! | faces | [`cli`], [`tui`] |
-//! | work | [`pipeline`], [`exchange`], [`jobs`] |
-//! | method | [`generate`], [`dialogue`], [`filter`], [`train`] |
-//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`] |
+//! | work | [`pipeline`], [`exchange`], [`jobs`], [`micro`] |
+//! | method | [`generate`], [`dialogue`], [`filter`], [`difficulty`], [`train`], [`eval`] |
+//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`], [`stats`] |
 
 pub mod cli;
 pub mod config;
 pub mod dialogue;
+pub mod difficulty;
+pub mod eval;
 pub mod exchange;
 pub mod filter;
 pub mod generate;
 pub mod jobs;
 pub mod math;
+pub mod micro;
 pub mod model;
 pub mod pipeline;
 pub mod records;
 pub mod session;
+pub mod stats;
 pub mod train;
 pub mod tui;

@@ -33,7 +33,7 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Decode {
-    /// Directory of a model, or a .gguf file
+    /// Directory of a model, a .gguf file, or micro, which comes with the program
     #[arg(long, value_name = "MODEL")]
     model: String,
     /// Sequences decoded together
@@ -53,7 +53,7 @@ struct Decode {
 
 #[derive(Debug, Args)]
 struct Train {
-    /// Directory of a model, or a .gguf file
+    /// Directory of a model, a .gguf file, or micro, which comes with the program
     #[arg(long, value_name = "MODEL")]
     model: String,
     /// Tokens of a sequence
@@ -82,7 +82,7 @@ struct Train {
 
 #[derive(Debug, Args)]
 struct Reference {
-    /// Directory of a model, or a .gguf file
+    /// Directory of a model, a .gguf file, or micro, which comes with the program
     #[arg(long, value_name = "MODEL")]
     model: String,
     /// Token ids, separated by commas

@@ -13,7 +13,7 @@ use crate::tui::text;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Also look at a model: directory or .gguf file
+    /// Also look at a model: directory, .gguf file, or micro
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Also look at a session

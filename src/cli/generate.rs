@@ -29,10 +29,10 @@ enum BackendKind {
 pub struct Arguments {
     #[command(flatten)]
     session: SessionArgument,
-    /// Directory of a model, or a .gguf file
+    /// Directory of a model, a .gguf file, or micro, which comes with the program
     #[arg(long, short = 'm', value_name = "MODEL")]
     model: String,
-    /// Problem file; left out, the problems of the session
+    /// Problem file, or micro or micro-test, which come with the program; left out, the problems of the session
     #[arg(long, short = 'p', value_name = "FILE")]
     problems: Option<PathBuf>,
     /// Samples a problem

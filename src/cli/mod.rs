@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod completions;
 mod doctor;
+mod eval;
 mod export;
 mod failure;
 mod filter;
@@ -35,7 +36,8 @@ const ABOUT: &str = "A terminal workbench in which a person makes a language mod
 
 const EXAMPLES: &str = "\
 Examples:
-  cribble                                  open the last session, or the start screen
+  cribble                                  open the last session, or the tour
+  cribble generate --session first --model micro --problems micro --samples 2
   cribble generate --session demo --model model.gguf --problems gsm8k.jsonl --samples 4
   cribble open demo                        review what was generated
   cribble export --session demo --output train.jsonl
@@ -69,6 +71,8 @@ enum Command {
     Filter(filter::Arguments),
     /// Judge chains from a file by the rules, without a session
     Check(check::Arguments),
+    /// Score a model on a set of problems
+    Eval(eval::Arguments),
     /// Compare answers from a file with their gold answers
     Grade(grade::Arguments),
     /// Fine-tune a model on the accepted chains of a session
@@ -106,6 +110,7 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Steer(arguments)) => steer::run(&arguments),
         Some(Command::Filter(arguments)) => filter::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
+        Some(Command::Eval(arguments)) => eval::run(&arguments),
         Some(Command::Grade(arguments)) => grade::run(&arguments),
         Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),

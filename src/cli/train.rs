@@ -27,7 +27,7 @@ use crate::tui::text;
 pub struct Arguments {
     #[command(flatten)]
     session: SessionArgument,
-    /// Directory of a model, or a .gguf file
+    /// Directory of a model, a .gguf file, or micro, which comes with the program
     #[arg(long, short = 'm', value_name = "MODEL")]
     model: Option<String>,
     /// Name of the run; the same name goes on where it stopped

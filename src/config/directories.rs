@@ -78,6 +78,11 @@ impl Directories {
         &self.state
     }
 
+    /// The sessions that are known by name.
+    pub fn sessions_path(&self) -> PathBuf {
+        self.data.join("sessions")
+    }
+
     /// The directory of a session given by name or by path. Anything with a separator, or that starts with a dot, is
     /// a path; a name is looked for under the data directory.
     pub fn session_path(&self, session: &str) -> Result<PathBuf, ConfigError> {
@@ -92,12 +97,12 @@ impl Directories {
         if !plain {
             return Err(ConfigError::BadName(session.escape_debug().to_string()));
         }
-        Ok(self.data.join("sessions").join(session))
+        Ok(self.sessions_path().join(session))
     }
 
     /// The sessions under the data directory, the one changed last first. Nothing is changed in any of them.
     pub fn sessions(&self) -> Result<Vec<SessionInfo>, ConfigError> {
-        let root = self.data.join("sessions");
+        let root = self.sessions_path();
         let entries = match std::fs::read_dir(&root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

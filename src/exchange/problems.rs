@@ -1,7 +1,8 @@
 //! Problem files: JSONL or a JSON array, in the shapes that benchmarks come in.
 //!
 //! The shape is told by the keys of each row and reported, so that a person sees what a file was taken for. A file is
-//! read whole or not at all: the first bad line is an error that names it.
+//! read whole or not at all: the first bad line is an error that names it. Two sets come with the program, by name: those of
+//! its own model.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,6 +17,12 @@ use crate::records::Problem;
 const LONGEST_LINE: u64 = 16 << 20;
 /// A JSON array has to be read whole.
 const LARGEST_ARRAY: u64 = 512 << 20;
+
+/// Problems that come with the program: the pool of its model, for training, and the test set, for evaluation.
+const EMBEDDED: [(&str, &str); 2] = [
+    ("micro", include_str!("../../assets/micro/pool.jsonl")),
+    ("micro-test", include_str!("../../assets/micro/test.jsonl")),
+];
 
 /// A problem file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +74,13 @@ impl std::fmt::Display for ImportReport {
     }
 }
 
-/// Reads a problem file.
+/// A set that comes with the program. A file of that name goes before it.
+fn embedded(path: &Path) -> Option<&'static str> {
+    let set = EMBEDDED.iter().find(|(name, _)| path == Path::new(name)).filter(|_| !path.exists());
+    set.map(|(_, text)| *text)
+}
+
+/// Reads a problem file, or a set that comes with the program: `micro`, `micro-test`.
 pub fn read(path: &Path) -> Result<(Vec<Problem>, ImportReport), ImportError> {
     read_table(Table::new(path, true))
 }
@@ -80,6 +93,10 @@ pub fn read_questions(path: &Path) -> Result<Vec<Problem>, ImportError> {
 fn read_table(mut table: Table) -> Result<(Vec<Problem>, ImportReport), ImportError> {
     let path = table.path;
     let at_file = |message: String| ImportError::File { path: path.to_path_buf(), message };
+    if let Some(text) = embedded(path) {
+        table.read_lines(text.as_bytes())?;
+        return table.finish();
+    }
     let mut file = File::open(path).map_err(|error| at_file(format!("cannot be opened: {error}")))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         return Err(at_file("is a directory; name a JSONL file".into()));

@@ -6,6 +6,7 @@
 //!
 //! All rules are evaluated always, so that the [`funnel`] can tell what each alone would drop.
 
+mod appraisal;
 pub mod audit;
 pub mod behaviours;
 pub mod contamination;
@@ -19,12 +20,13 @@ mod transitions;
 
 use serde::{Deserialize, Serialize};
 
+pub use appraisal::{Appraisal, appraisal};
 pub use funnel::{Funnel, Step, funnel};
 pub use judge::{Candidate, Judgement, alike, judge};
 pub use measure::{Instruments, Measure, Measured, Subject};
 pub use rules::decide::within;
 pub use settings::Settings;
-pub use transitions::{Candidate as AnswerCandidate, Transition};
+pub use transitions::{Candidate as AnswerCandidate, Transition, candidates as answers};
 
 /// Raised when measuring changes: verdicts of another version are made anew.
 pub const FILTER_VERSION: u32 = 2;

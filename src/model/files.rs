@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::folder::{Folder, MICRO};
 use super::{Architecture, ChatTemplate, Gguf, ModelError, Tokenizer, Weights};
 
 /// An opened model. Weights are mapped, not read; [`Weights::tensor`] reads them.
@@ -12,8 +13,7 @@ use super::{Architecture, ChatTemplate, Gguf, ModelError, Tokenizer, Weights};
 pub struct ModelFiles {
     /// As the person named it.
     pub name: String,
-    /// The directory or file.
-    pub path: PathBuf,
+    pub origin: Origin,
     pub architecture: Architecture,
     pub weights: Weights,
     pub tokenizer: Tokenizer,
@@ -21,6 +21,22 @@ pub struct ModelFiles {
     /// Names the weights' content, wherever they lie: 64 hexadecimal digits.
     pub content_hash: String,
     pub generation: GenerationDefaults,
+}
+
+/// What kind of files a model was opened from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Directory(Folder),
+    Gguf(PathBuf),
+}
+
+impl Origin {
+    fn path(&self) -> &Path {
+        match self {
+            Origin::Directory(folder) => folder.path(),
+            Origin::Gguf(path) => path,
+        }
+    }
 }
 
 /// What `generation_config.json` proposes. Shown to the person; never applied unasked.
@@ -35,7 +51,7 @@ pub struct GenerationDefaults {
 }
 
 impl ModelFiles {
-    /// Opens a Hugging Face model directory or a `.gguf` file.
+    /// Opens a Hugging Face model directory, a `.gguf` file, or the model that comes with the program ([`MICRO`]).
     ///
     /// # Errors
     /// One line: what is missing, damaged, contradictory or not supported, and what to do.
@@ -46,13 +62,13 @@ impl ModelFiles {
                 "fetching from the Hub is not supported yet; give a local directory or .gguf file",
             ));
         }
-        if spec == "micro" {
-            return Err(unsupported("the embedded model is not supported yet; give a directory or .gguf file"));
+        if spec == MICRO {
+            return open_directory(spec, Folder::Embedded);
         }
         let path = Path::new(spec);
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         if path.is_dir() {
-            return open_directory(spec, path);
+            return open_directory(spec, Folder::Disk(path.to_path_buf()));
         }
         match extension.to_ascii_lowercase().as_str() {
             _ if !path.exists() => Err(ModelError::NotFound { path: path.to_path_buf() }),
@@ -77,32 +93,38 @@ fn open_gguf(spec: &str, path: &Path) -> Result<ModelFiles, ModelError> {
     // A GGUF file is named whole: its metadata is part of it.
     let content_hash = weights.content_hash();
     let generation = GenerationDefaults { eos_ids: tokenizer.eos_id().into_iter().collect(), ..Default::default() };
-    assemble(spec, path, architecture, weights, tokenizer, template, generation, content_hash)
+    assemble(
+        spec,
+        Origin::Gguf(path.to_path_buf()),
+        architecture,
+        weights,
+        tokenizer,
+        template,
+        generation,
+        content_hash,
+    )
 }
 
-fn open_directory(spec: &str, directory: &Path) -> Result<ModelFiles, ModelError> {
-    let config_path = directory.join("config.json");
-    let config = read_json(&config_path)?.ok_or_else(|| ModelError::MissingFile {
-        directory: directory.to_path_buf(),
-        file: "config.json".to_owned(),
-        advice: "give the directory of a Hugging Face model".to_owned(),
-    })?;
-    let generation_config = read_json(&directory.join("generation_config.json"))?.unwrap_or_default();
-    let tokenizer_config = read_json(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
-    let weights = Weights::open_directory(directory)?;
+fn open_directory(spec: &str, folder: Folder) -> Result<ModelFiles, ModelError> {
+    let missing = |file: &str, advice: &str| ModelError::MissingFile {
+        directory: folder.path().to_path_buf(),
+        file: file.to_owned(),
+        advice: advice.to_owned(),
+    };
+    let config_path = folder.path().join("config.json");
+    let config = read_json(&folder, "config.json")?
+        .ok_or_else(|| missing("config.json", "give the directory of a Hugging Face model"))?;
+    let generation_config = read_json(&folder, "generation_config.json")?.unwrap_or_default();
+    let tokenizer_config = read_json(&folder, "tokenizer_config.json")?.unwrap_or_default();
+    let weights = Weights::open(&folder)?;
     let architecture = Architecture::from_config(&config, &weights, &config_path)?;
     let generation = generation_defaults(&config, &generation_config);
-    let tokenizer_path = directory.join("tokenizer.json");
-    if !tokenizer_path.is_file() {
-        return Err(ModelError::MissingFile {
-            directory: directory.to_path_buf(),
-            file: "tokenizer.json".to_owned(),
-            advice: "save the tokenizer in its fast form".to_owned(),
-        });
-    }
-    let json = std::fs::read(&tokenizer_path).map_err(|error| ModelError::read(&tokenizer_path, &error))?;
+    let tokenizer_path = folder.path().join("tokenizer.json");
+    let json = folder
+        .read("tokenizer.json")?
+        .ok_or_else(|| missing("tokenizer.json", "save the tokenizer in its fast form"))?;
     let tokenizer = Tokenizer::from_json(&json, &tokenizer_config, &generation.eos_ids, &tokenizer_path)?;
-    let template = ChatTemplate::from_directory(directory, &tokenizer_config)?;
+    let template = ChatTemplate::from_directory(&folder, &tokenizer_config)?;
     // Beside the weights, what decides which numbers and which tokens come out of them.
     let mut content = Sha256::new();
     content.update(weights.content_hash().as_bytes());
@@ -112,13 +134,13 @@ fn open_directory(spec: &str, directory: &Path) -> Result<ModelFiles, ModelError
     content.update(tokenizer_config.get("eos_token").unwrap_or(&Value::Null).to_string().as_bytes());
     content.update(tokenizer_config.get("add_bos_token").unwrap_or(&Value::Null).to_string().as_bytes());
     let content_hash = content.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    assemble(spec, directory, architecture, weights, tokenizer, template, generation, content_hash)
+    assemble(spec, Origin::Directory(folder), architecture, weights, tokenizer, template, generation, content_hash)
 }
 
 #[allow(clippy::too_many_arguments, reason = "the parts of a model's files, put together in one place")]
 fn assemble(
     spec: &str,
-    path: &Path,
+    origin: Origin,
     architecture: Architecture,
     weights: Weights,
     tokenizer: Tokenizer,
@@ -129,7 +151,7 @@ fn assemble(
     weights.check_architecture(&architecture)?;
     if tokenizer.vocab_size() > architecture.vocab_size {
         return Err(ModelError::config(
-            path,
+            origin.path(),
             format!(
                 "the tokenizer has {} tokens and the embedding {} rows; the files are of two models",
                 tokenizer.vocab_size(),
@@ -139,7 +161,7 @@ fn assemble(
     }
     Ok(ModelFiles {
         name: spec.to_owned(),
-        path: path.to_path_buf(),
+        origin,
         architecture,
         weights,
         tokenizer,
@@ -150,14 +172,10 @@ fn assemble(
 }
 
 /// `None` where there is no such file.
-fn read_json(path: &Path) -> Result<Option<Value>, ModelError> {
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| ModelError::config(path, format!("not valid JSON: {error}"))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(ModelError::read(path, &error)),
-    }
+fn read_json(folder: &Folder, name: &str) -> Result<Option<Value>, ModelError> {
+    let Some(bytes) = folder.read(name)? else { return Ok(None) };
+    let wrong = |error| ModelError::config(&folder.path().join(name), format!("not valid JSON: {error}"));
+    serde_json::from_slice(&bytes).map(Some).map_err(wrong)
 }
 
 fn generation_defaults(config: &Value, generation: &Value) -> GenerationDefaults {

@@ -3,6 +3,7 @@
 //! A step runs on whatever thread calls it and tells how it goes through [`Watcher`]; threads are `jobs`' business.
 
 pub mod edit;
+pub mod eval;
 pub mod filter;
 pub mod filter_bench;
 pub mod generate;

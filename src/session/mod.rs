@@ -12,6 +12,7 @@ mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
+pub mod tour;
 mod verdicts;
 
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use super::schema::{self, Fit};
 use super::{Counts, Result, SessionError};
 use crate::records::UnixMillis;
 
-const STORE: &str = "session.db";
+pub(super) const STORE: &str = "session.db";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// An open session. Cheap to open again on another thread; not shared between threads.
@@ -149,7 +149,7 @@ impl Session {
         self.connection.pragma_update(None, "synchronous", "NORMAL")
     }
 
-    fn open_for_viewing(dir: &Path, reason: String) -> Result<Session> {
+    pub(super) fn open_for_viewing(dir: &Path, reason: String) -> Result<Session> {
         // A store with a log needs its shared memory file, which cannot be made here if it is missing; without a log the
         // file can be taken as it is. That is the last resort: what another process writes later is then not seen.
         let log = std::fs::metadata(dir.join("session.db-wal")).map_or(0, |data| data.len());

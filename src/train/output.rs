@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::checkpoint::store::Fresh;
 use super::checkpoint::tensors;
 use super::{Network, TrainError};
-use crate::model::{Architecture, Family, Gguf, ModelFiles, RopeScaling, Tokenizer};
+use crate::model::{Architecture, Family, Folder, Gguf, ModelFiles, Origin, RopeScaling, Tokenizer};
 
 /// peft's prefix of every key.
 const PREFIX: &str = "base_model.model.";
@@ -56,7 +56,10 @@ impl Output {
     /// # Errors
     /// If one cannot be read.
     pub fn new(files: &ModelFiles, facts: CardFacts) -> Result<Self, TrainError> {
-        let (config, companions) = if files.path.is_dir() { from_directory(&files.path)? } else { from_gguf(files)? };
+        let (config, companions) = match &files.origin {
+            Origin::Directory(folder) => from_directory(folder)?,
+            Origin::Gguf(path) => from_gguf(files, path)?,
+        };
         Ok(Self { config, files: companions, facts })
     }
 
@@ -156,18 +159,10 @@ fn quoted(text: &str) -> String {
 
 type Companions = (Value, BTreeMap<String, Vec<u8>>);
 
-fn from_directory(directory: &Path) -> Result<Companions, TrainError> {
-    let read = |name: &str| {
-        let path = directory.join(name);
-        match std::fs::read(&path) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(TrainError::io(&path, error)),
-        }
-    };
-    let config = read("config.json")?.unwrap_or_default();
+fn from_directory(folder: &Folder) -> Result<Companions, TrainError> {
+    let config = folder.read("config.json")?.unwrap_or_default();
     let mut config: Map<String, Value> = serde_json::from_slice(&config)
-        .map_err(|error| TrainError::Settings(format!("{}: config.json: {error}", directory.display())))?;
+        .map_err(|error| TrainError::Settings(format!("{}: config.json: {error}", folder.path().display())))?;
     // The weights are written as they were trained.
     for key in ["torch_dtype", "dtype"] {
         if config.contains_key(key) {
@@ -177,15 +172,15 @@ fn from_directory(directory: &Path) -> Result<Companions, TrainError> {
     config.remove("quantization_config");
     let mut files = BTreeMap::new();
     for name in COMPANIONS {
-        if let Some(content) = read(name)? {
-            files.insert(name.to_owned(), content);
+        if let Some(content) = folder.read(name)? {
+            files.insert(name.to_owned(), content.into_owned());
         }
     }
     Ok((config.into(), files))
 }
 
-fn from_gguf(files: &ModelFiles) -> Result<Companions, TrainError> {
-    let file = Gguf::open(&files.path)?;
+fn from_gguf(files: &ModelFiles, path: &Path) -> Result<Companions, TrainError> {
+    let file = Gguf::open(path)?;
     let tokenizer = &files.tokenizer;
     let mut companions = BTreeMap::new();
     let mut put = |name: &str, value: &Value| {

@@ -35,6 +35,8 @@ pub enum Effect {
     /// Read the list of sessions.
     ListSessions,
     OpenSession(PathBuf),
+    /// The recorded session that comes with the program.
+    OpenTour,
     /// By name, or by path.
     NewSession(String),
     /// Read one sample with its problem, for the transcript.
@@ -94,6 +96,28 @@ pub enum Effect {
     Quit,
 }
 
+impl Effect {
+    /// Whether it writes to the open session.
+    pub fn changes_session(&self) -> bool {
+        use Effect::{
+            ArchiveRun, Decide, DecideAll, Edit, Filter, RenameRun, RestoreRun, StartGenerate, StartTrain, Undo,
+        };
+        matches!(
+            self,
+            Decide { .. }
+                | DecideAll { .. }
+                | Undo
+                | Edit { .. }
+                | Filter
+                | StartGenerate(_)
+                | StartTrain(_)
+                | RenameRun { .. }
+                | ArchiveRun(_)
+                | RestoreRun(_)
+        )
+    }
+}
+
 /// Told by the outside.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
@@ -124,6 +148,8 @@ pub enum Message {
         rows: Vec<SampleRow>,
         problems: usize,
     },
+    /// The open session is this one now: a copy of the tour, the same row for row.
+    Adopted(PathBuf),
     /// Rows that came since.
     Rows {
         counts: Counts,

@@ -6,7 +6,6 @@
 mod environment;
 mod json;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use minijinja::Environment;
@@ -15,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::one_line;
 use super::tokenizer::token_text;
-use super::{Gguf, ModelError};
+use super::{Folder, Gguf, ModelError};
 use crate::records::{Message, Role};
 
 /// What is used where a model has no template. The assistant's turns end with the model's end of text.
@@ -70,11 +69,12 @@ impl ChatTemplate {
 
     /// Looks in a Hugging Face directory: `chat_template.jinja`, then `chat_template` in `tokenizer_config.json` (`config`,
     /// null if there is none), else the plain one.
-    pub fn from_directory(directory: &Path, config: &Value) -> Result<Self, ModelError> {
-        let file = directory.join("chat_template.jinja");
-        let template = if file.is_file() {
-            let source = std::fs::read_to_string(&file).map_err(|error| ModelError::read(&file, &error))?;
-            Self::new("chat_template.jinja", &source)?
+    pub fn from_directory(folder: &Folder, config: &Value) -> Result<Self, ModelError> {
+        let name = "chat_template.jinja";
+        let template = if let Some(source) = folder.read(name)? {
+            let source = std::str::from_utf8(&source)
+                .map_err(|error| ModelError::format(&folder.path().join(name), error.to_string()))?;
+            Self::new(name, source)?
         } else if let Some(source) = template_of(config) {
             Self::new("tokenizer_config.json", source)?
         } else {

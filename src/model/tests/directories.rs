@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::tiny;
-use crate::model::{ModelError, ModelFiles, RopeScaling, Weights};
+use crate::model::{Folder, MICRO, ModelError, ModelFiles, Origin, RopeScaling, Weights};
 use crate::records::{Message, Role};
 
 fn open(path: &Path) -> Result<ModelFiles, ModelError> {
@@ -260,11 +260,26 @@ fn what_is_no_model_is_refused_in_one_line() {
     tiny::directory(at);
     std::fs::remove_file(at.join("tokenizer.json")).unwrap();
     assert!(message(at).contains("there is no tokenizer.json"));
-    for spec in ["hf:org/name", "micro"] {
-        assert!(ModelFiles::open(spec).unwrap_err().to_string().contains("not supported yet"));
-    }
+    assert!(ModelFiles::open("hf:org/name").unwrap_err().to_string().contains("not supported yet"));
     assert!(message(&tiny::write(at, "notes.txt", b"x")).contains("neither a directory nor"));
     assert!(message(&tiny::write(at, "x.gguf", b"not a model")).contains("does not begin as"));
+}
+
+#[test]
+fn the_model_that_comes_with_the_program_is_a_directory_like_any_other() {
+    let embedded = ModelFiles::open(MICRO).unwrap();
+    assert_eq!(embedded.origin, Origin::Directory(Folder::Embedded));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/micro");
+    let directory = ModelFiles::open(path).unwrap();
+    assert_eq!(embedded.content_hash, directory.content_hash);
+    for (name, shape) in embedded.architecture.tensors() {
+        let values = |files: &ModelFiles| {
+            files.weights.tensor(&name, &shape).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        assert_eq!(values(&embedded), values(&directory), "{name}");
+    }
+    let parameters = embedded.architecture.parameter_count();
+    assert!((1_000_000..5_000_000).contains(&parameters), "{parameters}");
 }
 
 #[test]

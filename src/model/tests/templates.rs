@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::real_models;
-use crate::model::ChatTemplate;
+use crate::model::{ChatTemplate, Folder};
 use crate::records::{Message, Role};
 
 #[derive(Deserialize)]
@@ -98,7 +98,9 @@ fn looked_up_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let list = serde_json::json!({"chat_template": [
         {"name": "tool_use", "template": "tools"}, {"name": "default", "template": "from the list"}]});
-    let source = |config: &serde_json::Value| ChatTemplate::from_directory(directory.path(), config).unwrap();
+    let source = |config: &serde_json::Value| {
+        ChatTemplate::from_directory(&Folder::Disk(directory.path().to_path_buf()), config).unwrap()
+    };
     assert!(source(&serde_json::json!({})).is_plain());
     assert_eq!(source(&serde_json::json!({"chat_template": "a string"})).source(), "a string");
     assert_eq!(source(&list).source(), "from the list");

@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::model::ModelError;
 
-/// A whole file in memory by mapping. An empty file maps to no bytes.
+/// A whole file in memory by mapping, or one that is in the program. An empty file maps to no bytes.
 pub(in crate::model) struct Mapping {
     path: PathBuf,
     map: Option<Mmap>,
+    embedded: &'static [u8],
 }
 
 impl Mapping {
@@ -23,13 +24,18 @@ impl Mapping {
             return Err(ModelError::format(path, "not a regular file"));
         }
         if facts.len() == 0 {
-            return Ok(Self { path: path.to_path_buf(), map: None });
+            return Ok(Self::embedded(path, &[]));
         }
         // SAFETY: the mapping is read-only and private to this value, which hands out slices no longer than itself. What
         // cannot be ruled out is another process that rewrites the file meanwhile: weights are replaced by rename, here
         // and by every tool that fetches them, and a rename leaves a mapped file as it was.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| ModelError::read(path, &error))?;
-        Ok(Self { path: path.to_path_buf(), map: Some(map) })
+        Ok(Self { path: path.to_path_buf(), map: Some(map), embedded: &[] })
+    }
+
+    /// A file that is part of the program; `path` is what messages call it.
+    pub fn embedded(path: &Path, bytes: &'static [u8]) -> Self {
+        Self { path: path.to_path_buf(), map: None, embedded: bytes }
     }
 
     pub fn path(&self) -> &Path {
@@ -37,7 +43,7 @@ impl Mapping {
     }
 
     pub fn bytes(&self) -> &[u8] {
-        self.map.as_deref().unwrap_or(&[])
+        self.map.as_deref().unwrap_or(self.embedded)
     }
 
     /// Says that a part of [`Mapping::bytes`] is not needed for now: it stops counting as memory of this process, and comes

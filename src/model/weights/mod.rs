@@ -20,6 +20,7 @@ pub(super) use mapping::content_hash;
 use self::mapping::Mapping;
 use self::safetensors::{Number, SafeTensorsFile};
 use super::error::one_line;
+use super::folder::Folder;
 use super::{Architecture, Family, ModelError};
 
 /// The tensors of a model.
@@ -54,6 +55,19 @@ impl std::fmt::Debug for Weights {
 }
 
 impl Weights {
+    /// Opens the safetensors files of a model's folder.
+    pub fn open(folder: &Folder) -> Result<Self, ModelError> {
+        let name = "model.safetensors";
+        match (folder, folder.embedded(name)) {
+            (Folder::Disk(directory), _) => Self::open_directory(directory),
+            (_, Some(bytes)) => {
+                let file = SafeTensorsFile::of(Mapping::embedded(&folder.path().join(name), bytes))?;
+                Self::from_files(folder.path(), vec![file])
+            }
+            (_, None) => Err(no_weights(folder.path())),
+        }
+    }
+
     /// Opens the safetensors files of a Hugging Face directory: `model.safetensors`, or the shards that
     /// `model.safetensors.index.json` names.
     pub fn open_directory(directory: &Path) -> Result<Self, ModelError> {
@@ -66,6 +80,10 @@ impl Weights {
         } else {
             return Err(no_weights(directory));
         };
+        Self::from_files(directory, files)
+    }
+
+    fn from_files(directory: &Path, files: Vec<SafeTensorsFile>) -> Result<Self, ModelError> {
         let mut places = BTreeMap::new();
         for (number, file) in files.iter().enumerate() {
             for name in file.tensors.keys() {

@@ -47,8 +47,11 @@ enum Entry {
 
 impl SafeTensorsFile {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let mapping = Mapping::open(path)?;
-        let tensors = read_header(mapping.bytes()).map_err(|reason| ModelError::damaged(path, reason))?;
+        Self::of(Mapping::open(path)?)
+    }
+
+    pub fn of(mapping: Mapping) -> Result<Self, ModelError> {
+        let tensors = read_header(mapping.bytes()).map_err(|reason| ModelError::damaged(mapping.path(), reason))?;
         Ok(Self { mapping, tensors })
     }
 

@@ -42,6 +42,8 @@ pub struct GenerateOutcome {
     pub failed: usize,
     /// Ended before all was done, because it was asked to.
     pub stopped: bool,
+    /// Hash of the settings that the samples were drawn under.
+    pub settings: String,
 }
 
 /// Runs the step. `problems` must be in the session.

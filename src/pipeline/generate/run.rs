@@ -266,6 +266,7 @@ impl<'a> Run<'a> {
             correct: self.totals.correct,
             failed: self.totals.failed,
             stopped,
+            settings: self.settings.clone(),
         }
     }
 }

@@ -26,7 +26,9 @@ impl App {
             Event::Mouse(mouse) => self.at_mouse(*mouse),
             _ => Vec::new(),
         };
-        self.opening |= effects.iter().any(|effect| matches!(effect, Effect::OpenSession(_) | Effect::NewSession(_)));
+        self.opening |= effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::OpenSession(_) | Effect::OpenTour | Effect::NewSession(_)));
         effects
     }
 
@@ -81,6 +83,11 @@ impl App {
                 self.opening = false;
                 let first = if counts.samples > 0 { Pane::Review } else { Pane::Generate };
                 self.pane = self.wanted.take().unwrap_or(first);
+            }
+            Message::Adopted(dir) => {
+                if let Some(session) = &mut self.session {
+                    session.dir.clone_from(dir);
+                }
             }
             Message::Rows { counts, .. } | Message::Stood { counts, .. } => {
                 if let Some(session) = &mut self.session {

@@ -71,15 +71,13 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
     }
     let directories = Directories::from_environment()?;
     let mut app = app(&options, &directories)?;
-    if options.session.is_some() {
-        app.set_opening();
-    }
+    app.set_opening();
     let fps = options.fps.unwrap_or_else(|| if over_ssh() { FPS_SSH } else { FPS });
     let (worker, told) = Worker::start(launcher, directories.clone()).wrap_err("cannot start a thread")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start")?;
     let first = match options.session {
         Some(path) => Effect::OpenSession(path),
-        None => Effect::ListSessions,
+        None => Effect::OpenTour,
     };
     match script {
         Some(script) => {

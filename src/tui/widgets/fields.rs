@@ -111,12 +111,16 @@ impl Fields {
     }
 
     pub fn begin_edit(&mut self) {
-        self.editing = self.inputs.get(self.selected).map(|input| input.text().to_owned());
+        self.editing = self.inputs.get_mut(self.selected).map(|input| {
+            input.mark_all();
+            input.text().to_owned()
+        });
     }
 
     /// Leaves the field with what it says.
     pub fn end_edit(&mut self) {
         self.editing = None;
+        self.inputs.iter_mut().for_each(Input::unmark);
     }
 
     /// Puts the next of its choices into the selected field; false where it has none.

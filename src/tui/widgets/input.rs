@@ -19,13 +19,15 @@ const LIMIT: usize = 4096;
 pub struct Input {
     text: String,
     cursor: usize,
+    /// All of it is marked: what is typed or pasted next takes its place.
+    marked: bool,
 }
 
 impl Input {
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         let cursor = text.len();
-        Self { text, cursor }
+        Self { text, cursor, marked: false }
     }
 
     pub fn text(&self) -> &str {
@@ -36,8 +38,19 @@ impl Input {
         *self = Self::new(text);
     }
 
+    /// Marks all of the text. A key that moves or edits unmarks it.
+    pub fn mark_all(&mut self) {
+        self.cursor = self.text.len();
+        self.marked = !self.text.is_empty();
+    }
+
+    pub fn unmark(&mut self) {
+        self.marked = false;
+    }
+
     /// Inserts what was typed or pasted; line breaks and control characters become spaces or marks.
     pub fn insert(&mut self, text: &str) {
+        self.drop_marked();
         for grapheme in one_line(text).graphemes(true) {
             if self.text.len() + grapheme.len() > LIMIT {
                 break;
@@ -51,6 +64,12 @@ impl Input {
     pub fn key(&mut self, key: KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
+        if matches!(key.code, KeyCode::Backspace | KeyCode::Delete) && self.drop_marked() {
+            return true;
+        }
+        if !matches!(key.code, KeyCode::Char(_)) || control || alt {
+            self.marked = false;
+        }
         match key.code {
             KeyCode::Char('a') if control => self.cursor = 0,
             KeyCode::Char('e') if control => self.cursor = self.text.len(),
@@ -77,6 +96,15 @@ impl Input {
             _ => return false,
         }
         true
+    }
+
+    /// Deletes the text if it is marked; whether it was.
+    fn drop_marked(&mut self) -> bool {
+        let marked = std::mem::take(&mut self.marked);
+        if marked {
+            self.set("");
+        }
+        marked
     }
 
     fn before(&self) -> usize {
@@ -115,6 +143,10 @@ impl Input {
             let at = area.x + cells(&self.text[begin..self.cursor]) as u16;
             let under = self.text[self.cursor..].graphemes(true).next().map_or(1, grapheme_width).max(1);
             let cursor = Rect { x: at, y: area.y, width: under as u16, height: 1 }.intersection(area);
+            if self.marked {
+                let whole = Rect { width: at.saturating_sub(area.x), height: 1, ..area }.intersection(area);
+                tint(buffer, whole, Style::new().patch(context.theme.style(Look::Selection)));
+            }
             tint(buffer, cursor, Style::new().patch(context.theme.style(Look::Selection)));
         }
     }
@@ -163,6 +195,29 @@ mod tests {
         assert_eq!(input.text(), "o");
         control(&mut input, 'u');
         assert_eq!(input.text(), "");
+    }
+
+    #[test]
+    fn what_is_marked_gives_way_to_what_is_typed() {
+        let marked = || {
+            let mut input = Input::new("old");
+            input.mark_all();
+            input
+        };
+        let mut input = marked();
+        press(&mut input, KeyCode::Char('n'));
+        press(&mut input, KeyCode::Char('e'));
+        assert_eq!(input.text(), "ne");
+        let mut input = marked();
+        press(&mut input, KeyCode::Backspace);
+        assert_eq!(input.text(), "");
+        let mut input = marked();
+        press(&mut input, KeyCode::End);
+        press(&mut input, KeyCode::Char('s'));
+        assert_eq!(input.text(), "olds");
+        let mut input = marked();
+        input.insert("pasted");
+        assert_eq!(input.text(), "pasted");
     }
 
     #[test]

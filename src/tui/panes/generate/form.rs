@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Modifier, Style};
 use tui_textarea::{Input as EditorInput, TextArea, WrapMode};
 
-use crate::model::ComputeChoice;
+use crate::model::{ComputeChoice, MICRO};
 use crate::pipeline::GenerateOrder;
 use crate::records::Sampling;
 use crate::tui::text::clean;
@@ -68,13 +68,19 @@ impl Field {
             long: matches!(self, Field::Model | Field::Problems),
         };
         match self {
-            Field::Model => spec("model", "model", "", "(needed)", "A Hugging Face model directory or a .gguf file."),
+            Field::Model => spec(
+                "model",
+                "model",
+                MICRO,
+                "(needed)",
+                "A model's directory, a .gguf file, or micro, which comes with the program.",
+            ),
             Field::Problems => spec(
                 "problems",
                 "problems",
                 "",
                 "(the session's)",
-                "A problem file (JSONL); empty takes the session's problems.",
+                "A problem file (JSONL), micro or micro-test; empty takes the session's problems.",
             ),
             Field::Samples => spec("samples", "samples", "4", "-", "Samples wanted for each problem."),
             Field::Turns => spec("turns", "turns", "2", "-", "Turns of the model: 1 is an attempt only, 6 at most."),

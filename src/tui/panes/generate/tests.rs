@@ -126,6 +126,7 @@ fn what_cannot_start_says_why() {
     assert_eq!(update(&mut state, GenerateAction::Start), []);
     assert!(matches!(&state.notice, Some(Notice::Refused(text)) if text.contains("another host")));
     let mut state = opened(None);
+    state.set_value("model", "");
     state.set_value("turns", "9");
     assert_eq!(update(&mut state, GenerateAction::Start), []);
     let shown = drawn(&mut state, 80, 24, false);

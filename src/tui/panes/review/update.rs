@@ -331,6 +331,10 @@ pub fn receive(state: &mut ReviewState, message: &Message) -> Vec<Effect> {
             state.window = ListWindow { height: state.window.height, ..Default::default() };
             state.take_rows(rows.clone())
         }
+        Message::Adopted(dir) => {
+            state.dir.clone_from(dir);
+            Vec::new()
+        }
         Message::Rows { counts, rows } => {
             state.counts = *counts;
             state.take_rows(rows.clone())

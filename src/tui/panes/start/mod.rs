@@ -22,6 +22,7 @@ pub enum StartAction {
     Open,
     New,
     Path,
+    Tour,
 }
 
 const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
@@ -33,6 +34,7 @@ pub const ACTIONS: &[(StartAction, ActionSpec)] = &[
     (StartAction::Open, spec("start.open", "open", "Open the selected session.")),
     (StartAction::New, spec("start.new", "new session", "Make a new session and open it.")),
     (StartAction::Path, spec("start.path", "open a path", "Open a session by the path of its directory.")),
+    (StartAction::Tour, spec("start.tour", "tour", "Open the recorded session that comes with the program.")),
     (StartAction::Next, spec("start.next", "next", "Go to the next session.")),
     (StartAction::Previous, spec("start.previous", "previous", "Go to the session before.")),
 ];
@@ -78,6 +80,7 @@ pub fn update(state: &mut StartState, action: StartAction) -> Vec<Effect> {
         }
         StartAction::New => state.typing = Some(Typing::Name(Input::default())),
         StartAction::Path => state.typing = Some(Typing::Path(Input::default())),
+        StartAction::Tour => return vec![Effect::OpenTour],
     }
     Vec::new()
 }
@@ -119,7 +122,7 @@ pub fn receive(state: &mut StartState, message: &Message) -> Vec<Effect> {
             let at = state.window.selected.min(sessions.len().saturating_sub(1));
             state.window.select(at, sessions.len());
         }
-        Message::Opened { dir, .. } => {
+        Message::Opened { dir, .. } | Message::Adopted(dir) => {
             state.open = Some(dir.clone());
             return vec![Effect::ListSessions];
         }
@@ -131,9 +134,9 @@ pub fn receive(state: &mut StartState, message: &Message) -> Vec<Effect> {
 /// Names of the actions for the footer.
 pub fn hints(state: &StartState) -> Vec<&'static str> {
     if state.sessions.is_empty() {
-        vec!["start.new", "start.path"]
+        vec!["start.tour", "start.new", "start.path"]
     } else {
-        vec!["start.open", "start.new", "start.path", "start.next", "start.previous"]
+        vec!["start.open", "start.new", "start.path", "start.tour", "start.next", "start.previous"]
     }
 }
 

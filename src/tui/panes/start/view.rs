@@ -16,7 +16,7 @@ pub(super) const AROUND: u16 = 11;
 const WHAT: &[&str] = &[
     "A model writes long chains of thought in a guided dialogue; you sieve them.",
     "1. Open a session, or make a new one: it holds problems, samples and decisions.",
-    "2. Generate: name a model (.gguf or directory) and a problem file, and start.",
+    "2. Generate: name a model (micro is there) and a problem file, and start.",
     "3. Review: accept or reject what was written; undo is always there.",
 ];
 

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use crate::model::ComputeChoice;
+use crate::model::{ComputeChoice, MICRO};
 use crate::pipeline::TrainOrder;
 use crate::train::{Method, SpikeAction, TrainSettings};
 use crate::tui::widgets::{Edited, FieldReader, FieldSpec, Fields};
@@ -80,7 +80,7 @@ impl Field {
                 "train.model",
                 "(needed)",
                 &[],
-                "A Hugging Face model directory or a .gguf file to begin from.",
+                "What to begin from: a model's directory, a .gguf file, or micro.",
             ),
             Field::Run => {
                 ("run", "train.run", "(needed)", &[], "The run's name; one that is there goes on where it is.")
@@ -176,7 +176,7 @@ impl Default for Form {
         let specs: Vec<FieldSpec> = Field::ALL[..Field::LINES].iter().map(|field| field.spec()).collect();
         let mut form =
             Self { fields: Fields::new(specs, Field::ALL.len() - Field::LINES), base: TrainSettings::default() };
-        let mut settings = TrainSettings::default();
+        let mut settings = TrainSettings { model: MICRO.into(), ..TrainSettings::default() };
         // There is somebody to ask here.
         settings.spike.action = SpikeAction::Ask;
         form.fill(settings);

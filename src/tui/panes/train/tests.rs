@@ -189,6 +189,9 @@ fn a_training_is_set_up_checked_and_started() {
     update(&mut state, TrainAction::New);
     insta::assert_snapshot!("form_80x21", drawn(&state, (80, 21), false));
     insta::assert_snapshot!("form_60x13", drawn(&state, (60, 13), true));
+    update(&mut state, TrainAction::Activate);
+    press(&mut state, KeyCode::Backspace);
+    press(&mut state, KeyCode::Enter);
     assert_eq!(update(&mut state, TrainAction::Start), []);
     assert!(drawn(&state, (80, 21), true).contains("! a model is needed"));
     update(&mut state, TrainAction::Activate);

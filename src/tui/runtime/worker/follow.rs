@@ -23,6 +23,8 @@ const MANY: usize = 500;
 /// The open session and what of it was told already.
 pub(super) struct Following {
     pub session: Session,
+    /// It is the tour, which is not to be changed.
+    pub tour: bool,
     pub version: i64,
     pub last_row: i64,
     pub last_decision: i64,

@@ -7,7 +7,7 @@ mod runs;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -25,7 +25,7 @@ use crate::config::{Directories, expand_home};
 use crate::jobs::{FilterJob, FilterNews, OwnJob, Steer, TRAINING, start_filter};
 use crate::pipeline::{edit, filter};
 use crate::records::{DecisionVerb, LiveBoard, now_millis};
-use crate::session::Session;
+use crate::session::{Session, tour};
 use crate::train::runs::follow::Follower;
 
 /// Between looks at an open session, and at the board of another process.
@@ -150,16 +150,36 @@ impl Work {
     }
 
     fn act(&mut self, effect: Effect) -> Result<()> {
+        if effect.changes_session() {
+            self.adopt_tour()?;
+        }
         match effect {
             Effect::ListSessions => {
                 let sessions = self.directories.sessions()?;
                 self.say(Message::Sessions(sessions));
             }
-            Effect::OpenSession(path) => self.open(&path)?,
+            Effect::OpenSession(path) => {
+                self.may_open()?;
+                let path: PathBuf = std::path::absolute(expand_home(&path.to_string_lossy()))?;
+                self.open(Session::open(&path)?, false)?;
+                // That it cannot be remembered matters less than that it is open.
+                let _ = self.directories.remember_session(&path);
+            }
+            Effect::OpenTour => {
+                self.may_open()?;
+                match tour::view(&self.directories.state().join("tour")) {
+                    Ok(session) => self.open(session, true)?,
+                    // Without the tour there is still the list.
+                    Err(error) => {
+                        self.act(Effect::ListSessions)?;
+                        return Err(error.into());
+                    }
+                }
+            }
             Effect::NewSession(name) => {
                 let path = self.directories.session_path(&expand_home(&name))?;
                 drop(Session::create(&path)?);
-                self.open(&path)?;
+                return self.act(Effect::OpenSession(path));
             }
             Effect::LoadSample(id) | Effect::LoadBeside(id) => self.load(id)?,
             Effect::Decide { sample, verb, reason, note } => {
@@ -233,19 +253,38 @@ impl Work {
         self.job = Some(job);
     }
 
-    fn open(&mut self, path: &Path) -> Result<()> {
+    fn may_open(&self) -> Result<()> {
         if self.job.as_ref().is_some_and(|job| !job.finished()) {
             color_eyre::eyre::bail!("a job runs in the open session; stop it before you open another");
         }
-        let path: PathBuf = std::path::absolute(expand_home(&path.to_string_lossy()))?;
-        let session = Session::open(&path)?;
+        Ok(())
+    }
+
+    /// The tour becomes the person's own session before anything in it is changed: a copy, the same row for row.
+    fn adopt_tour(&mut self) -> Result<()> {
+        let Some(following) = self.session.as_mut().filter(|following| following.tour) else { return Ok(()) };
+        let dir = tour::adopt(&self.directories.sessions_path())?;
+        following.session = Session::open(&dir)?;
+        following.version = following.session.data_version()?;
+        following.tour = false;
+        let _ = self.directories.remember_session(&dir);
+        let name = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        self.say(Message::Adopted(dir));
+        self.say(Message::Note(format!(
+            "this is a copy of your own now, the session `{name}`; the tour stays as it was"
+        )));
+        Ok(())
+    }
+
+    fn open(&mut self, session: Session, tour: bool) -> Result<()> {
         let version = session.data_version()?;
         let last_decision = session.decided_after(0)?.0;
         let rows = session.sample_rows()?;
         let last_row = rows.last().map_or(0, |row| row.id);
         self.say(Message::Opened {
-            dir: path.clone(),
-            read_only: session.read_only().map(str::to_owned),
+            dir: if tour { PathBuf::from("tour") } else { session.dir().to_path_buf() },
+            // The tour can be changed: that makes a copy.
+            read_only: session.read_only().filter(|_| !tour).map(str::to_owned),
             counts: session.counts()?,
             problems: session.counts()?.problems,
             rows,
@@ -259,6 +298,7 @@ impl Work {
         }
         self.session = Some(Following {
             session,
+            tour,
             version,
             last_row,
             last_decision,
@@ -267,8 +307,6 @@ impl Work {
             runs: Follower::default(),
             runs_read: None,
         });
-        // That it cannot be remembered matters less than that it is open.
-        let _ = self.directories.remember_session(&path);
         Ok(())
     }
 

@@ -132,3 +132,24 @@ fn an_edit_is_told_or_refused_and_the_filter_tells_its_end() {
     let seen = home.until(|message| matches!(message, Message::Sample { .. }));
     assert!(matches!(seen.last(), Some(Message::Sample { id: 3, judged: Some(_), .. })));
 }
+
+#[test]
+fn the_tour_is_looked_at_in_place_and_changed_as_a_copy() {
+    let mut home = home(1);
+    let own = home.session.parent().unwrap().join("tour");
+    home.worker.ask(Effect::OpenTour);
+    let seen = home.until(|message| matches!(message, Message::Opened { .. }));
+    let Some(Message::Opened { rows, read_only, .. }) = seen.last() else { unreachable!() };
+    let first = rows[0].id;
+    assert!(rows.len() >= 50 && read_only.is_none());
+    home.worker.ask(Effect::LoadSample(first));
+    home.until(|message| matches!(message, Message::Sample { id, .. } if *id == first));
+    assert!(!own.exists(), "looking makes no copy");
+    home.worker.ask(Effect::Decide { sample: first, verb: DecisionVerb::Flag, reason: None, note: None });
+    let seen = home.until(|message| matches!(message, Message::Stood { .. }));
+    assert!(seen.contains(&Message::Adopted(own.clone())), "{seen:?}");
+    let Some(Message::Stood { standings, .. }) = seen.last() else { unreachable!() };
+    assert_eq!(standings.len(), 1);
+    assert_eq!(standings[0].0, first);
+    assert_eq!(Session::open(&own).unwrap().counts().unwrap().flagged, 1);
+}

@@ -1,0 +1,143 @@
+//! `cribble eval`: what a model scores on a set of problems.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use color_eyre::Result;
+use color_eyre::eyre::eyre;
+use serde_json::json;
+
+use super::arguments::SessionArgument;
+use super::failure::{BadInput, Interrupted};
+use super::progress::ProgressLine;
+use super::signals;
+use crate::eval::Score;
+use crate::exchange::problems;
+use crate::jobs;
+use crate::model::ComputeChoice;
+use crate::pipeline::{GenerateOrder, eval};
+use crate::records::Sampling;
+use crate::session::Session;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    session: SessionArgument,
+    /// Directory of a model, a .gguf file, or micro, which comes with the program
+    #[arg(long, short = 'm', value_name = "MODEL")]
+    model: String,
+    /// Problem file, or micro-test, which comes with the program
+    #[arg(long, short = 'p', value_name = "FILE")]
+    problems: PathBuf,
+    /// Samples a problem
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 8)]
+    samples: u32,
+    /// Most new tokens of an answer
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    max_tokens: usize,
+    /// 0 is greedy: one sample a problem then says all
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    temperature: f32,
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
+    top_p: f32,
+    /// Take only the first N problems
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Sequences decoded together
+    #[arg(long, value_name = "N")]
+    slots: Option<usize>,
+    /// Number format: auto, f32, bf16, on a CPU q8 (weights and rows of eight bits)
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    compute: ComputeChoice,
+    /// Print a JSON object: {"model","problems","n","pass_at_1","ci95","maj_at_k","mean_tokens","truncated","f_to_t","t_to_f"}
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let order = GenerateOrder {
+        model: arguments.model.clone(),
+        problems: Some(arguments.problems.clone()),
+        samples: arguments.samples,
+        turns: 1,
+        sampling: Sampling {
+            temperature: arguments.temperature,
+            top_p: arguments.top_p,
+            max_tokens: arguments.max_tokens,
+            ..Sampling::default()
+        },
+        limit: arguments.limit,
+        seed: arguments.seed,
+        prompt: None,
+        policy: None,
+        slots: arguments.slots,
+        compute: arguments.compute,
+        lookup: true,
+    };
+    let (mut problems, _) = problems::read(&arguments.problems)?;
+    problems.truncate(arguments.limit.unwrap_or(usize::MAX));
+    let path = arguments.session.path()?;
+    let job = jobs::start_generate(path.clone(), order)?;
+    signals::listen(job.control().clone())?;
+    let mut progress = ProgressLine::new();
+    while !job.finished() {
+        progress.show(&job.board());
+        job.wait(Duration::from_millis(200));
+    }
+    progress.clear();
+    let outcome = job.join()?;
+    if outcome.stopped {
+        let line = format!("{} samples stored; the same command goes on from there", outcome.samples);
+        return Err(Interrupted(line).into());
+    }
+    if outcome.failed > 0 {
+        return Err(eyre!("{} answers failed and are no samples; the same command tries them again", outcome.failed));
+    }
+    let session = Session::open(&path)?;
+    let answered = eval::answered(&session, &outcome.settings, &problems, arguments.samples)?;
+    let score = Score::of(&answered).ok_or_else(|| BadInput("there is no problem to be scored on".into()))?;
+    if arguments.json {
+        return super::out::line(json(&arguments.model, &outcome, &score));
+    }
+    super::out::line(words(&arguments.model, &score))
+}
+
+fn json(model: &str, outcome: &crate::pipeline::GenerateOutcome, score: &Score) -> serde_json::Value {
+    json!({
+        "model": model, "problems": score.problems, "n": score.n, "pass_at_1": score.pass_at_1.value,
+        "ci95": [score.pass_at_1.low, score.pass_at_1.high], "maj_at_k": score.maj_at_k.value,
+        "maj_ci95": [score.maj_at_k.low, score.maj_at_k.high], "mean_tokens": score.mean_tokens,
+        "mean_tokens_ended": score.mean_tokens_ended, "truncated": score.truncated, "f_to_t": score.f_to_t,
+        "t_to_f": score.t_to_f, "first_right": score.first_right, "compute": outcome.compute, "settings": outcome.settings,
+        "existing": outcome.existing, "wall_seconds": outcome.wall_seconds,
+    })
+}
+
+fn words(model: &str, score: &Score) -> String {
+    let percent = |share: f64| format!("{:.1}%", 100.0 * share);
+    format!(
+        "{model}: {} problems, {} samples each\n\
+         pass@1    {} [{}, {}] (mean of {})\n\
+         maj@{:<5} {} [{}, {}]\n\
+         tokens    {:.1} in the mean, {} cut off\n\
+         in chain  first answer right {}, wrong to right {}, right to wrong {}",
+        score.problems,
+        score.n,
+        percent(score.pass_at_1.value),
+        percent(score.pass_at_1.low),
+        percent(score.pass_at_1.high),
+        score.n,
+        score.n,
+        percent(score.maj_at_k.value),
+        percent(score.maj_at_k.low),
+        percent(score.maj_at_k.high),
+        score.mean_tokens,
+        percent(score.truncated),
+        percent(score.first_right),
+        percent(score.f_to_t),
+        percent(score.t_to_f),
+    )
+}

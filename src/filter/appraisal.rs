@@ -1,0 +1,64 @@
+//! What a text says of an answer that it looks at again: right, or wrong. Not: whether that is so.
+//!
+//! Read from the last sentence that says either, by phrases, as S2R reads the verdicts of its checks. A reconstruction: a
+//! person may say it in other words, and then there is no appraisal.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Appraisal {
+    Right,
+    Wrong,
+}
+
+static WRONG: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?i)\b(?:is|was|are|were|seems|looks) (?:\w+ )?(?:wrong|incorrect|mistaken|not (?:right|correct))\b|\b(?:is|was)n['’]t (?:right|correct)\b|\b(?:do|does|did)(?: not|n['’]t) (?:match|agree|fit|hold|check out)\b|\b(?:made|found|contains|there (?:is|was)) (?:a|an) (?:\w+ )?(?:mistake|error)\b|\[verify\] wrong",
+    )
+});
+static RIGHT: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?i)\b(?:is|was|are|were|seems|looks) (?:\w+ )?(?:right|correct)\b|\bchecks? out\b|\b(?:every|all)(?: the)? (?:steps?|checks?) (?:stands?|holds?|pass(?:es)?|agrees?)\b|\bno (?:mistakes?|errors?)\b|\[verify\] correct",
+    )
+});
+
+fn compile(pattern: &str) -> Regex {
+    Regex::new(pattern).unwrap_or_else(|_| unreachable!("the patterns compile: a test does so"))
+}
+
+/// The last thing that `text` says of the answer it looks at.
+pub fn appraisal(text: &str) -> Option<Appraisal> {
+    text.split_inclusive(['.', '!', '?', '\n']).rev().find_map(|sentence| {
+        // "Not right" is no "right".
+        let (wrong, right) = (WRONG.is_match(sentence), RIGHT.is_match(sentence));
+        (wrong || right).then_some(if wrong { Appraisal::Wrong } else { Appraisal::Right })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_counts() {
+        for (text, wanted) in [
+            ("My answer 41 is wrong. The answer is \\boxed{42}.", Some(Appraisal::Wrong)),
+            ("Step 1 is right. So the answer is correct.", Some(Appraisal::Right)),
+            ("That is not right. I redo it. Now the result checks out.", Some(Appraisal::Right)),
+            ("The result isn't correct.", Some(Appraisal::Wrong)),
+            ("I made a small mistake in step 2.", Some(Appraisal::Wrong)),
+            ("Every step stands.", Some(Appraisal::Right)),
+            ("This doesn’t match the 12 given", Some(Appraisal::Wrong)),
+            ("[VERIFY] correct.", Some(Appraisal::Right)),
+            ("There were no errors.", Some(Appraisal::Right)),
+            ("He turns right. The answer is \\boxed{42}.", None),
+            ("", None),
+        ] {
+            assert_eq!(appraisal(text), wanted, "{text}");
+        }
+    }
+}
