@@ -53,7 +53,7 @@ fn the_whole_loop_runs_on_what_comes_with_the_program() {
     let judged = cribble(&home, &["filter", "-s", "first", "--json"]);
     let accepted = judged[0]["accepted"].as_u64().unwrap();
     assert!(accepted >= 20, "{judged:?}");
-    let train = ["train", "-s", "first", "-m", "micro", "--run", "sft", "--lr", "1e-3", "--max-steps", "6", "--json"];
+    let train = ["train", "-s", "first", "-m", "micro", "--run", "sft", "--max-steps", "6", "--json"];
     let trained =
         cribble(&home, &[&train[..], &["--batch-size", "16", "--loss-on", "all_but_wrong_attempts"]].concat());
     let loss = |at: usize| trained[at]["loss"].as_f64().unwrap();

@@ -47,10 +47,16 @@ fn train(path: &Path, directory: &Path) -> Done {
     let recipe = read(path)?;
     let policy = Library::load(None)?.policy(Some("default"))?;
     let (first, run) = (directory.join("first"), directory.join("run"));
+    let kept = directory.join("recipe.toml");
+    if kept.is_file() && read(&kept)? != recipe {
+        return Err(format!("{}: another recipe was begun here; take another directory", directory.display()).into());
+    }
     if !first.join("model.safetensors").is_file() {
         recipe::begin(&recipe, &policy, &first)?;
     }
-    std::fs::copy(path, directory.join("recipe.toml"))?;
+    if !kept.is_file() {
+        std::fs::copy(path, kept)?;
+    }
     let done = recipe::train(&recipe, &policy, &first, &run, &Unattended, &mut Lines(Instant::now()))?;
     println!("{} steps, validation loss {:?}, {}", done.step, done.validation_loss, done.checkpoint.display());
     Ok(())

@@ -11,9 +11,6 @@ use cribble::records::{Sample, Turn, TurnKind};
 use cribble::session::Session;
 use cribble::stats::{Bootstrap, Interval};
 
-/// Resamples of the bootstrap.
-const RESAMPLES: usize = 2_000;
-
 /// What counts, and what it counts among, by problem.
 #[derive(Default)]
 struct Rate(BTreeMap<String, (f64, f64)>);
@@ -31,7 +28,7 @@ impl Rate {
 
     fn interval(&self) -> Interval {
         let counts: Vec<(f64, f64)> = self.0.values().copied().collect();
-        Bootstrap::new(counts.len(), RESAMPLES, 0).ratio(&counts)
+        Bootstrap::over(counts.len()).ratio(&counts)
     }
 
     fn show(&self) -> String {
@@ -60,11 +57,19 @@ pub fn run(single: &Path, dialogues: &Path) -> Result<(), Box<dyn Error + Send +
     Ok(())
 }
 
+/// What came of asking for one strategy: verdicts that fit, on wrong and on right attempts, and right second answers.
+#[derive(Default)]
+struct Asked {
+    of_wrong: Rate,
+    of_right: Rate,
+    after: Rate,
+}
+
 fn second_turns(samples: &[Read]) {
     let mut gain = Rate::default();
     let mut moves: BTreeMap<(bool, bool), Rate> = BTreeMap::new();
     let mut verdicts: BTreeMap<bool, Rate> = BTreeMap::new();
-    let mut strategies: BTreeMap<String, [Rate; 3]> = BTreeMap::new();
+    let mut strategies: BTreeMap<String, Asked> = BTreeMap::new();
     for (sample, gold, _) in samples {
         let said = |kind: TurnKind| sample.turns.iter().find(|turn| turn.kind == kind);
         let (Some(attempt), Some(revision)) = (said(TurnKind::Attempt), said(TurnKind::Revision)) else { continue };
@@ -80,8 +85,8 @@ fn second_turns(samples: &[Read]) {
         let fits = appraisal(&revision.text) == Some(if before { Appraisal::Right } else { Appraisal::Wrong });
         verdicts.entry(before).or_default().add(&sample.problem_id, fits);
         let by = strategies.entry(sample.strategies().next().unwrap_or_default().to_owned()).or_default();
-        by[usize::from(before)].add(&sample.problem_id, fits);
-        by[2].add(&sample.problem_id, after);
+        if before { &mut by.of_right } else { &mut by.of_wrong }.add(&sample.problem_id, fits);
+        by.after.add(&sample.problem_id, after);
     }
     println!("two turns, {} samples, attempt to second answer:", samples.len());
     for ((before, after), rate) in &moves {
@@ -96,9 +101,9 @@ fn second_turns(samples: &[Read]) {
     if let (Some(wrong), Some(right)) = (verdicts.get(&false), verdicts.get(&true)) {
         println!("balanced accuracy of verdicts: {:.1}%", 100.0 * balanced([wrong, right]));
     }
-    for (strategy, [wrong, right, after]) in &strategies {
-        let fits = 100.0 * balanced([wrong, right]);
-        println!("  {strategy}: verdicts {fits:.1}%, second answer right {}", after.show());
+    for (strategy, asked) in &strategies {
+        let fits = 100.0 * balanced([&asked.of_wrong, &asked.of_right]);
+        println!("  {strategy}: verdicts {fits:.1}%, second answer right {}", asked.after.show());
     }
 }
 

@@ -23,17 +23,17 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { first: 8, round: 8, most: 32, give_up: 0.05, tokens: 0 }
+        Self { first: 8, round: 8, most: 32, give_up: 0.2, tokens: 0 }
     }
 }
 
 /// Where a problem stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Standing {
+pub struct Position {
     pub tally: Tally,
     /// Right samples wanted.
     pub wanted: u32,
-    /// Tokens of one sample, in the mean.
+    /// Tokens of one sample, in the mean; 0 where that is not known, and then it is taken from the others.
     pub tokens: f64,
 }
 
@@ -65,7 +65,7 @@ pub fn expected_draws(tally: &Tally, wanted: u32) -> f64 {
 }
 
 fn posterior(tally: &Tally) -> (f64, f64) {
-    (f64::from(tally.correct) + 0.5, f64::from(tally.samples - tally.correct) + 0.5)
+    (f64::from(tally.correct) + 0.5, f64::from(tally.samples.saturating_sub(tally.correct)) + 0.5)
 }
 
 impl Budget {
@@ -87,35 +87,37 @@ impl Budget {
     /// What to draw next of each problem, when `spent` tokens are used. Looks at counts only, so that it does not matter in
     /// which order samples came. Tokens go where they promise most: unmet share of the target times the expected pass rate, over
     /// tokens; equals in the order given.
-    pub fn plan(&self, problems: &[Standing], spent: u64) -> Vec<Next> {
+    pub fn plan(&self, problems: &[Position], spent: u64) -> Vec<Next> {
         let mut plan: Vec<Next> = problems.iter().map(|problem| self.next(problem)).collect();
         if self.tokens == 0 {
             return plan;
         }
-        let promise = |problem: &Standing| {
+        let known = problems.iter().map(|problem| problem.tokens).filter(|tokens| *tokens > 0.0);
+        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), tokens| (sum + tokens, count + 1.0));
+        let usual = if count > 0.0 { sum / count } else { 1.0 };
+        let cost = |problem: &Position| if problem.tokens > 0.0 { problem.tokens } else { usual };
+        let promise = |problem: &Position| {
             if problem.tally.samples < self.first {
                 return f64::INFINITY;
             }
             let unmet = 1.0 - f64::from(problem.tally.correct) / f64::from(problem.wanted.max(1));
-            unmet * problem.tally.expected() / problem.tokens.max(1.0)
+            unmet * problem.tally.expected() / cost(problem)
         };
         let mut order: Vec<usize> = (0..problems.len()).collect();
         order.sort_by(|&a, &b| promise(&problems[b]).total_cmp(&promise(&problems[a])).then(a.cmp(&b)));
         let mut left = self.tokens.saturating_sub(spent) as f64;
         for at in order {
             if let Next::Draw(draws) = plan[at] {
-                let cost = f64::from(draws) * problems[at].tokens.max(1.0);
-                if cost > left {
-                    plan[at] = Next::NoTokens;
-                } else {
-                    left -= cost;
-                }
+                let each = cost(&problems[at]);
+                let affordable = (left / each).floor().min(f64::from(draws)) as u32;
+                plan[at] = if affordable == 0 { Next::NoTokens } else { Next::Draw(affordable) };
+                left -= f64::from(affordable) * each;
             }
         }
         plan
     }
 
-    fn next(&self, problem: &Standing) -> Next {
+    fn next(&self, problem: &Position) -> Next {
         let Tally { samples, correct, .. } = problem.tally;
         if samples < self.first {
             return Next::Draw(self.first - samples);
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn problems_end_in_one_of_four_ways() {
         let budget = Budget { first: 8, round: 8, most: 32, give_up: 0.4, tokens: 0 };
-        let at = |correct, samples, wanted| Standing { tally: of(correct, samples), wanted, tokens: 10.0 };
+        let at = |correct, samples, wanted| Position { tally: of(correct, samples), wanted, tokens: 10.0 };
         let plan = budget.plan(&[at(0, 0, 0), at(3, 8, 2), at(1, 8, 4), at(16, 30, 20), at(1, 32, 4), at(0, 24, 1)], 0);
         let wanted = [Next::Draw(8), Next::Filled, Next::Draw(8), Next::Draw(2), Next::Spent, Next::GivenUp];
         assert_eq!(plan, wanted);
@@ -173,9 +175,19 @@ mod tests {
     #[test]
     fn tokens_go_where_they_promise_most() {
         let budget = Budget { tokens: 200, give_up: 0.0, ..Budget::default() };
-        let at = |correct, tokens| Standing { tally: of(correct, 8), wanted: 8, tokens };
+        let at = |correct, tokens| Position { tally: of(correct, 8), wanted: 8, tokens };
         let plan = budget.plan(&[at(1, 20.0), at(4, 20.0), at(4, 200.0)], 0);
-        assert_eq!(plan, [Next::NoTokens, Next::Draw(8), Next::NoTokens]);
-        assert!(budget.plan(&[at(4, 20.0)], 200).contains(&Next::NoTokens));
+        assert_eq!(plan, [Next::Draw(2), Next::Draw(8), Next::NoTokens]);
+        assert_eq!(budget.plan(&[at(4, 20.0)], 200), [Next::NoTokens]);
+        assert_eq!(budget.plan(&[at(4, 20.0)], 135), [Next::Draw(3)], "what is left is used");
+        // One that was never drawn costs what the others do.
+        let fresh = Position { tally: Tally::default(), wanted: 0, tokens: 0.0 };
+        assert_eq!(budget.plan(&[fresh, at(4, 40.0)], 0), [Next::Draw(5), Next::NoTokens]);
+    }
+
+    #[test]
+    fn by_default_the_hopeless_are_given_up_before_the_end() {
+        let at = |samples| Position { tally: of(0, samples), wanted: 4, tokens: 10.0 };
+        assert_eq!(Budget::default().plan(&[at(16), at(24)], 0), [Next::Draw(8), Next::GivenUp]);
     }
 }

@@ -6,9 +6,6 @@ use super::{Ballot, majority_at_k};
 use crate::filter::Transition;
 use crate::stats::{Bootstrap, Interval};
 
-/// Resamples of the bootstrap.
-const RESAMPLES: usize = 2_000;
-
 /// One graded sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graded {
@@ -58,11 +55,7 @@ impl Score {
     pub fn of(answered: &[Answered]) -> Option<Self> {
         let answered: Vec<&Answered> = answered.iter().filter(|answered| !answered.samples.is_empty()).collect();
         let n = answered.iter().map(|answered| answered.samples.len()).max()?;
-        let resample = Bootstrap::new(answered.len(), RESAMPLES, 0);
-        let mean_of = |values: Vec<f64>| {
-            let units: Vec<(f64, f64)> = values.into_iter().map(|value| (value, 1.0)).collect();
-            resample.ratio(&units)
-        };
+        let resample = Bootstrap::over(answered.len());
         let pass = |answered: &&Answered| share(&answered.samples, |sample| sample.correct);
         let majority = |answered: &&Answered| {
             let answers: Vec<Option<&str>> = answered.samples.iter().map(|sample| sample.answer.as_deref()).collect();
@@ -75,8 +68,8 @@ impl Score {
         Some(Self {
             problems: answered.len(),
             n,
-            pass_at_1: mean_of(answered.iter().map(pass).collect()),
-            maj_at_k: mean_of(answered.iter().map(majority).collect()),
+            pass_at_1: resample.proportion(&answered.iter().map(pass).collect::<Vec<_>>()),
+            maj_at_k: resample.proportion(&answered.iter().map(majority).collect::<Vec<_>>()),
             mean_tokens: mean(all.iter().map(|sample| sample.tokens)),
             mean_tokens_ended: mean(all.iter().filter(|sample| !sample.truncated).map(|sample| sample.tokens)),
             truncated: share(&all, |sample| sample.truncated),

@@ -19,7 +19,8 @@ pub struct Ballot {
 }
 
 impl Ballot {
-    /// Of answers as they were extracted. An answer that the grader cannot compare with the gold one has no vote.
+    /// Of answers as they were extracted. One that the grader cannot read at all has no vote; one that it can read but not
+    /// compare with the gold one is a wrong vote, or votes would depend on what the gold answer is.
     pub fn new(gold: &str, answers: &[Option<&str>]) -> Self {
         let mut parties: Vec<&str> = Vec::new();
         let mut right = Vec::new();
@@ -27,10 +28,12 @@ impl Ballot {
             .iter()
             .map(|answer| {
                 let answer = (*answer)?;
-                if let Some(at) = parties.iter().position(|party| math::grade(party, answer).equal == Some(true)) {
+                let same = |party: &&str| *party == answer || math::grade(party, answer).equal == Some(true);
+                if let Some(at) = parties.iter().position(same) {
                     return Some(at);
                 }
-                right.push(math::grade(gold, answer).equal?);
+                math::grade(answer, answer).equal?;
+                right.push(math::grade(gold, answer).equal == Some(true));
                 parties.push(answer);
                 Some(parties.len() - 1)
             })
@@ -98,6 +101,7 @@ mod tests {
         assert_eq!(majority_at_k(&ballot(&["0.5", "3"]), 2, 0), 0.5);
         assert_eq!(majority_at_k(&ballot(&["4", "3", "0.5", ""]), 4, 0), 1.0 / 3.0);
         assert_eq!(majority_at_k(&ballot(&["", ""]), 2, 0), 0.0);
+        assert_eq!(majority_at_k(&ballot(&["(1, 2)", "(1, 2)", "0.5"]), 3, 0), 0.0, "another kind of answer votes too");
     }
 
     #[test]

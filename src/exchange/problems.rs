@@ -74,10 +74,9 @@ impl std::fmt::Display for ImportReport {
     }
 }
 
-/// A set that comes with the program. A file of that name goes before it.
+/// A set that comes with the program. As with models its name means it always; a file of that name is `./micro`.
 fn embedded(path: &Path) -> Option<&'static str> {
-    let set = EMBEDDED.iter().find(|(name, _)| path == Path::new(name)).filter(|_| !path.exists());
-    set.map(|(_, text)| *text)
+    EMBEDDED.iter().find(|(name, _)| path.as_os_str() == *name).map(|(_, text)| *text)
 }
 
 /// Reads a problem file, or a set that comes with the program: `micro`, `micro-test`.
@@ -305,6 +304,16 @@ mod tests {
 
     fn error(text: impl AsRef<[u8]>) -> String {
         read_text(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn sets_that_come_with_the_program_have_names() {
+        for (name, count) in [("micro", 2_000), ("micro-test", 400)] {
+            let (problems, report) = read(Path::new(name)).unwrap();
+            assert_eq!((problems.len(), report.repeated), (count, 0));
+            assert!(problems.iter().all(|problem| problem.source == "micro" && problem.level.is_some()));
+        }
+        assert!(read(Path::new("./micro")).unwrap_err().to_string().contains("cannot be opened"));
     }
 
     #[test]

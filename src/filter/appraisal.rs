@@ -1,6 +1,7 @@
 //! What a text says of an answer that it looks at again: right, or wrong. Not: whether that is so.
 //!
-//! Read from the last sentence that says either, by phrases, as S2R reads the verdicts of its checks. A reconstruction: a
+//! Read from phrases, sentence by sentence. One that finds something wrong decides, for a text that mends what it found ends by
+//! calling the new answer right. Questions and announcements ("let me check if it is right") say nothing. A reconstruction: a
 //! person may say it in other words, and then there is no appraisal.
 
 use std::sync::LazyLock;
@@ -17,12 +18,12 @@ pub enum Appraisal {
 
 static WRONG: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?i)\b(?:is|was|are|were|seems|looks) (?:\w+ )?(?:wrong|incorrect|mistaken|not (?:right|correct))\b|\b(?:is|was)n['’]t (?:right|correct)\b|\b(?:do|does|did)(?: not|n['’]t) (?:match|agree|fit|hold|check out)\b|\b(?:made|found|contains|there (?:is|was)) (?:a|an) (?:\w+ )?(?:mistake|error)\b|\[verify\] wrong",
+        r"(?i)\b(?:is|was|are|were|seems|looks) (?:clearly |also |indeed |actually )?(?:wrong|incorrect|mistaken|not (?:right|correct))\b|\b(?:is|was)n['’]t (?:right|correct)\b|\b(?:do|does|did)(?: not|n['’]t) (?:match|agree|fit|hold|check out)\b|\b(?:made|found|contains|there (?:is|was)) (?:a|an) (?:\w+ )?(?:mistake|error)\b|\[verify\] wrong",
     )
 });
 static RIGHT: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?i)\b(?:is|was|are|were|seems|looks) (?:\w+ )?(?:right|correct)\b|\bchecks? out\b|\b(?:every|all)(?: the)? (?:steps?|checks?) (?:stands?|holds?|pass(?:es)?|agrees?)\b|\bno (?:mistakes?|errors?)\b|\[verify\] correct",
+        r"(?i)\b(?:is|was|are|were|seems|looks) (?:clearly |also |indeed |actually )?(?:right|correct|not wrong|not incorrect)\b|\bchecks? out\b|\b(?:every|all)(?: the)? (?:steps?|checks?) (?:stands?|holds?|pass(?:es)?|agrees?)\b|\bno (?:mistakes?|errors?)\b|\[verify\] correct",
     )
 });
 
@@ -30,13 +31,19 @@ fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap_or_else(|_| unreachable!("the patterns compile: a test does so"))
 }
 
-/// The last thing that `text` says of the answer it looks at.
+static ANNOUNCES: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"(?i)\?\s*$|\b(?:if|whether)\b|\b(?:check|see|verify|sure) that\b"));
+
+/// What `text` says of the answer it looks at.
 pub fn appraisal(text: &str) -> Option<Appraisal> {
-    text.split_inclusive(['.', '!', '?', '\n']).rev().find_map(|sentence| {
-        // "Not right" is no "right".
-        let (wrong, right) = (WRONG.is_match(sentence), RIGHT.is_match(sentence));
-        (wrong || right).then_some(if wrong { Appraisal::Wrong } else { Appraisal::Right })
-    })
+    let mut right = false;
+    for sentence in text.split_inclusive(['.', '!', '?', '\n']).filter(|sentence| !ANNOUNCES.is_match(sentence)) {
+        if WRONG.is_match(sentence) {
+            return Some(Appraisal::Wrong);
+        }
+        right |= RIGHT.is_match(sentence);
+    }
+    right.then_some(Appraisal::Right)
 }
 
 #[cfg(test)]
@@ -44,11 +51,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_word_counts() {
+    fn what_is_said_and_what_is_only_asked() {
         for (text, wanted) in [
             ("My answer 41 is wrong. The answer is \\boxed{42}.", Some(Appraisal::Wrong)),
             ("Step 1 is right. So the answer is correct.", Some(Appraisal::Right)),
-            ("That is not right. I redo it. Now the result checks out.", Some(Appraisal::Right)),
+            ("That is not right. I redo it. Now the result checks out.", Some(Appraisal::Wrong)),
+            ("My answer is not wrong.", Some(Appraisal::Right)),
+            ("Is this right? Let me check if it is wrong.", None),
+            ("Let me see whether my answer is correct. It is.", None),
+            ("I make sure that nothing is wrong. All steps hold.", Some(Appraisal::Right)),
             ("The result isn't correct.", Some(Appraisal::Wrong)),
             ("I made a small mistake in step 2.", Some(Appraisal::Wrong)),
             ("Every step stands.", Some(Appraisal::Right)),

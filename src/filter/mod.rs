@@ -26,7 +26,7 @@ pub use judge::{Candidate, Judgement, alike, judge};
 pub use measure::{Instruments, Measure, Measured, Subject};
 pub use rules::decide::within;
 pub use settings::Settings;
-pub use transitions::{Candidate as AnswerCandidate, Transition, candidates as answers};
+pub use transitions::{Candidate as AnswerCandidate, Transition, transition};
 
 /// Raised when measuring changes: verdicts of another version are made anew.
 pub const FILTER_VERSION: u32 = 2;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use rand::Rng;
 use rand::seq::{IndexedRandom, IteratorRandom};
 
-use super::Operation;
-use super::problem::{Calculation, Operand, Problem, Task};
+use super::problem::Problem;
+use super::task::{Calculation, Operand, Operation, Task};
 
 /// An attempt at a task: what was written for each calculation, in order. A wrong value goes on into later ones.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -102,9 +102,16 @@ pub fn record(problem: &Problem, split: &str) -> records::Problem {
     }
 }
 
+/// An example of the corpus, and the problem that it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taught {
+    pub problem: Problem,
+    pub example: Example,
+}
+
 /// `count` examples of a seed: what is shown, and the last assistant turn, which alone is learnt. Nothing that is wrong is
-/// ever learnt.
-pub fn examples(seed: u64, count: usize, kept: &BTreeSet<Key>, policy: &Policy) -> impl Iterator<Item = Example> {
+/// ever learnt. No problem has a key among `kept`.
+pub fn taught(seed: u64, count: usize, kept: &BTreeSet<Key>, policy: &Policy) -> impl Iterator<Item = Taught> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(2);
     (0..count).map(move |index| {
@@ -122,14 +129,15 @@ pub fn examples(seed: u64, count: usize, kept: &BTreeSet<Key>, policy: &Policy) 
             let (prompt, answer) = dialogue(&mut random, policy, &problem);
             (prompt, answer, 1.0)
         };
-        Example {
+        let example = Example {
             key: format!("corpus/{index}"),
             problem_id: index.to_string(),
             prompt,
             answer,
             untrained: Vec::new(),
             weight,
-        }
+        };
+        Taught { problem, example }
     })
 }
 
@@ -166,6 +174,7 @@ fn dialogue(random: &mut impl Rng, policy: &Policy, problem: &Problem) -> (Vec<M
 mod tests {
     use super::*;
     use crate::dialogue::Library;
+    use crate::micro::recipe::Recipe;
 
     #[test]
     fn no_test_problem_is_in_the_pool_or_the_corpus() {
@@ -175,12 +184,13 @@ mod tests {
         let test: BTreeSet<Key> = sets.test.iter().map(Problem::key).collect();
         assert_eq!((pool.len(), test.len()), (sets.pool.len(), sets.test.len()));
         assert!(pool.is_disjoint(&test));
-        let library = Library::load(None).unwrap();
-        let policy = library.policy(Some("default")).unwrap();
-        let texts: BTreeSet<&str> = sets.test.iter().map(|problem| problem.text.as_str()).collect();
-        for example in examples(1, 20_000, &sets.keys(), &policy) {
-            let asked = example.prompt[0].content.split("\n\n").next().unwrap_or_default();
-            assert!(!texts.contains(asked), "{asked}");
+        // All of the corpus that the model was taught.
+        let recipe: Recipe = toml::from_str(include_str!("../../assets/micro/recipe.toml")).unwrap();
+        let policy = Library::load(None).unwrap().policy(Some("default")).unwrap();
+        let kept = Sets::draw(recipe.seed).keys();
+        for Taught { problem, example } in taught(recipe.seed, recipe.examples, &kept, &policy) {
+            assert!(!kept.contains(&problem.key()), "{problem:?}");
+            assert!(example.prompt[0].content.starts_with(&problem.text), "the example is about it");
         }
     }
 
@@ -189,7 +199,7 @@ mod tests {
         let library = Library::load(None).unwrap();
         let policy = library.policy(Some("default")).unwrap();
         let kept = Sets::draw(1).keys();
-        let draw = |seed| examples(seed, 50, &kept, &policy).collect::<Vec<_>>();
+        let draw = |seed| taught(seed, 50, &kept, &policy).map(|taught| taught.example).collect::<Vec<_>>();
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
         let some = draw(1);

@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::corpus::{self, Sets};
+use super::corpus::{self, Sets, Taught};
 use super::tokenizer;
 use crate::dialogue::Policy;
 use crate::model::{Architecture, Compute, ModelFiles, fastest_device};
@@ -58,7 +58,7 @@ const VOCABULARY_FROM: usize = 20_000;
 pub fn begin(recipe: &Recipe, policy: &Policy, directory: &Path) -> Result<(), Failed> {
     std::fs::create_dir_all(directory)?;
     let kept = Sets::draw(recipe.seed).keys();
-    let texts = corpus::examples(recipe.seed, VOCABULARY_FROM, &kept, policy).flat_map(|example| {
+    let texts = corpus::taught(recipe.seed, VOCABULARY_FROM, &kept, policy).flat_map(|Taught { example, .. }| {
         example.prompt.into_iter().map(|message| message.content).chain([example.answer]).collect::<Vec<_>>()
     });
     let texts: Vec<String> = texts.collect();
@@ -80,13 +80,14 @@ pub fn begin(recipe: &Recipe, policy: &Policy, directory: &Path) -> Result<(), F
     };
     write("config.json", &config)?;
     write("generation_config.json", &json!({ "eos_token_id": tokenizer::END, "temperature": 0.8, "do_sample": true }))?;
-    write("tokenizer_config.json", &tokenizer::config())?;
+    write("tokenizer_config.json", &tokenizer::config(CONTEXT))?;
     std::fs::write(directory.join("tokenizer.json"), tokenizer)?;
-    // The architecture is read from the files, so that the tensors are those that will be asked for.
+    // Last, and whole or not at all: where there are weights, all else is there.
     first_weights(recipe, merged, &directory.join("model.safetensors"))
 }
 
-/// Every matrix uniform with a deviation of 0.7 over the root of its inputs, less for those that write to the stream.
+/// Every matrix uniform: with a deviation of 0.7 over the root of its inputs, less for those that write to the stream, 0.04 for the
+/// embedding. The architecture is that of the `config.json` above.
 fn first_weights(recipe: &Recipe, vocabulary: usize, path: &Path) -> Result<(), Failed> {
     let shape = &recipe.model;
     let architecture = Architecture {
@@ -139,7 +140,9 @@ fn save(tensors: &[(String, Vec<usize>, Vec<u8>)], dtype: Dtype, path: &Path) ->
         .map(|(name, shape, bytes)| Ok((name.clone(), TensorView::new(dtype, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
     let metadata = Some([("format".to_owned(), "pt".to_owned())].into());
-    Ok(std::fs::write(path, safetensors::serialize(views, metadata)?)?)
+    let fresh = path.with_extension("fresh");
+    std::fs::write(&fresh, safetensors::serialize(views, metadata)?)?;
+    Ok(std::fs::rename(&fresh, path)?)
 }
 
 /// Trains in `run` the model of `directory`, or goes on where it stopped.
@@ -156,7 +159,8 @@ pub fn train(
 ) -> Result<Finished, Failed> {
     let files = ModelFiles::open(&directory.to_string_lossy())?;
     let kept = Sets::draw(recipe.seed).keys();
-    let examples: Vec<Example> = corpus::examples(recipe.seed, recipe.examples, &kept, policy).collect();
+    let taught = corpus::taught(recipe.seed, recipe.examples, &kept, policy);
+    let examples: Vec<Example> = taught.map(|taught| taught.example).collect();
     let data = dataset::build(&examples, &files.tokenizer, &files.template, &recipe.train.data, recipe.train.seed)?;
     drop(examples);
     let facts = CardFacts { data_hash: data.hash.clone(), ..CardFacts::default() };

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use super::problem::{Calculation, Operand, Problem};
-use super::{Attempt, Operation, digits};
+use super::problem::Problem;
+use super::task::{Calculation, Operand, Operation};
+use super::{Attempt, digits};
 use crate::filter::behaviours::Behaviour;
 
 /// What the model is shown to write when it is asked to look at `attempt` again.
@@ -186,6 +187,7 @@ mod tests {
     use crate::filter::behaviours::Detector;
     use crate::math;
     use crate::micro::problem;
+    use crate::micro::task::Task;
 
     #[test]
     fn a_revision_shows_what_was_asked_for_and_ends_with_the_answer() {
@@ -210,7 +212,7 @@ mod tests {
     #[test]
     fn steps_are_compared_one_by_one() {
         let mut random = ChaCha8Rng::seed_from_u64(6);
-        let task = problem::Task {
+        let task = Task {
             start: 978,
             steps: vec![(Operation::Multiply, Operand::Given(5)), (Operation::Add, Operand::Product(97, 8))],
         };

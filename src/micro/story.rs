@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use super::problem::{Operand, Operation, Task};
+use super::task::{Operand, Operation, Task};
 
 /// What an operation of a structure is done with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

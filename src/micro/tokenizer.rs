@@ -39,14 +39,14 @@ pub fn learn(texts: impl Iterator<Item = String> + Send, vocabulary: usize) -> R
     tokenizer.to_string(true)
 }
 
-/// `tokenizer_config.json`, with the chat template.
-pub fn config() -> Value {
+/// `tokenizer_config.json`, with the chat template. `context`: longest text in tokens.
+pub fn config(context: usize) -> Value {
     let template = "{% for message in messages %}\
                     {% if message['role'] == 'assistant' %}<|assistant|>{% else %}<|user|>{% endif %}\
                     {{ message['content'] }}<|end|>{% endfor %}\
                     {% if add_generation_prompt %}<|assistant|>{% endif %}";
     json!({
         "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>", "add_bos_token": false,
-        "clean_up_tokenization_spaces": false, "model_max_length": super::recipe::CONTEXT, "chat_template": template,
+        "clean_up_tokenization_spaces": false, "model_max_length": context, "chat_template": template,
     })
 }

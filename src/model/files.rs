@@ -51,7 +51,8 @@ pub struct GenerationDefaults {
 }
 
 impl ModelFiles {
-    /// Opens a Hugging Face model directory, a `.gguf` file, or the model that comes with the program ([`MICRO`]).
+    /// Opens a Hugging Face model directory, a `.gguf` file, or the model that comes with the program ([`MICRO`]; a directory of
+    /// that name is `./micro`).
     ///
     /// # Errors
     /// One line: what is missing, damaged, contradictory or not supported, and what to do.

@@ -7,7 +7,7 @@ use color_eyre::Result;
 use rayon::prelude::*;
 
 use crate::eval::{Answered, Graded};
-use crate::filter::answers;
+use crate::filter::transition;
 use crate::records::{FinishReason, Problem};
 use crate::session::Session;
 
@@ -33,7 +33,7 @@ pub fn answered(session: &Session, settings: &str, problems: &[Problem], samples
     let graded: Vec<(usize, Graded)> = read
         .into_par_iter()
         .map(|(at, _, sample)| {
-            let (_, transition) = answers(&sample.chain.text, &sample.chain.opened, &problems[at].answer);
+            let transition = transition(&sample.chain.text, &sample.chain.opened, &problems[at].answer);
             let truncated = matches!(sample.finish, FinishReason::Length | FinishReason::ContextFull);
             let graded = Graded {
                 correct: sample.correct == Some(true),

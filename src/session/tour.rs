@@ -20,7 +20,13 @@ pub fn view(shelf: &Path) -> Result<Session> {
     let dir = shelf.join(name(RECORDED));
     let file = dir.join(STORE);
     if std::fs::read(&file).map_or(true, |found| found != RECORDED) {
-        put(&dir, &file).map_err(|error| SessionError::other(&dir, format!("the tour cannot be put here: {error}")))?;
+        let put = put(&dir, &file).and_then(|()| {
+            // Who opens it by its path looks at it too.
+            let mut rights = std::fs::metadata(&file)?.permissions();
+            rights.set_readonly(true);
+            std::fs::set_permissions(&file, rights)
+        });
+        put.map_err(|error| SessionError::other(&dir, format!("the tour cannot be put here: {error}")))?;
     }
     Session::open_for_viewing(&dir, "the tour; a copy is made before anything is changed".into())
 }
@@ -54,6 +60,13 @@ pub fn adopt(sessions: &Path) -> Result<PathBuf> {
 /// Writes the recorded store, whole or not at all.
 fn put(dir: &Path, file: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
+    // A log beside the store belongs to the file that lay there before.
+    for log in ["session.db-wal", "session.db-shm"] {
+        match std::fs::remove_file(dir.join(log)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
     let fresh = dir.join(format!("session.db.{}", std::process::id()));
     let written = std::fs::File::create(&fresh)
         .and_then(|mut out| out.write_all(RECORDED).and_then(|()| out.sync_all()))
@@ -97,7 +110,11 @@ mod tests {
     fn a_damaged_copy_on_the_shelf_is_put_right() {
         let root = tempfile::tempdir().unwrap();
         drop(view(root.path()).unwrap());
-        std::fs::write(root.path().join(name(RECORDED)).join(STORE), b"half").unwrap();
+        let file = root.path().join(name(RECORDED)).join(STORE);
+        assert!(std::fs::metadata(&file).unwrap().permissions().readonly());
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, b"half").unwrap();
+        std::fs::write(file.with_extension("db-wal"), b"of another").unwrap();
         assert!(view(root.path()).is_ok());
     }
 }

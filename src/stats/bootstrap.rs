@@ -5,6 +5,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::wilson;
+
 /// A value with its 95% interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -28,7 +30,15 @@ pub struct Bootstrap {
     seed: u64,
 }
 
+/// Resamples that are enough for two digits of an interval's ends.
+const RESAMPLES: usize = 2_000;
+
 impl Bootstrap {
+    /// The usual number of resamplings of so many units.
+    pub fn over(units: usize) -> Self {
+        Self::new(units, RESAMPLES, 0)
+    }
+
     pub fn new(units: usize, resamples: usize, seed: u64) -> Self {
         Self { units, resamples: resamples.max(1), seed }
     }
@@ -51,6 +61,18 @@ impl Bootstrap {
             .collect();
         values.sort_by(f64::total_cmp);
         Interval { value, low: quantile(&values, 0.025), high: quantile(&values, 0.975) }
+    }
+
+    /// The mean of a share of each unit, 0 to 1. Where the units do not differ, resampling shows no spread and would be falsely
+    /// sure: then it is Wilson's interval of so many units.
+    pub fn proportion(&self, shares: &[f64]) -> Interval {
+        let units: Vec<(f64, f64)> = shares.iter().map(|share| (*share, 1.0)).collect();
+        let found = self.ratio(&units);
+        if shares.windows(2).all(|pair| pair[0] == pair[1]) {
+            let (low, high) = wilson(found.value * shares.len() as f64, shares.len() as f64);
+            return Interval { low, high, ..found };
+        }
+        found
     }
 
     /// The same of a ratio of sums over units, such as hits over samples; 0 of nothing.
@@ -82,6 +104,14 @@ mod tests {
         assert_eq!(found.value, 0.5);
         assert!((found.low - 0.451).abs() < 0.006 && (found.high - 0.549).abs() < 0.006, "{found:?}");
         assert!(found.excludes_zero());
+    }
+
+    #[test]
+    fn units_that_agree_are_no_certainty() {
+        let all = Bootstrap::over(5).proportion(&[1.0; 5]);
+        assert!(all.value == 1.0 && all.high == 1.0 && (all.low - 0.565_518).abs() < 1e-6, "{all:?}");
+        let one = Bootstrap::over(1).proportion(&[0.5]);
+        assert!(one.low < 0.1 && one.high > 0.9, "{one:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Fine-tuning on chains: full or with low-rank adapters, on the processor in f32, on a GPU in bf16 or f32.
+//! Fine-tuning on chains: full or with low-rank adapters, on the processor or on a GPU, in f32 or bf16.
 //!
 //! Forward and backward are written out over flat slices (as llm.c does), on the kernels of
 //! [`ops::training`](crate::model::ops::training); no graph is recorded, and a frozen weight costs no gradient. Knows

@@ -1,7 +1,7 @@
 //! Forward and backward passes of the network, written out layer by layer over flat slices.
 //!
-//! In bf16 the products of the backward pass are rounded, those of the forward pass are not: rounding both moves the losses
-//! of a hundred steps by half a percent, rounding gradients alone by less than a tenth of that, at two thirds of the gain.
+//! In bf16 the products of the backward pass are rounded, those of the forward pass are not. On SmolLM2-135M, 200 steps of two
+//! chains, rounding both moved the losses by 0.45% (root mean square), rounding gradients alone by 0.03%, at two thirds of the gain.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};

@@ -76,7 +76,7 @@ pub struct TrainSettings {
     /// Directory of a model, or a .gguf file.
     pub model: String,
     pub method: Method,
-    /// Highest learning rate; 0 is the method's own: 1e-5 (full), 2e-4 (adapters).
+    /// Highest learning rate; 0 is the method's own, see [`TrainSettings::peak_rate`].
     pub lr: f64,
     pub schedule: ScheduleKind,
     /// Share of all steps in which the rate rises.
@@ -133,6 +133,8 @@ impl Default for TrainSettings {
     }
 }
 
+/// Parameters below which a model is small.
+const SMALL: usize = 10_000_000;
 /// Above this a learning rate is a typing mistake.
 const HIGHEST_RATE: f64 = 1.0;
 
@@ -162,10 +164,12 @@ impl TrainSettings {
         Ok(())
     }
 
-    /// The highest learning rate.
-    pub fn peak_rate(&self) -> f64 {
+    /// The highest learning rate for a model of so many parameters. Unless it is given: 2e-4 for adapters; for every weight 1e-5,
+    /// and 1e-3 in a model so small (under ten million) that a thousand steps of 1e-5 would not move it.
+    pub fn peak_rate(&self, parameters: usize) -> f64 {
         match self.method {
             _ if self.lr > 0.0 => self.lr,
+            Method::Full if parameters < SMALL => 1e-3,
             Method::Full => 1e-5,
             Method::Lora => 2e-4,
         }
@@ -185,9 +189,12 @@ mod tests {
         let text = "model = \"m\"\nmethod = \"lora\"\n[lora]\nrank = 8\n[data]\nloss_on = \"last_segment\"\n";
         let settings: TrainSettings = toml::from_str(text).unwrap();
         assert!(settings.validate().is_ok());
-        assert_eq!((settings.lora.rank, settings.peak_rate()), (8, 2e-4));
+        assert_eq!((settings.lora.rank, settings.peak_rate(1_000)), (8, 2e-4));
         let again: TrainSettings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
         assert_eq!(again, settings);
+        let full = TrainSettings::default();
+        assert_eq!((full.peak_rate(1_300_000), full.peak_rate(135_000_000)), (1e-3, 1e-5));
+        assert_eq!(TrainSettings { lr: 3e-4, ..full }.peak_rate(1), 3e-4);
         assert!(toml::from_str::<TrainSettings>("learning_rate = 1").is_err());
         for (settings, name) in [
             (TrainSettings { lr: 1e9, ..TrainSettings::default() }, "lr"),

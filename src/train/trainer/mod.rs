@@ -93,7 +93,7 @@ impl Trainer {
         };
         let schedule = Schedule {
             kind: settings.schedule,
-            lr: settings.peak_rate(),
+            lr: settings.peak_rate(network.own_weights().len()),
             warmup_steps: (total_steps as f64 * settings.warmup_share).ceil() as u64,
             total_steps,
         };

@@ -82,7 +82,10 @@ impl App {
                 self.overlay = Overlay::None;
                 self.opening = false;
                 let first = if counts.samples > 0 { Pane::Review } else { Pane::Generate };
-                self.pane = self.wanted.take().unwrap_or(first);
+                // A name that is being typed must not become keys of another pane.
+                if !(self.pane == Pane::Start && self.start.capturing()) {
+                    self.pane = self.wanted.take().unwrap_or(first);
+                }
             }
             Message::Adopted(dir) => {
                 if let Some(session) = &mut self.session {

@@ -50,6 +50,9 @@ impl Input {
 
     /// Inserts what was typed or pasted; line breaks and control characters become spaces or marks.
     pub fn insert(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         self.drop_marked();
         for grapheme in one_line(text).graphemes(true) {
             if self.text.len() + grapheme.len() > LIMIT {
@@ -216,6 +219,8 @@ mod tests {
         press(&mut input, KeyCode::Char('s'));
         assert_eq!(input.text(), "olds");
         let mut input = marked();
+        input.insert("");
+        assert_eq!(input.text(), "old", "nothing takes the place of nothing");
         input.insert("pasted");
         assert_eq!(input.text(), "pasted");
     }

@@ -90,9 +90,13 @@ impl Field {
             }
             Field::Rank => ("lora rank", "train.rank", "-", &[], "Rank of the adapters; full training has none."),
             Field::Alpha => ("lora alpha", "train.alpha", "-", &[], "Adapters count alpha / rank times."),
-            Field::Rate => {
-                ("rate", "train.rate", "(by method)", &[], "Highest learning rate; empty: 1e-5 full, 2e-4 lora.")
-            }
+            Field::Rate => (
+                "rate",
+                "train.rate",
+                "(by method)",
+                &[],
+                "Highest learning rate; empty: lora 2e-4, full 1e-5, small models 1e-3.",
+            ),
             Field::Schedule => {
                 ("schedule", "train.schedule", "-", SCHEDULES, "How the learning rate falls after the warm-up.")
             }

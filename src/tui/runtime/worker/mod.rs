@@ -151,7 +151,7 @@ impl Work {
 
     fn act(&mut self, effect: Effect) -> Result<()> {
         if effect.changes_session() {
-            self.adopt_tour()?;
+            self.adopt_tour(&effect)?;
         }
         match effect {
             Effect::ListSessions => {
@@ -168,7 +168,13 @@ impl Work {
             Effect::OpenTour => {
                 self.may_open()?;
                 match tour::view(&self.directories.state().join("tour")) {
-                    Ok(session) => self.open(session, true)?,
+                    Ok(session) => {
+                        self.open(session, true)?;
+                        if self.directories.sessions_path().join("tour").exists() {
+                            let line = "the tour as it was recorded; what you changed is in your session `tour`";
+                            self.say(Message::Note(line.into()));
+                        }
+                    }
                     // Without the tour there is still the list.
                     Err(error) => {
                         self.act(Effect::ListSessions)?;
@@ -203,6 +209,9 @@ impl Work {
                     }
                     None => self.say(Message::Note("nothing was judged yet: R runs the filter".into())),
                 }
+            }
+            Effect::Undo if self.session.as_ref().is_some_and(|following| following.tour) => {
+                self.say(Message::Note("nothing to undo".into()));
             }
             Effect::Undo => self.undo()?,
             Effect::StartGenerate(mut order) => {
@@ -261,10 +270,19 @@ impl Work {
     }
 
     /// The tour becomes the person's own session before anything in it is changed: a copy, the same row for row.
-    fn adopt_tour(&mut self) -> Result<()> {
+    fn adopt_tour(&mut self, effect: &Effect) -> Result<()> {
         let Some(following) = self.session.as_mut().filter(|following| following.tour) else { return Ok(()) };
+        match effect {
+            // Nothing was decided yet, and what cannot be started changes nothing.
+            Effect::Undo => return Ok(()),
+            Effect::StartGenerate(order) => order.check()?,
+            Effect::StartTrain(order) => order.check()?,
+            _ => {}
+        }
         let dir = tour::adopt(&self.directories.sessions_path())?;
-        following.session = Session::open(&dir)?;
+        following.session = Session::open(&dir).inspect_err(|_| {
+            let _ = std::fs::remove_dir_all(&dir);
+        })?;
         following.version = following.session.data_version()?;
         following.tour = false;
         let _ = self.directories.remember_session(&dir);
