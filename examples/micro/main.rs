@@ -19,12 +19,12 @@ mod measure;
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cribble::dialogue::Library;
 use cribble::micro::corpus::{self, Sets};
 use cribble::micro::recipe::{self, Recipe};
-use cribble::train::steer::{Event, Report, Steering};
+use cribble::train::steer::{Event, Report, Unsteered};
 
 type Done = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -57,7 +57,7 @@ fn train(path: &Path, directory: &Path) -> Done {
     if !kept.is_file() {
         std::fs::copy(path, kept)?;
     }
-    let done = recipe::train(&recipe, &policy, &first, &run, &Unattended, &mut Lines(Instant::now()))?;
+    let done = recipe::train(&recipe, &policy, &first, &run, &Unsteered, &mut Lines(Instant::now()))?;
     println!("{} steps, validation loss {:?}, {}", done.step, done.validation_loss, done.checkpoint.display());
     Ok(())
 }
@@ -88,23 +88,6 @@ fn log(from: &Path, to: &Path) -> Done {
         }
     }
     Ok(())
-}
-
-/// Nobody steers.
-struct Unattended;
-
-impl Steering for Unattended {
-    fn stopping(&self) -> bool {
-        false
-    }
-
-    fn paused(&self) -> bool {
-        false
-    }
-
-    fn pause(&self) {}
-
-    fn wait_while_paused(&self, _: Duration) {}
 }
 
 struct Lines(Instant);

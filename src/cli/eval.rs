@@ -1,22 +1,18 @@
 //! `cribble eval`: what a model scores on a set of problems.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use color_eyre::Result;
-use color_eyre::eyre::eyre;
 use serde_json::json;
 
 use super::arguments::SessionArgument;
-use super::failure::{BadInput, Interrupted};
-use super::progress::ProgressLine;
-use super::signals;
+use super::failure::BadInput;
+use super::generate;
 use crate::eval::Score;
 use crate::exchange::problems;
-use crate::jobs;
 use crate::model::ComputeChoice;
-use crate::pipeline::{GenerateOrder, eval};
+use crate::pipeline::{GenerateOrder, GenerateOutcome, eval};
 use crate::records::Sampling;
 use crate::session::Session;
 
@@ -80,22 +76,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (mut problems, _) = problems::read(&arguments.problems)?;
     problems.truncate(arguments.limit.unwrap_or(usize::MAX));
     let path = arguments.session.path()?;
-    let job = jobs::start_generate(path.clone(), order)?;
-    signals::listen(job.control().clone())?;
-    let mut progress = ProgressLine::new();
-    while !job.finished() {
-        progress.show(&job.board());
-        job.wait(Duration::from_millis(200));
-    }
-    progress.clear();
-    let outcome = job.join()?;
-    if outcome.stopped {
-        let line = format!("{} samples stored; the same command goes on from there", outcome.samples);
-        return Err(Interrupted(line).into());
-    }
-    if outcome.failed > 0 {
-        return Err(eyre!("{} answers failed and are no samples; the same command tries them again", outcome.failed));
-    }
+    let (outcome, _) = generate::write(path.clone(), order)?;
+    generate::complete(&outcome)?;
     let session = Session::open(&path)?;
     let answered = eval::answered(&session, &outcome.settings, &problems, arguments.samples)?;
     let score = Score::of(&answered).ok_or_else(|| BadInput("there is no problem to be scored on".into()))?;
@@ -105,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     super::out::line(words(&arguments.model, &score))
 }
 
-fn json(model: &str, outcome: &crate::pipeline::GenerateOutcome, score: &Score) -> serde_json::Value {
+fn json(model: &str, outcome: &GenerateOutcome, score: &Score) -> serde_json::Value {
     json!({
         "model": model, "problems": score.problems, "n": score.n, "pass_at_1": score.pass_at_1.value,
         "ci95": [score.pass_at_1.low, score.pass_at_1.high], "maj_at_k": score.maj_at_k.value,

@@ -14,7 +14,7 @@ use super::progress::ProgressLine;
 use super::signals;
 use crate::jobs;
 use crate::model::ComputeChoice;
-use crate::pipeline::GenerateOrder;
+use crate::pipeline::{GenerateOrder, GenerateOutcome};
 use crate::records::Sampling;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -122,16 +122,7 @@ impl Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let order = arguments.order()?;
-    let job = jobs::start_generate(arguments.session.path()?, order)?;
-    let asked = signals::listen(job.control().clone())?;
-    let mut progress = ProgressLine::new();
-    while !job.finished() {
-        progress.show(&job.board());
-        job.wait(Duration::from_millis(200));
-    }
-    progress.clear();
-    let outcome = job.join()?;
+    let (outcome, asked) = write(arguments.session.path()?, arguments.order()?)?;
     if arguments.json {
         super::out::line(format_args!("{}", serde_json::to_string(&outcome)?))?;
     } else if std::io::stdout().is_terminal() || !asked.to_stop() {
@@ -146,12 +137,31 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             outcome.compute
         ))?;
     }
-    if outcome.failed > 0 && !outcome.stopped {
-        return Err(eyre!("{} dialogues failed and are no samples; the same command tries them again", outcome.failed));
+    complete(&outcome)
+}
+
+/// Runs a generation to its end with a progress line, and whether it was asked to stop.
+pub(super) fn write(session: PathBuf, order: GenerateOrder) -> Result<(GenerateOutcome, signals::Asked)> {
+    let job = jobs::start_generate(session, order)?;
+    let asked = signals::listen(job.control().clone())?;
+    let mut progress = ProgressLine::new();
+    while !job.finished() {
+        progress.show(&job.board());
+        job.wait(Duration::from_millis(200));
     }
+    progress.clear();
+    Ok((job.join()?, asked))
+}
+
+/// # Errors
+/// If samples are missing: it was stopped, or some failed.
+pub(super) fn complete(outcome: &GenerateOutcome) -> Result<()> {
     if outcome.stopped {
         let line = format!("{} samples stored; the same command goes on from there", outcome.samples);
         return Err(Interrupted(line).into());
+    }
+    if outcome.failed > 0 {
+        return Err(eyre!("{} dialogues failed and are no samples; the same command tries them again", outcome.failed));
     }
     Ok(())
 }

@@ -4,4 +4,4 @@ mod bootstrap;
 mod proportion;
 
 pub use bootstrap::{Bootstrap, Interval};
-pub use proportion::{Z95, jeffreys, jeffreys_mean, wilson};
+pub use proportion::{jeffreys, jeffreys_mean, wilson};

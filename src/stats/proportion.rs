@@ -3,7 +3,7 @@
 use statrs::function::beta::inv_beta_reg;
 
 /// Two-sided 95%.
-pub const Z95: f64 = 1.959_963_984_540_054;
+const Z95: f64 = 1.959_963_984_540_054;
 
 /// Wilson's score interval at 95%: centre (p + z²/2n)/(1 + z²/n), half width z·sqrt(p(1-p)/n + z²/4n²)/(1 + z²/n). Of nothing
 /// it is everything. Counts may be fractions: of weighted samples.
