@@ -45,6 +45,13 @@ impl Default for Bins {
 }
 
 impl Bins {
+    /// # Errors
+    /// What is wrong with them.
+    pub fn validate(&self) -> Result<(), String> {
+        let fine = 0.0 < self.hard && self.hard < self.medium && self.medium < 1.0;
+        if fine { Ok(()) } else { Err("hard, medium: must be pass rates between 0 and 1, hard below medium".into()) }
+    }
+
     /// The class of a problem; `None` where it has no sample.
     pub fn of(&self, tally: &Tally) -> Option<Bin> {
         let rate = tally.pass_rate();

@@ -5,12 +5,14 @@
 
 pub mod bins;
 pub mod budget;
+pub mod rule;
 pub mod select;
 pub mod tally;
 pub mod target;
 
 pub use bins::{Bin, Bins};
 pub use budget::Budget;
-pub use select::{Candidate, Pick, PoolProblem, Selected, Selection, Shortfall, select};
+pub use rule::{Pick, Rule, ShapeName};
+pub use select::{Candidate, Chosen, PoolProblem, Selection, select};
 pub use tally::{Failures, Outcome, Tally};
 pub use target::{Shape, Target};

@@ -1,13 +1,15 @@
-//! Which samples are learnt from: of each problem as many as its target says, if it has them.
+//! Which samples are learnt from: of each problem as many as its target says, if it has them, within limits over all.
 //!
-//! Order never decides: problems go by id, samples of a problem by the rule of choice and then by draw.
+//! Order of arrival never decides. Inside a problem the rule of choice ranks, then the draw. What limits over all leave out is
+//! of the highest rank first, so that no problem is emptied before others are thinned, and among equals by a hash of the
+//! problem. What a person accepted is always in.
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Tally, Target};
+use super::target::{Target, smallest};
+use super::{Pick, Rule, Tally};
 
-/// A sample that could be chosen: right, and accepted.
+/// A sample that could be chosen: right and accepted by the filter, or accepted by a person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// Row of the sample where it is stored.
@@ -16,65 +18,95 @@ pub struct Candidate {
     /// Settings that it was drawn under, by hash.
     pub settings: String,
     pub tokens: u32,
-}
-
-/// Which samples of a problem go before others. Never the longest: that would reward loops.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "pick", deny_unknown_fields)]
-pub enum Pick {
-    /// As they were drawn; without bias.
-    #[default]
-    First,
-    /// Each the one least like those before it.
-    MostDiverse,
-    /// Those of so many tokens first, as they were drawn.
-    Length { low: u32, high: u32 },
-}
-
-/// What happens where a problem has fewer samples than its target.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "shortfall", deny_unknown_fields)]
-pub enum Shortfall {
-    /// It stays short.
-    #[default]
-    Leave,
-    /// Its samples count for more, up to so many times.
-    Weight { most: f32 },
+    /// Its first answer was right already.
+    pub confirms: bool,
+    /// A person accepted it.
+    pub by_person: bool,
 }
 
 /// A problem with what could be chosen of it, best first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolProblem {
-    pub id: String,
-    pub tally: Tally,
-    /// As [`rank`] puts them.
-    pub candidates: Vec<Candidate>,
+    id: String,
+    tally: Tally,
+    candidates: Vec<Candidate>,
+    /// Decides between problems where nothing else does.
+    lot: u64,
+    /// Of the first so many candidates: tokens, and chains that only confirm.
+    tokens: Vec<u64>,
+    confirming: Vec<u32>,
 }
 
-/// Puts the candidates of a problem in the order in which they are chosen. `likeness` of two, by index, is 0 to 1; it is asked
-/// for only where the rule needs it.
-pub fn rank(candidates: &mut Vec<Candidate>, pick: Pick, likeness: impl Fn(usize, usize) -> f64) {
-    match pick {
-        Pick::First => candidates.sort_by(by_draw),
-        Pick::Length { low, high } => {
-            let outside = |candidate: &Candidate| !(low..=high).contains(&candidate.tokens);
-            candidates.sort_by(|a, b| outside(a).cmp(&outside(b)).then_with(|| by_draw(a, b)));
+impl PoolProblem {
+    /// Ranks the candidates. `likeness` of two, by index, is 0 to 1; it is asked for only where the rule needs it.
+    pub fn new(
+        id: String,
+        tally: Tally,
+        mut candidates: Vec<Candidate>,
+        rule: &Rule,
+        likeness: impl Fn(usize, usize) -> f64,
+    ) -> Self {
+        rank(&mut candidates, rule, likeness);
+        let digest = Sha256::digest(id.as_bytes());
+        let lot = digest.iter().take(8).fold(0, |lot, byte| lot << 8 | u64::from(*byte));
+        let (mut tokens, mut confirming) = (vec![0], vec![0]);
+        for (at, candidate) in candidates.iter().enumerate() {
+            tokens.push(tokens[at] + u64::from(candidate.tokens));
+            confirming.push(confirming[at] + u32::from(candidate.confirms));
         }
-        Pick::MostDiverse => {
-            let order = farthest_first(candidates, likeness);
-            *candidates = order.into_iter().map(|at| candidates[at].clone()).collect();
-        }
+        Self { id, tally, candidates, lot, tokens, confirming }
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// As they are chosen.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// What a person accepted stands first.
+    fn by_person(&self) -> usize {
+        self.candidates.iter().take_while(|candidate| candidate.by_person).count()
+    }
+
+    /// Wanted of it, and what of that is there.
+    fn filled(&self, target: &Target) -> (u32, u32) {
+        let wanted = target.of(&self.tally).max(self.by_person() as u32);
+        (wanted, wanted.min(self.candidates.len() as u32))
     }
 }
 
-fn by_draw(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
-    (a.draw, &a.settings).cmp(&(b.draw, &b.settings))
+fn rank(candidates: &mut Vec<Candidate>, rule: &Rule, likeness: impl Fn(usize, usize) -> f64) {
+    let order = match rule.pick {
+        Pick::MostDiverse => farthest_first(candidates, likeness),
+        Pick::First | Pick::Length => {
+            let outside = |candidate: &Candidate| {
+                rule.pick == Pick::Length && !(rule.length.0..=rule.length.1).contains(&candidate.tokens)
+            };
+            let mut order: Vec<usize> = (0..candidates.len()).collect();
+            order.sort_by_key(|&at| (outside(&candidates[at]), place(&candidates[at])));
+            order
+        }
+    };
+    let mut ranked: Vec<Candidate> = order.into_iter().map(|at| candidates[at].clone()).collect();
+    ranked.sort_by_key(|candidate| !candidate.by_person);
+    *candidates = ranked;
+}
+
+fn place(candidate: &Candidate) -> (u32, &str) {
+    (candidate.draw, &candidate.settings)
 }
 
 /// Begins with the first draw; then always the one whose nearest neighbour among the chosen is farthest (ties: first draw).
 fn farthest_first(candidates: &[Candidate], likeness: impl Fn(usize, usize) -> f64) -> Vec<usize> {
     let mut left: Vec<usize> = (0..candidates.len()).collect();
-    left.sort_by(|&a, &b| by_draw(&candidates[a], &candidates[b]));
+    left.sort_by_key(|&at| place(&candidates[at]));
     let mut nearest = vec![f64::NEG_INFINITY; candidates.len()];
     let mut order = Vec::with_capacity(left.len());
     while !left.is_empty() {
@@ -89,8 +121,8 @@ fn farthest_first(candidates: &[Candidate], likeness: impl Fn(usize, usize) -> f
 }
 
 /// A sample that was chosen, and how much its loss counts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Selected {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chosen {
     /// Index of its problem.
     pub problem: usize,
     /// Index among the problem's candidates.
@@ -98,13 +130,16 @@ pub struct Selected {
     pub weight: f32,
 }
 
-/// What a target comes to on a pool.
+/// What a rule comes to on a pool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
-    pub samples: Vec<Selected>,
+    /// K of the target.
+    pub k: f64,
+    pub samples: Vec<Chosen>,
     /// Wanted of each problem, and chosen.
     pub wanted: Vec<u32>,
     pub chosen: Vec<u32>,
+    pub tokens: u64,
 }
 
 impl Selection {
@@ -146,74 +181,110 @@ impl Selection {
 }
 
 /// Chooses. `pool` holds each problem once.
-pub fn select(pool: &[PoolProblem], target: &Target, shortfall: Shortfall) -> Selection {
-    let mut selection = Selection { samples: Vec::new(), wanted: vec![0; pool.len()], chosen: vec![0; pool.len()] };
-    for (index, problem) in pool.iter().enumerate() {
-        let wanted = target.of(&problem.tally);
-        let chosen = (problem.candidates.len() as u32).min(wanted);
-        (selection.wanted[index], selection.chosen[index]) = (wanted, chosen);
-        let weight = match shortfall {
-            Shortfall::Weight { most } if chosen > 0 => (wanted as f32 / chosen as f32).clamp(1.0, most.max(1.0)),
-            _ => 1.0,
-        };
-        let picked = (0..chosen as usize).map(|candidate| Selected { problem: index, candidate, weight });
-        selection.samples.extend(picked);
+pub fn select(pool: &[PoolProblem], rule: &Rule) -> Selection {
+    let k = k_of(pool, rule);
+    let target = rule.target(k);
+    let (wanted, taken): (Vec<u32>, Vec<u32>) = pool.iter().map(|problem| problem.filled(&target)).unzip();
+    let mut kept: Vec<Vec<usize>> = taken.iter().map(|count| (0..*count as usize).collect()).collect();
+    spare_confirming(pool, rule, &mut kept);
+    cut(pool, rule, &mut kept);
+    let mut selection = Selection { k, samples: Vec::new(), wanted, chosen: Vec::new(), tokens: 0 };
+    for (index, kept) in kept.into_iter().enumerate() {
+        let short = selection.wanted[index] as f32 / kept.len().max(1) as f32;
+        let weight = short.clamp(1.0, rule.most_weight.max(1.0));
+        selection.chosen.push(kept.len() as u32);
+        for candidate in kept {
+            selection.tokens += u64::from(pool[index].candidates[candidate].tokens);
+            selection.samples.push(Chosen { problem: index, candidate, weight });
+        }
     }
     selection
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::difficulty::Shape;
-
-    fn candidate(draw: u32, tokens: u32) -> Candidate {
-        Candidate { sample: i64::from(draw), draw, settings: "s".into(), tokens }
+/// The rule's K, or the smallest with which its limits are reached.
+fn k_of(pool: &[PoolProblem], rule: &Rule) -> f64 {
+    if rule.k > 0.0 {
+        return rule.k;
     }
-
-    fn pool() -> Vec<PoolProblem> {
-        (0..=8)
-            .map(|correct| PoolProblem {
-                id: format!("p{correct}"),
-                tally: Tally { samples: 8, correct, ..Tally::default() },
-                candidates: (0..correct).map(|draw| candidate(draw, 10 * draw)).collect(),
-            })
-            .collect()
+    let most = pool.iter().map(|problem| problem.candidates.len() as u32).max().unwrap_or_default();
+    let tallies = pool.iter().map(|problem| problem.tally);
+    let all = Target::saturating(rule.target(1.0).shape, tallies, most);
+    if rule.samples == 0 && rule.tokens == 0 {
+        return all;
     }
+    smallest(all, |k| {
+        let target = rule.target(k);
+        let (mut samples, mut tokens, mut confirming) = (0u64, 0u64, 0u64);
+        for problem in pool {
+            let (_, taken) = problem.filled(&target);
+            samples += u64::from(taken);
+            tokens += problem.tokens[taken as usize];
+            confirming += u64::from(problem.confirming[taken as usize]);
+        }
+        // The share that only confirms is thinned out afterwards, with tokens like the others' in the mean.
+        let spared = confirming.saturating_sub(allowed(samples - confirming, rule.most_confirming));
+        let part = if samples > 0 { (samples - spared) as f64 / samples as f64 } else { 0.0 };
+        (rule.samples > 0 && samples - spared >= u64::from(rule.samples))
+            || (rule.tokens > 0 && tokens as f64 * part >= rule.tokens as f64)
+    })
+}
 
-    #[test]
-    fn what_is_wanted_is_chosen_as_far_as_it_is_there() {
-        let pool = pool();
-        let target = Target { shape: Shape::Prop2diff, k: 4.0, least: 1, most: 8 };
-        let found = select(&pool, &target, Shortfall::Leave);
-        assert_eq!(found.wanted, [0, 4, 3, 3, 2, 2, 1, 1, 1]);
-        assert_eq!(found.chosen, [0, 1, 2, 3, 2, 2, 1, 1, 1]);
-        assert_eq!((found.samples.len(), found.problems()), (13, 8));
-        assert!((found.fill_rate() - 13.0 / 17.0).abs() < 1e-12);
-        assert_eq!(found.effective(), 13.0);
-        let weighted = select(&pool, &target, Shortfall::Weight { most: 3.0 });
-        assert_eq!(weighted.samples[0].weight, 3.0, "4 wanted, 1 there, 3 at most");
-        assert!(weighted.effective() < 13.0);
-        assert_ne!(weighted.hash(&pool), found.hash(&pool));
-        assert_eq!(found.hash(&pool), select(&pool, &target, Shortfall::Leave).hash(&pool));
+/// How many chains that only confirm may stand beside so many others.
+fn allowed(others: u64, share: f64) -> u64 {
+    if share >= 1.0 { u64::MAX } else { (others as f64 * share / (1.0 - share)).floor() as u64 }
+}
+
+/// Leaves out chains that only confirm, down to their share.
+fn spare_confirming(pool: &[PoolProblem], rule: &Rule, kept: &mut [Vec<usize>]) {
+    let confirms = |problem: usize, candidate: usize| pool[problem].candidates[candidate].confirms;
+    let all: u64 = kept.iter().map(|kept| kept.len() as u64).sum();
+    let confirming =
+        kept.iter().enumerate().map(|(at, kept)| kept.iter().filter(|one| confirms(at, **one)).count() as u64).sum();
+    let mut surplus = u64::saturating_sub(confirming, allowed(all - confirming, rule.most_confirming));
+    drop_last(pool, kept, |problem, candidate| {
+        confirms(problem, candidate) && surplus > 0 && {
+            surplus -= 1;
+            true
+        }
+    });
+}
+
+/// Leaves out what is beyond the limits over all.
+fn cut(pool: &[PoolProblem], rule: &Rule, kept: &mut [Vec<usize>]) {
+    let mut samples: u64 = kept.iter().map(|kept| kept.len() as u64).sum();
+    let tokens = |problem: usize, candidate: usize| u64::from(pool[problem].candidates[candidate].tokens);
+    let mut of_tokens: u64 =
+        kept.iter().enumerate().flat_map(|(at, kept)| kept.iter().map(move |one| tokens(at, *one))).sum();
+    let beyond = |samples: u64, of_tokens: u64| {
+        (rule.samples > 0 && samples > u64::from(rule.samples)) || (rule.tokens > 0 && of_tokens > rule.tokens)
+    };
+    if !beyond(samples, of_tokens) {
+        return;
     }
+    drop_last(pool, kept, |problem, candidate| {
+        beyond(samples, of_tokens) && {
+            samples -= 1;
+            of_tokens -= tokens(problem, candidate);
+            true
+        }
+    });
+}
 
-    #[test]
-    fn the_order_of_choice() {
-        let draws = |pick, likeness: fn(usize, usize) -> f64| {
-            let mut candidates = vec![candidate(2, 30), candidate(0, 90), candidate(1, 31), candidate(3, 500)];
-            rank(&mut candidates, pick, likeness);
-            candidates.iter().map(|candidate| candidate.draw).collect::<Vec<_>>()
-        };
-        assert_eq!(draws(Pick::First, |_, _| unreachable!()), [0, 1, 2, 3]);
-        assert_eq!(draws(Pick::Length { low: 20, high: 40 }, |_, _| unreachable!()), [1, 2, 0, 3]);
-        // By index: draw 0 is index 1. It is like index 2 (draw 1), unlike index 3 (draw 3).
-        let likeness = |a: usize, b: usize| match (a.min(b), a.max(b)) {
-            (1, 2) => 0.9,
-            (1, 3) => 0.1,
-            (0, 1) => 0.5,
-            _ => 0.3,
-        };
-        assert_eq!(draws(Pick::MostDiverse, likeness), [0, 3, 2, 1]);
+/// Goes through what is kept from the highest rank down, in the order of lots, and drops what `drops` says; never what a
+/// person accepted.
+fn drop_last(pool: &[PoolProblem], kept: &mut [Vec<usize>], mut drops: impl FnMut(usize, usize) -> bool) {
+    let ranks = kept.iter().map(Vec::len).max().unwrap_or_default();
+    for rank in (0..ranks).rev() {
+        let mut problems: Vec<usize> = (0..kept.len()).filter(|&at| kept[at].len() > rank).collect();
+        problems.sort_unstable_by_key(|&at| (pool[at].lot, at));
+        for at in problems {
+            let candidate = kept[at][rank];
+            if !pool[at].candidates[candidate].by_person && drops(at, candidate) {
+                kept[at].remove(rank);
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

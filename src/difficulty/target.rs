@@ -3,13 +3,10 @@
 //! `t_i = clamp(ceil(K * g(p_i)), least, most)` for every problem that has a right sample, 0 for the others. Shapes `g`: vanilla
 //! rejection tuning `p`, uniform `1`, DART-Math's Prop2Diff `1 - p`, tempered `p^tau`, and a band of pass rates.
 
-use serde::{Deserialize, Serialize};
-
 use super::Tally;
 
 /// The shape g.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "shape", deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Shape {
     /// In proportion to the pass rate: what comes of keeping every right sample.
     Vanilla,
@@ -34,22 +31,11 @@ impl Shape {
             Shape::Band { low, high } => f64::from(u8::from(low < pass_rate && pass_rate < high)),
         }
     }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Shape::Vanilla => "vanilla",
-            Shape::Uniform => "uniform",
-            Shape::Prop2diff => "prop2diff",
-            Shape::Tempered { .. } => "tempered",
-            Shape::Band { .. } => "band",
-        }
-    }
 }
 
 /// A target distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Target {
-    #[serde(flatten)]
     pub shape: Shape,
     /// K.
     pub k: f64,
@@ -57,12 +43,6 @@ pub struct Target {
     pub least: u32,
     /// Most of a problem.
     pub most: u32,
-}
-
-impl Default for Target {
-    fn default() -> Self {
-        Self { shape: Shape::Prop2diff, k: 4.0, least: 1, most: u32::MAX }
-    }
 }
 
 impl Target {
@@ -81,30 +61,25 @@ impl Target {
         wanted.max(self.least).min(self.most.max(self.least))
     }
 
-    /// This target with the smallest K (whole) for which the samples that can be had reach `budget`; the K that gives all
-    /// there are, where they never do. `available`: how many samples of each problem could be chosen.
-    #[must_use]
-    pub fn filling(self, problems: &[(Tally, u32)], budget: u64) -> Self {
-        let reached = |k: f64| -> u64 {
-            let target = Target { k, ..self };
-            problems.iter().map(|(tally, available)| u64::from(target.of(tally).min(*available))).sum()
-        };
-        // Beyond this K every problem with a weight above 0 gives all it has.
-        let least_weight = problems
-            .iter()
-            .filter(|(tally, _)| tally.correct > 0)
-            .map(|(tally, _)| self.shape.weight(tally.pass_rate()))
+    /// A K from which on every problem with a weight above 0 wants `most` samples or more.
+    pub fn saturating(shape: Shape, tallies: impl Iterator<Item = Tally>, most: u32) -> f64 {
+        let least_weight = tallies
+            .filter(|tally| tally.correct > 0)
+            .map(|tally| shape.weight(tally.pass_rate()))
             .filter(|weight| *weight > 0.0)
             .fold(f64::INFINITY, f64::min);
-        let most = problems.iter().map(|(_, available)| *available).max().unwrap_or_default();
-        let end = if least_weight.is_finite() { (f64::from(most) / least_weight).ceil().max(1.0) } else { 1.0 };
-        let (mut low, mut high) = (1u64, end as u64);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if reached(middle as f64) >= budget { high = middle } else { low = middle + 1 }
-        }
-        Self { k: low as f64, ..self }
+        if least_weight.is_finite() { (f64::from(most) / least_weight).ceil().max(1.0) } else { 1.0 }
     }
+}
+
+/// The smallest whole K from 1 to `most` at which `enough` holds, which must go on holding; `most` where it never does.
+pub fn smallest(most: f64, enough: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (1u64, most.max(1.0) as u64);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if enough(middle as f64) { high = middle } else { low = middle + 1 }
+    }
+    low as f64
 }
 
 #[cfg(test)]
@@ -123,7 +98,7 @@ mod tests {
         };
         assert_eq!(counts(Shape::Vanilla), [0, 1, 2, 4, 4]);
         assert_eq!(counts(Shape::Uniform), [0, 4, 4, 4, 4]);
-        // MICRO's rule: max(1, ceil((1 - r) K)), 1 where r is 1.
+        // DART-Math's rule: at least one of each, in proportion to the fail rate, rounded up.
         assert_eq!(counts(Shape::Prop2diff), [0, 4, 2, 1, 1]);
         assert_eq!(counts(Shape::Tempered { tau: 1.0 }), counts(Shape::Vanilla));
         assert_eq!(counts(Shape::Tempered { tau: 0.0 }), counts(Shape::Uniform));
@@ -132,18 +107,17 @@ mod tests {
     }
 
     #[test]
-    fn filling_takes_the_smallest_k() {
-        let problems: Vec<(Tally, u32)> = (0..=8).map(|correct| (of(correct, 8), correct)).collect();
+    fn the_smallest_k_that_is_enough() {
+        assert_eq!(smallest(100.0, |k| k >= 17.0), 17.0);
+        assert_eq!(smallest(100.0, |_| false), 100.0);
+        assert_eq!(smallest(100.0, |_| true), 1.0);
+        let tallies = || (0..=8).map(|correct| of(correct, 8));
         for shape in [Shape::Vanilla, Shape::Uniform, Shape::Prop2diff, Shape::Tempered { tau: 0.5 }] {
-            let target = Target { shape, ..Target::default() };
-            let reached = |target: Target| -> u64 {
-                problems.iter().map(|(tally, available)| u64::from(target.of(tally).min(*available))).sum()
-            };
-            let filled = target.filling(&problems, 20);
-            assert!(reached(filled) >= 20, "{shape:?}");
-            assert!(filled.k <= 1.0 || reached(Target { k: filled.k - 1.0, ..filled }) < 20, "{shape:?}");
+            let k = Target::saturating(shape, tallies(), 8);
+            let target = Target { shape, k, least: 1, most: 8 };
+            assert!(
+                tallies().filter(|tally| tally.correct > 0 && tally.correct < 8).all(|tally| target.of(&tally) == 8)
+            );
         }
-        let all = Target { shape: Shape::Uniform, ..Target::default() }.filling(&problems, 1_000);
-        assert_eq!(problems.iter().map(|(tally, available)| all.of(tally).min(*available)).sum::<u32>(), 36);
     }
 }

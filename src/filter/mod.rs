@@ -23,8 +23,9 @@ use serde::{Deserialize, Serialize};
 pub use appraisal::{Appraisal, appraisal};
 pub use funnel::{Funnel, Step, funnel};
 pub use judge::{Candidate, Judgement, alike, judge};
-pub use measure::{Instruments, Measure, Measured, Subject};
+pub use measure::{Instruments, Measure, Measured, Subject, shingles};
 pub use rules::decide::within;
+pub use rules::duplicate::similarity;
 pub use settings::Settings;
 pub use transitions::{Candidate as AnswerCandidate, Transition, transition};
 

@@ -102,7 +102,7 @@ fn chosen(session: &Session, given: Option<Vec<Problem>>, limit: Option<usize>) 
             problems
         }
         None => {
-            let mut problems = session.problems()?;
+            let mut problems = session.pool()?;
             problems.truncate(limit);
             problems
         }

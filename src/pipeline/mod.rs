@@ -2,12 +2,15 @@
 //!
 //! A step runs on whatever thread calls it and tells how it goes through [`Watcher`]; threads are `jobs`' business.
 
+pub mod difficulty;
 pub mod edit;
 pub mod eval;
 pub mod filter;
 pub mod filter_bench;
 pub mod generate;
 mod order;
+pub mod sample;
+pub mod select;
 pub mod train;
 mod watcher;
 

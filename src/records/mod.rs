@@ -7,12 +7,14 @@ mod decision;
 mod live;
 mod problem;
 mod sample;
+mod selection;
 mod settings;
 
 pub use decision::{Decision, DecisionVerb, Standing};
 pub use live::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn};
 pub use problem::Problem;
 pub use sample::{Chain, EDITED, Sample, Segment, SegmentKind, Turn, TurnKind};
+pub use selection::Selected;
 pub use settings::{FinishReason, Message, ModelIdentity, Role, SampleSettings, Sampling};
 
 /// Milliseconds since the Unix epoch.

@@ -3,12 +3,15 @@
 
 mod commands;
 mod decisions;
+mod evals;
 mod live;
 mod lock;
 mod problems;
 mod rows;
 mod samples;
 mod schema;
+mod selections;
+mod steps;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -19,7 +22,10 @@ use std::path::PathBuf;
 
 use crate::records::{DecisionVerb, Standing, UnixMillis};
 
+pub use evals::StoredEval;
 pub use lock::{FilterLock, Holder, JobLock};
+pub use selections::StoredSelection;
+pub use steps::StoredStep;
 pub use store::{Session, network_file_system};
 pub use verdicts::{FilterInput, FilterPlace, Filtering, StoredMeasure, StoredVerdict};
 
@@ -53,6 +59,8 @@ pub struct SampleRow {
     pub id: i64,
     pub problem_id: String,
     pub source: String,
+    /// Drawn for a problem that models are scored on: never trained on.
+    pub held_out: bool,
     pub level: Option<i64>,
     pub subject: Option<String>,
     pub draw: u32,
@@ -76,9 +84,10 @@ pub struct SampleRow {
 
 impl SampleRow {
     /// Whether it is trained on: what the filter accepts, unless a person decided otherwise. A person always wins, and what
-    /// was skipped is left out.
+    /// was skipped is left out. Only what was drawn for a problem to be scored on is never trained on.
     pub fn trained_on(&self) -> bool {
         match self.standing.verb {
+            _ if self.held_out => false,
             Some(DecisionVerb::Accept) => true,
             Some(DecisionVerb::Reject | DecisionVerb::Skip) => false,
             _ => self.accepted == Some(true),

@@ -8,6 +8,15 @@ use crate::records::Problem;
 impl Session {
     /// Adds problems in one transaction. A known id with another text or answer is an error that names it.
     pub fn add_problems(&self, problems: &[Problem]) -> Result<Added> {
+        self.add(problems, false)
+    }
+
+    /// Adds problems to score models on. Those that are here already stay what they are.
+    pub fn hold_out(&self, problems: &[Problem]) -> Result<Added> {
+        self.add(problems, true)
+    }
+
+    fn add(&self, problems: &[Problem], held_out: bool) -> Result<Added> {
         let transaction = self.begin()?;
         let mut added = Added::default();
         for problem in problems {
@@ -25,9 +34,9 @@ impl Session {
                 None => {
                     let json = serde_json::to_string(problem)
                         .map_err(|error| SessionError::other(&self.dir, format!("problem {}: {error}", problem.id)))?;
-                    let values = params![problem.id, problem.source, problem.level, problem.subject, json];
+                    let values = params![problem.id, problem.source, problem.level, problem.subject, json, held_out];
                     self.read(transaction.execute(
-                        "INSERT INTO problems (id, source, level, subject, json) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        "INSERT INTO problems (id, source, level, subject, json, held_out) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                         values,
                     ))?;
                     added.added += 1;
@@ -48,6 +57,14 @@ impl Session {
     /// All problems in the order in which they were added.
     pub fn problems(&self) -> Result<Vec<Problem>> {
         let mut statement = self.read(self.connection.prepare("SELECT json FROM problems ORDER BY seq"))?;
+        let texts = self.read(statement.query_map([], |row| row.get::<_, String>(0)))?;
+        texts.map(|json| self.parse_problem(&self.read(json)?)).collect()
+    }
+
+    /// Those of them that are trained on, not those that models are scored on.
+    pub fn pool(&self) -> Result<Vec<Problem>> {
+        let sql = "SELECT json FROM problems WHERE NOT held_out ORDER BY seq";
+        let mut statement = self.read(self.connection.prepare(sql))?;
         let texts = self.read(statement.query_map([], |row| row.get::<_, String>(0)))?;
         texts.map(|json| self.parse_problem(&self.read(json)?)).collect()
     }

@@ -7,7 +7,7 @@ use crate::records::Standing;
 
 const SELECT: &str = "SELECT m.id, m.problem_id, p.source, p.level, p.subject, m.draw, m.settings, m.strategies, \
      m.tags, m.answer, m.correct, m.finish, m.tokens, m.seconds, m.created_at, s.verb, s.reason, s.flagged, s.note, \
-     v.accepted, v.failed, x.traits FROM samples m JOIN problems p ON p.id = m.problem_id \
+     v.accepted, v.failed, x.traits, p.held_out FROM samples m JOIN problems p ON p.id = m.problem_id \
      LEFT JOIN standings s ON s.problem_id = m.problem_id AND s.draw = m.draw AND s.settings = m.settings \
      LEFT JOIN verdicts v ON v.sample = m.id LEFT JOIN measures x ON x.sample = m.id";
 
@@ -43,6 +43,7 @@ impl Session {
             id: self.read(row.get(0))?,
             problem_id: text(1)?,
             source: text(2)?,
+            held_out: self.read(row.get(22))?,
             level: self.read(row.get(3))?,
             subject: self.read(row.get(4))?,
             draw: self.read(row.get(5))?,

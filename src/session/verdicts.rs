@@ -61,11 +61,12 @@ pub struct Filtering {
 }
 
 impl Session {
-    /// All samples by (problem, draw, settings), whatever the order of their arrival.
+    /// The samples that can be judged, by (problem, draw, settings), whatever the order of their arrival: all but those that
+    /// were drawn for problems to be scored on.
     pub fn filter_places(&self) -> Result<Vec<FilterPlace>> {
         let mut statement = self.read(self.connection.prepare(
             "SELECT m.id, m.problem_id, x.measuring FROM samples m LEFT JOIN measures x ON x.sample = m.id \
-             ORDER BY m.problem_id, m.draw, m.settings",
+             JOIN problems p ON p.id = m.problem_id WHERE NOT p.held_out ORDER BY m.problem_id, m.draw, m.settings",
         ))?;
         let rows = self.read(statement.query_map([], |row| {
             Ok(FilterPlace { id: row.get(0)?, problem_id: row.get(1)?, measuring: row.get(2)? })
@@ -121,10 +122,11 @@ impl Session {
         self.read(statement.query_row([sample], |row| row.get(0)).optional())
     }
 
-    /// The measures of all samples, in the order of [`Session::filter_places`].
+    /// The measures of those samples, in the order of [`Session::filter_places`].
     pub fn measures(&self) -> Result<Vec<(i64, String)>> {
         let mut statement = self.read(self.connection.prepare(
-            "SELECT m.id, x.json FROM samples m JOIN measures x ON x.sample = m.id ORDER BY m.problem_id, m.draw, m.settings",
+            "SELECT m.id, x.json FROM samples m JOIN measures x ON x.sample = m.id \
+             JOIN problems p ON p.id = m.problem_id WHERE NOT p.held_out ORDER BY m.problem_id, m.draw, m.settings",
         ))?;
         let rows = self.read(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))))?;
         rows.map(|row| self.read(row)).collect()

@@ -149,6 +149,7 @@ fn opened() -> Message {
             id: index as i64 + 1,
             problem_id: format!("gsm8k/test/{}", index / 8),
             source: "gsm8k".into(),
+            held_out: false,
             level: None,
             subject: None,
             draw: (index % 8) as u32,

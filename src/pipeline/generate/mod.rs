@@ -46,7 +46,7 @@ pub struct GenerateOutcome {
     pub settings: String,
 }
 
-/// Runs the step. `problems` must be in the session.
+/// Runs the step: `order.samples` of each problem. `problems` must be in the session.
 pub fn generate(
     session: &Session,
     backend: &mut dyn Backend,
@@ -55,6 +55,32 @@ pub fn generate(
     order: &GenerateOrder,
     watcher: &mut dyn Watcher,
 ) -> Result<GenerateOutcome> {
+    draw(session, backend, problems, &vec![order.samples; problems.len()], policy, order, watcher)
+}
+
+/// As [`generate`], with so many samples of each problem as `wanted` says.
+pub fn draw(
+    session: &Session,
+    backend: &mut dyn Backend,
+    problems: &[Problem],
+    wanted: &[u32],
+    policy: &Policy,
+    order: &GenerateOrder,
+    watcher: &mut dyn Watcher,
+) -> Result<GenerateOutcome> {
+    let hash = settings_of(session, backend, policy, order)?;
+    let have = session.draws(&hash)?;
+    let missing = Missing::new(problems, wanted, have);
+    run::Run::new(session, backend, problems, policy, order, hash, missing).run(watcher)
+}
+
+/// Keeps the settings of this order in the session, and names them.
+pub(super) fn settings_of(
+    session: &Session,
+    backend: &dyn Backend,
+    policy: &Policy,
+    order: &GenerateOrder,
+) -> Result<String> {
     let settings = SampleSettings {
         model: backend.identity().clone(),
         turns: order.turns,
@@ -62,28 +88,35 @@ pub fn generate(
         seed: order.seed,
         dialogue: policy.record(),
     };
-    let hash = session.put_settings(&settings, &provenance())?;
-    let have = session.draws(&hash)?;
-    let missing = Missing::new(problems, order.samples, have);
-    run::Run::new(session, backend, problems, policy, order, hash, missing).run(watcher)
+    Ok(session.put_settings(&settings, &provenance())?)
 }
 
 /// The (problem index, draw) pairs that are not there yet, worked out as they are asked for; the draws of a problem stand
 /// together, so that their prompt is worked out once.
 struct Missing {
-    samples: u32,
+    wanted: Vec<u32>,
     have: Vec<HashSet<u32>>,
     next: (usize, u32),
 }
 
 impl Missing {
-    fn new(problems: &[Problem], samples: u32, have: HashSet<(String, u32)>) -> Self {
+    fn new(problems: &[Problem], wanted: &[u32], have: HashSet<(String, u32)>) -> Self {
         let mut by_problem: HashMap<String, HashSet<u32>> = HashMap::new();
-        for (problem, draw) in have.into_iter().filter(|(_, draw)| *draw < samples) {
+        for (problem, draw) in have {
             by_problem.entry(problem).or_default().insert(draw);
         }
-        let have = problems.iter().map(|problem| by_problem.remove(&problem.id).unwrap_or_default()).collect();
-        Self { samples, have, next: (0, 0) }
+        let of = |(problem, wanted): (&Problem, &u32)| {
+            let mut have = by_problem.remove(&problem.id).unwrap_or_default();
+            have.retain(|draw| draw < wanted);
+            have
+        };
+        let have = problems.iter().zip(wanted).map(of).collect();
+        Self { wanted: wanted.to_vec(), have, next: (0, 0) }
+    }
+
+    /// Samples that shall be there in the end.
+    fn wanted(&self) -> usize {
+        self.wanted.iter().map(|wanted| *wanted as usize).sum()
     }
 
     /// Samples that are there.
@@ -98,8 +131,9 @@ impl Iterator for Missing {
     fn next(&mut self) -> Option<Self::Item> {
         while self.next.0 < self.have.len() {
             let (problem, draw) = self.next;
-            self.next = if draw + 1 < self.samples { (problem, draw + 1) } else { (problem + 1, 0) };
-            if !self.have[problem].contains(&draw) {
+            let wanted = self.wanted[problem];
+            self.next = if draw + 1 < wanted { (problem, draw + 1) } else { (problem + 1, 0) };
+            if draw < wanted && !self.have[problem].contains(&draw) {
                 return Some((problem, draw));
             }
         }

@@ -59,7 +59,7 @@ impl<'a> Run<'a> {
         let existing = missing.existing();
         let totals = LiveTotals {
             problems: problems.len(),
-            samples_wanted: problems.len() * order.samples as usize,
+            samples_wanted: missing.wanted(),
             existing,
             ..LiveTotals::default()
         };

@@ -26,6 +26,7 @@ pub(in crate::tui) fn row(id: i64) -> SampleRow {
         id,
         problem_id: format!("gsm8k-{:05}", (id - 1) / 4),
         source: "gsm8k".into(),
+        held_out: false,
         level: None,
         subject: None,
         draw: ((id - 1) % 4) as u32,

@@ -1,0 +1,53 @@
+//! How hard the problems of a session are for a model under one setting, from its stored samples.
+
+use std::collections::{HashMap, HashSet};
+
+use color_eyre::Result;
+
+use crate::difficulty::{Outcome, Tally};
+use crate::filter::RuleId;
+use crate::records::FinishReason;
+use crate::session::{SampleRow, Session};
+
+/// What came of a stored sample. One that did not end by itself is no right one, whatever stands in it.
+pub fn outcome(row: &SampleRow) -> Outcome {
+    match (row.finish, row.correct) {
+        (FinishReason::Length | FinishReason::ContextFull, _) => Outcome::Truncated,
+        (_, Some(true)) => Outcome::Right,
+        _ if row.failed.iter().any(|failed| failed == RuleId::Loops.name()) => Outcome::Looped,
+        (_, None) => Outcome::NoAnswer,
+        (_, Some(false)) => Outcome::Wrong,
+    }
+}
+
+/// The tally of each problem over rows of one setting, and the tokens of its samples. `draws`: of this problem, how many count.
+pub fn tallies<'a>(
+    rows: impl IntoIterator<Item = &'a SampleRow>,
+    draws: impl Fn(&str) -> u32,
+) -> HashMap<&'a str, (Tally, u64)> {
+    let mut tallies: HashMap<&str, (Tally, u64)> = HashMap::new();
+    for row in rows.into_iter().filter(|row| row.draw < draws(&row.problem_id)) {
+        let (tally, tokens) = tallies.entry(&row.problem_id).or_default();
+        tally.add(outcome(row));
+        *tokens += row.tokens as u64;
+    }
+    tallies
+}
+
+/// The settings that the newest samples were drawn under, of those whose dialogues have so many turns; any number for `None`.
+///
+/// # Errors
+/// If the session cannot be read.
+pub fn newest_settings(session: &Session, rows: &[SampleRow], turns: Option<usize>) -> Result<Option<String>> {
+    let mut passed = HashSet::new();
+    for row in rows.iter().rev().filter(|row| !row.held_out) {
+        if !passed.insert(row.settings.as_str()) {
+            continue;
+        }
+        let settings = session.settings(&row.settings)?;
+        if turns.is_none_or(|turns| settings.is_some_and(|settings| settings.turns == turns)) {
+            return Ok(Some(row.settings.clone()));
+        }
+    }
+    Ok(None)
+}
