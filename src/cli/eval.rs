@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use color_eyre::Result;
-use serde_json::json;
 
 use super::arguments::SessionArgument;
 use super::failure::BadInput;
@@ -57,6 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let order = GenerateOrder {
         model: arguments.model.clone(),
         problems: Some(arguments.problems.clone()),
+        held_out: true,
         samples: arguments.samples,
         turns: 1,
         sampling: Sampling {
@@ -79,8 +79,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (outcome, _) = generate::write(path.clone(), order)?;
     generate::complete(&outcome)?;
     let session = Session::open(&path)?;
-    let answered = eval::answered(&session, &outcome.settings, &problems, arguments.samples)?;
-    let score = Score::of(&answered).ok_or_else(|| BadInput("there is no problem to be scored on".into()))?;
+    let names = (arguments.model.as_str(), arguments.model.as_str());
+    let score = eval::keep(&session, names, &outcome.settings, &problems, arguments.samples)?;
+    let score = score.ok_or_else(|| BadInput("there is no problem to be scored on".into()))?;
     if arguments.json {
         return super::out::line(json(&arguments.model, &outcome, &score));
     }
@@ -88,14 +89,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn json(model: &str, outcome: &GenerateOutcome, score: &Score) -> serde_json::Value {
-    json!({
-        "model": model, "problems": score.problems, "n": score.n, "pass_at_1": score.pass_at_1.value,
-        "ci95": [score.pass_at_1.low, score.pass_at_1.high], "maj_at_k": score.maj_at_k.value,
-        "maj_ci95": [score.maj_at_k.low, score.maj_at_k.high], "mean_tokens": score.mean_tokens,
-        "mean_tokens_ended": score.mean_tokens_ended, "truncated": score.truncated, "f_to_t": score.f_to_t,
-        "t_to_f": score.t_to_f, "first_right": score.first_right, "compute": outcome.compute, "settings": outcome.settings,
-        "existing": outcome.existing, "wall_seconds": outcome.wall_seconds,
-    })
+    let mut value = eval::summary(model, score);
+    value["compute"] = outcome.compute.clone().into();
+    value["settings"] = outcome.settings.clone().into();
+    value["existing"] = outcome.existing.into();
+    value["wall_seconds"] = outcome.wall_seconds.into();
+    value
 }
 
 fn words(model: &str, score: &Score) -> String {

@@ -10,6 +10,7 @@ use crate::exchange::ImportError;
 use crate::filter::settings::SettingsError;
 use crate::model::{DecoderError, ModelError};
 use crate::pipeline::OrderError;
+use crate::pipeline::recipe::RecipeError;
 use crate::session::SessionError;
 use crate::train::TrainError;
 use crate::tui::keymap::KeymapError;
@@ -58,6 +59,7 @@ fn code(report: &Report) -> u8 {
             return 130;
         }
         let bad = cause.is::<BadInput>()
+            || cause.is::<RecipeError>()
             || cause.is::<ModelError>()
             || cause.is::<DecoderError>()
             || cause.is::<ImportError>()

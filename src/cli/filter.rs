@@ -44,6 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let named = FilterSources {
         settings: arguments.settings.as_deref().map(std::path::absolute).transpose()?,
         benchmarks: arguments.benchmark.iter().map(std::path::absolute).collect::<Result<_, _>>()?,
+        only: Vec::new(),
     };
     let sources = if arguments.afresh { named } else { named.or_as_before(&session)? };
     let asked = signals::listen(Control::default())?;

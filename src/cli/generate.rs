@@ -107,6 +107,7 @@ impl Arguments {
         Ok(GenerateOrder {
             model: self.model.clone(),
             problems: self.problems.clone(),
+            held_out: false,
             samples: self.samples,
             turns: self.turns as usize,
             sampling,

@@ -21,6 +21,7 @@ mod open;
 mod out;
 mod preview;
 mod progress;
+mod run;
 mod sessions;
 mod signals;
 mod steer;
@@ -73,6 +74,8 @@ enum Command {
     Check(check::Arguments),
     /// Score a model on a set of problems
     Eval(eval::Arguments),
+    /// Run the whole two-stage pass of a recipe
+    Run(run::Arguments),
     /// Compare answers from a file with their gold answers
     Grade(grade::Arguments),
     /// Fine-tune a model on the accepted chains of a session
@@ -111,6 +114,7 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Filter(arguments)) => filter::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),
+        Some(Command::Run(arguments)) => run::run(&arguments),
         Some(Command::Grade(arguments)) => grade::run(&arguments),
         Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),

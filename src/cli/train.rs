@@ -33,6 +33,9 @@ pub struct Arguments {
     /// Name of the run; the same name goes on where it stopped
     #[arg(long, value_name = "NAME", default_value = "sft")]
     run: String,
+    /// Learn from a selection, by its name or hash, with its weights; left out, from every accepted chain
+    #[arg(long, value_name = "NAME")]
+    selection: Option<String>,
     /// Settings as a TOML file; arguments given here go before it
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
@@ -157,7 +160,7 @@ impl Arguments {
         if s.model.is_empty() {
             return Err(BadInput("--model: which model is to be trained?".into()).into());
         }
-        Ok(TrainOrder { run: self.run.clone(), settings: s, compute: self.compute })
+        Ok(TrainOrder { run: self.run.clone(), settings: s, compute: self.compute, selection: self.selection.clone() })
     }
 }
 

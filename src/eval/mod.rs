@@ -1,8 +1,10 @@
 //! Scores of a model from graded samples: pure formulas. Not: the drawing of the samples, nor how scores are shown.
 
+pub mod compare;
 pub mod score;
 pub mod vote;
 
+pub use compare::{Comparison, Flip, compare, pooled};
 pub use score::{Answered, Graded, Score};
 pub use vote::{Ballot, majority_at_k};
 

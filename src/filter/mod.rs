@@ -27,7 +27,7 @@ pub use measure::{Instruments, Measure, Measured, Subject, shingles};
 pub use rules::decide::within;
 pub use rules::duplicate::similarity;
 pub use settings::Settings;
-pub use transitions::{Candidate as AnswerCandidate, Transition, transition};
+pub use transitions::{Candidate as AnswerCandidate, Transition, candidates};
 
 /// Raised when measuring changes: verdicts of another version are made anew.
 pub const FILTER_VERSION: u32 = 2;

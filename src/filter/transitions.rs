@@ -88,11 +88,6 @@ pub fn candidates(chain: &str, opened: &[(usize, usize)], gold: &str) -> (Vec<Ca
     (graded, transition)
 }
 
-/// From the first gradable answer of a chain to its last; as [`candidates`] finds them.
-pub fn transition(chain: &str, opened: &[(usize, usize)], gold: &str) -> Option<Transition> {
-    candidates(chain, opened, gold).1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,7 +56,7 @@ fn run(
         Some(held) => held,
         None => hold(Session::create(dir)?, JOB, context)?,
     };
-    let problems = chosen(&held.session, given, order.limit)?;
+    let problems = chosen(&held.session, given, order)?;
     let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, context)?;
     outcome.wall_seconds = began.elapsed().as_secs_f64();
     Ok(outcome)
@@ -93,12 +93,16 @@ fn policy(order: &GenerateOrder) -> Result<Policy> {
 }
 
 /// The problems of the order: those given (added to the session), else the session's own; the first so many.
-fn chosen(session: &Session, given: Option<Vec<Problem>>, limit: Option<usize>) -> Result<Vec<Problem>> {
-    let limit = limit.unwrap_or(usize::MAX);
+fn chosen(session: &Session, given: Option<Vec<Problem>>, order: &GenerateOrder) -> Result<Vec<Problem>> {
+    let limit = order.limit.unwrap_or(usize::MAX);
     let problems = match given {
         Some(mut problems) => {
             problems.truncate(limit);
-            session.add_problems(&problems)?;
+            if order.held_out {
+                session.hold_out(&problems)?;
+            } else {
+                session.add_problems(&problems)?;
+            }
             problems
         }
         None => {

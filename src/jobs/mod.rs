@@ -9,6 +9,7 @@ mod filter;
 mod generate;
 mod job;
 mod own;
+mod run;
 mod train;
 
 pub use control::{Control, Steer, Wishes};
@@ -16,6 +17,7 @@ pub use filter::{FilterJob, FilterNews, start_filter};
 pub use generate::start_generate;
 pub use job::{Job, JobContext, yield_to_the_screen};
 pub use own::OwnJob;
+pub use run::{RunJob, start_run};
 pub use train::{TRAINING, TrainJob, start_train};
 
 /// A running or finished generation.

@@ -32,17 +32,33 @@ pub fn start_train(dir: PathBuf, order: TrainOrder, say: impl FnMut(&Event) + Se
 fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn FnMut(&Event)) -> Result<TrainOutcome> {
     order.check()?;
     let held = hold(Session::open(dir)?, TRAINING, context)?;
+    context.publish(starting(order));
+    let prepared = prepare(&held.session, order)?;
+    train(order, prepared, context, say)
+}
+
+/// What is shown before the first step.
+fn starting(order: &TrainOrder) -> LiveBoard {
     let model = order.settings.model.clone();
-    let mut board = LiveBoard {
+    LiveBoard {
         job: TRAINING.into(),
         state: LiveState::Starting,
         message: format!("loading {model}"),
         model,
         run: order.run.clone(),
         ..LiveBoard::default()
-    };
-    context.publish(board.clone());
-    let Prepared { mut trainer, compute, plan, too_long, longest } = prepare(&held.session, order)?;
+    }
+}
+
+/// Trains what is prepared, and shows how it goes.
+pub(super) fn train(
+    order: &TrainOrder,
+    prepared: Prepared,
+    context: &mut JobContext,
+    say: &mut dyn FnMut(&Event),
+) -> Result<TrainOutcome> {
+    let mut board = starting(order);
+    let Prepared { mut trainer, compute, plan, too_long, longest } = prepared;
     board.compute = compute.into();
     let planned = plan.total();
     say(&Event::Plan(plan));

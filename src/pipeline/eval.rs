@@ -1,15 +1,16 @@
-//! The evaluation step: reads the samples that a session holds under one setting, grades what happens inside their chains, and
-//! scores them. The samples are made by the generation step, single turns each.
+//! The evaluation step: draws single-turn samples for problems that are held out, grades what happens inside their chains, and
+//! keeps what the model scores.
 
 use std::collections::HashMap;
 
 use color_eyre::Result;
 use rayon::prelude::*;
 
-use crate::eval::{Answered, Graded};
-use crate::filter::transition;
-use crate::records::{FinishReason, Problem};
-use crate::session::Session;
+use crate::eval::{Answered, Graded, Score};
+use crate::filter::behaviours::{Behaviour, Detector};
+use crate::filter::{Appraisal, Settings, appraisal, candidates};
+use crate::records::{FinishReason, Problem, Sample};
+use crate::session::{Session, StoredEval};
 
 /// The samples of these problems under the settings with this hash, the first `samples` draws of each, in order.
 ///
@@ -30,27 +31,92 @@ pub fn answered(session: &Session, settings: &str, problems: &[Problem], samples
     }
     // Order of arrival must not decide anything.
     read.sort_by_key(|(at, draw, _)| (*at, *draw));
-    let graded: Vec<(usize, Graded)> = read
-        .into_par_iter()
-        .map(|(at, _, sample)| {
-            let transition = transition(&sample.chain.text, &sample.chain.opened, &problems[at].answer);
-            let truncated = matches!(sample.finish, FinishReason::Length | FinishReason::ContextFull);
-            let graded = Graded {
-                correct: sample.correct == Some(true),
-                answer: sample.answer,
-                tokens: sample.tokens,
-                truncated,
-                transition,
-            };
-            (at, graded)
-        })
-        .collect();
+    let detector = Detector::new(&Settings::default());
+    let graded: Vec<(usize, Graded)> =
+        read.into_par_iter().map(|(at, _, sample)| (at, grade(&detector, &problems[at], sample))).collect();
     let mut answered: Vec<Answered> = problems
         .iter()
-        .map(|problem| Answered { problem: problem.id.clone(), gold: problem.answer.clone(), samples: Vec::new() })
+        .map(|problem| Answered {
+            problem: problem.id.clone(),
+            gold: problem.answer.clone(),
+            level: problem.level,
+            samples: Vec::new(),
+        })
         .collect();
     for (at, sample) in graded {
         answered[at].samples.push(sample);
     }
     Ok(answered)
+}
+
+fn grade(detector: &Detector, problem: &Problem, sample: Sample) -> Graded {
+    let chain = &sample.chain;
+    let (found, transition) = candidates(&chain.text, &chain.opened, &problem.answer);
+    let first = found.iter().find_map(|candidate| Some((candidate.end, candidate.correct?)));
+    let verdict = first.and_then(|(end, right)| {
+        let said = appraisal(chain.text.get(end..)?)?;
+        Some((right, said == Appraisal::Right))
+    });
+    let hits = detector.hits(&chain.text, &problem.text);
+    let shown = |behaviour: &Behaviour| hits.iter().any(|hit| hit.behaviour == *behaviour);
+    let truncated = matches!(sample.finish, FinishReason::Length | FinishReason::ContextFull);
+    Graded {
+        correct: sample.correct == Some(true) && !truncated,
+        answer: sample.answer,
+        tokens: sample.tokens,
+        truncated,
+        transition,
+        behaviours: Behaviour::ALL.into_iter().filter(shown).collect(),
+        verdict,
+    }
+}
+
+/// Scores what is there and keeps it under a name; `None` where there is no sample.
+///
+/// # Errors
+/// If the session cannot be read or written.
+pub fn keep(
+    session: &Session,
+    (name, model): (&str, &str),
+    settings: &str,
+    problems: &[Problem],
+    samples: u32,
+) -> Result<Option<Score>> {
+    let Some(score) = Score::of(&answered(session, settings, problems, samples)?) else { return Ok(None) };
+    session.put_eval(&StoredEval {
+        name: name.to_owned(),
+        model: model.to_owned(),
+        settings: settings.to_owned(),
+        samples,
+        problems: problems.iter().map(|problem| problem.id.clone()).collect(),
+        summary: serde_json::to_string(&score)?,
+        at: 0,
+    })?;
+    Ok(Some(score))
+}
+
+/// The graded samples of an evaluation that was kept.
+///
+/// # Errors
+/// If the session cannot be read.
+pub fn kept(session: &Session, eval: &StoredEval) -> Result<Vec<Answered>> {
+    let mut problems = Vec::with_capacity(eval.problems.len());
+    for id in &eval.problems {
+        problems.extend(session.problem(id)?);
+    }
+    answered(session, &eval.settings, &problems, eval.samples)
+}
+
+/// A score as it is printed: one object of plain values.
+pub fn summary(model: &str, score: &Score) -> serde_json::Value {
+    let behaviours: std::collections::BTreeMap<&str, f64> =
+        score.behaviours.iter().map(|(behaviour, share)| (behaviour.name(), *share)).collect();
+    serde_json::json!({
+        "model": model, "problems": score.problems, "n": score.n, "pass_at_1": score.pass_at_1.value,
+        "ci95": [score.pass_at_1.low, score.pass_at_1.high], "maj_at_k": score.maj_at_k.value,
+        "maj_ci95": [score.maj_at_k.low, score.maj_at_k.high], "pass_at_k": score.pass_at_k,
+        "mean_tokens": score.mean_tokens, "mean_tokens_ended": score.mean_tokens_ended, "truncated": score.truncated,
+        "f_to_t": score.f_to_t, "t_to_f": score.t_to_f, "first_right": score.first_right, "behaviours": behaviours,
+        "verdicts": score.verdicts, "verdict_agreement": score.verdicts.balanced(),
+    })
 }

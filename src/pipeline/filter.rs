@@ -35,15 +35,23 @@ pub struct FilterSources {
     /// Problem files that must not be trained on.
     #[serde(default)]
     pub benchmarks: Vec<PathBuf>,
+    /// Settings whose samples are judged, among themselves; empty is all. A step of a recipe names its own: what is alike in an
+    /// earlier stage then drops nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 impl FilterSources {
+    fn judges(&self, settings: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == settings)
+    }
+
     /// What is not named is as it was when the session was judged last, so that judging again forgets nothing.
     pub fn or_as_before(self, session: &Session) -> Result<Self> {
         let Some(filtering) = session.filtering()? else { return Ok(self) };
         let before: FilterOutcome = serde_json::from_str(&filtering.summary).wrap_err("the last run of the filter")?;
         let benchmarks = if self.benchmarks.is_empty() { before.sources.benchmarks } else { self.benchmarks };
-        Ok(Self { settings: self.settings.or(before.sources.settings), benchmarks })
+        Ok(Self { settings: self.settings.or(before.sources.settings), benchmarks, only: self.only })
     }
 
     /// Everything named, read. `config`: where the person's own `filter.toml` lies.
@@ -129,13 +137,13 @@ pub fn judge_session(
     let _lock = session.lock_filter()?;
     let problems: HashMap<String, Problem> =
         session.problems()?.into_iter().map(|problem| (problem.id.clone(), problem)).collect();
-    let Some(measured) = measure_new(session, settings, &problems, progress)? else { return Ok(None) };
+    let Some(measured) = measure_new(session, settings, sources, &problems, progress)? else { return Ok(None) };
     let contaminated: HashMap<&str, Contaminated> = if benchmarks.is_empty() {
         HashMap::new()
     } else {
         problems.par_iter().map(|(id, problem)| (id.as_str(), benchmarks.look_up(&problem.text))).collect()
     };
-    let groups = all_measures(session)?;
+    let groups = all_measures(session, sources)?;
     let candidates: Vec<Vec<Candidate>> = groups
         .iter()
         .map(|(problem, samples)| {
@@ -229,12 +237,14 @@ pub fn verdicts(session: &Session, sample: i64, settings: &Settings) -> Result<O
 fn measure_new(
     session: &Session,
     settings: &Settings,
+    sources: &FilterSources,
     problems: &HashMap<String, Problem>,
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Option<usize>> {
     let measuring = settings.measuring_hash();
     let instruments = Instruments::new(settings);
-    let places = session.filter_places()?;
+    let mut places = session.filter_places()?;
+    places.retain(|place| sources.judges(&place.settings));
     let known = |measured: &Option<String>| measured.as_deref() == Some(measuring.as_str());
     // A problem with one new sample is compared anew as a whole: the new one may stand before known ones.
     let groups: Vec<Vec<(i64, bool)>> = places
@@ -321,8 +331,9 @@ fn measure_problem(
 type Group = (String, Vec<(i64, Measured)>);
 
 /// Every measured sample under its problem, in order of draw.
-fn all_measures(session: &Session) -> Result<Vec<Group>> {
-    let places = session.filter_places()?;
+fn all_measures(session: &Session, sources: &FilterSources) -> Result<Vec<Group>> {
+    let mut places = session.filter_places()?;
+    places.retain(|place| sources.judges(&place.settings));
     let json: HashMap<i64, String> = session.measures()?.into_iter().collect();
     let parsed: Vec<Option<(i64, Measured)>> = places
         .par_iter()

@@ -9,6 +9,8 @@ pub mod filter;
 pub mod filter_bench;
 pub mod generate;
 mod order;
+pub mod recipe;
+pub mod run;
 pub mod sample;
 pub mod select;
 pub mod train;

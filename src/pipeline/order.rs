@@ -20,6 +20,8 @@ pub struct GenerateOrder {
     pub model: String,
     /// Problem file; `None` takes the problems of the session.
     pub problems: Option<PathBuf>,
+    /// The problems of the file are to be scored on: what is drawn for them is never trained on.
+    pub held_out: bool,
     pub samples: u32,
     pub turns: usize,
     pub sampling: Sampling,

@@ -22,6 +22,7 @@ pub struct FilterInput {
 pub struct FilterPlace {
     pub id: i64,
     pub problem_id: String,
+    pub settings: String,
     pub measuring: Option<String>,
 }
 
@@ -65,11 +66,11 @@ impl Session {
     /// were drawn for problems to be scored on.
     pub fn filter_places(&self) -> Result<Vec<FilterPlace>> {
         let mut statement = self.read(self.connection.prepare(
-            "SELECT m.id, m.problem_id, x.measuring FROM samples m LEFT JOIN measures x ON x.sample = m.id \
+            "SELECT m.id, m.problem_id, m.settings, x.measuring FROM samples m LEFT JOIN measures x ON x.sample = m.id \
              JOIN problems p ON p.id = m.problem_id WHERE NOT p.held_out ORDER BY m.problem_id, m.draw, m.settings",
         ))?;
         let rows = self.read(statement.query_map([], |row| {
-            Ok(FilterPlace { id: row.get(0)?, problem_id: row.get(1)?, measuring: row.get(2)? })
+            Ok(FilterPlace { id: row.get(0)?, problem_id: row.get(1)?, settings: row.get(2)?, measuring: row.get(3)? })
         }))?;
         rows.map(|row| self.read(row)).collect()
     }

@@ -11,7 +11,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 
 use color_eyre::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{GenerateOrder, Watcher};
 use crate::dialogue::Policy;
@@ -20,7 +20,7 @@ use crate::records::{Problem, SampleSettings, now_millis};
 use crate::session::Session;
 
 /// What a call did; printed by `generate --json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GenerateOutcome {
     /// Directory of the session.
     pub session: String,

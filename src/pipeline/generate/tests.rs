@@ -147,6 +147,7 @@ impl Bench {
         session.add_problems(&problems).unwrap();
         let order = GenerateOrder {
             model: "scripted".into(),
+            held_out: false,
             problems: None,
             samples,
             turns: 2,

@@ -3,16 +3,17 @@
 mod looks;
 mod preview;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::generate::local::{LocalOptions, ModelText};
 use crate::model::{ComputeChoice, ModelFiles, fastest_device};
-use crate::records::{Message, Role, Sample, TurnKind};
+use crate::records::{DecisionVerb, Message, Role, Sample, TurnKind};
 use crate::session::{SampleRow, Session};
 use crate::train::dataset::{self, Example, parts};
 use crate::train::output::{CardFacts, Output};
@@ -30,6 +31,8 @@ pub struct TrainOrder {
     pub run: String,
     pub settings: TrainSettings,
     pub compute: ComputeChoice,
+    /// Name or hash of a selection, which then says what is learnt from; `None` is every accepted chain.
+    pub selection: Option<String>,
 }
 
 impl TrainOrder {
@@ -54,7 +57,7 @@ impl TrainOrder {
 }
 
 /// What came of a training.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainOutcome {
     /// All steps are done.
     pub done: bool,
@@ -77,25 +80,47 @@ impl From<Finished> for TrainOutcome {
     }
 }
 
-/// The accepted chains of a session in the order of (problem, draw, settings), whatever the order of their arrival.
+/// The chains of a session that are learnt from, in the order of (problem, draw, settings), whatever the order of their arrival:
+/// those of a selection with their weights, or all that are accepted. What was drawn for a problem to be scored on is never
+/// among them.
 ///
 /// # Errors
-/// If the session cannot be read.
-pub fn examples(session: &Session, loss_on: parts::LossOn) -> Result<Vec<Example>> {
-    let mut rows: Vec<SampleRow> = session.sample_rows()?.into_iter().filter(SampleRow::trained_on).collect();
+/// If the session cannot be read, or there is no such selection.
+pub fn examples(session: &Session, selection: Option<&str>, loss_on: parts::LossOn) -> Result<Vec<Example>> {
+    let weights = selection.map(|name| weights(session, name)).transpose()?;
+    let mut rows: Vec<SampleRow> = session.sample_rows()?;
+    rows.retain(|row| match &weights {
+        Some(weights) => {
+            // Of what was chosen before, a person may have refused some since.
+            let refused = matches!(row.standing.verb, Some(DecisionVerb::Reject | DecisionVerb::Skip));
+            weights.contains_key(&row.id) && !row.held_out && !refused
+        }
+        None => row.trained_on(),
+    });
     rows.sort_by(|a, b| (&a.problem_id, a.draw, &a.settings).cmp(&(&b.problem_id, b.draw, &b.settings)));
     let mut examples = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(sample) = session.sample(row.id)? else { continue };
         let gold = session.problem(&sample.problem_id)?.map(|problem| problem.answer).unwrap_or_default();
-        examples.push(example(&sample, &gold, loss_on));
+        let weight = weights.as_ref().and_then(|weights| weights.get(&row.id).copied()).unwrap_or(1.0);
+        examples.push(Example { weight, ..example(&sample, &gold, loss_on) });
     }
     Ok(examples)
 }
 
+/// How much each sample of a selection counts, by row.
+fn weights(session: &Session, name: &str) -> Result<HashMap<i64, f32>> {
+    let Some(selection) = session.selection(name)? else {
+        let known: Vec<String> = session.selections()?.into_iter().map(|selection| selection.name).collect();
+        let known = if known.is_empty() { "none yet; `cribble select` makes one".to_owned() } else { known.join(", ") };
+        return Err(OrderError(format!("no selection `{name}` here; there are: {known}")).into());
+    };
+    Ok(session.selected(&selection)?)
+}
+
 /// [`examples`], at least one.
 fn accepted(session: &Session, order: &TrainOrder) -> Result<Vec<Example>> {
-    let examples = examples(session, order.settings.data.loss_on)?;
+    let examples = examples(session, order.selection.as_deref(), order.settings.data.loss_on)?;
     if examples.is_empty() {
         return Err(OrderError(format!(
             "{}: no accepted chain; `cribble filter` judges them, or accept some in the workbench",

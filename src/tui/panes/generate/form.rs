@@ -368,6 +368,7 @@ impl Form {
         let errors = read.errors;
         let order = GenerateOrder {
             model,
+            held_out: false,
             problems,
             samples,
             turns,

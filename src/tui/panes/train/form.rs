@@ -326,7 +326,7 @@ impl Form {
         };
         settings.seed = read.number(at(Field::Seed), 0, u64::MAX, "0 or more");
         let errors = read.errors;
-        (TrainOrder { run, settings, compute: ComputeChoice::Auto }, errors)
+        (TrainOrder { run, settings, compute: ComputeChoice::Auto, selection: None }, errors)
     }
 }
 

@@ -28,7 +28,7 @@ impl Work {
                     PreviewOf::Order(order) => *order,
                     PreviewOf::Run(run) => {
                         let settings = runs::settings(&runs, &run)?;
-                        TrainOrder { run, settings, compute: ComputeChoice::Auto }
+                        TrainOrder { run, settings, compute: ComputeChoice::Auto, selection: None }
                     }
                 };
                 order.settings.model = expand_home(&order.settings.model);

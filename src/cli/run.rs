@@ -1,0 +1,219 @@
+//! `cribble run`: the whole two-stage pass of a recipe, or what it would do.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use clap::Args;
+use color_eyre::Result;
+
+use super::arguments::path_of;
+use super::failure::Interrupted;
+use super::progress::ProgressLine;
+use super::signals;
+use crate::eval::Comparison;
+use crate::jobs;
+use crate::pipeline::recipe::Recipe;
+use crate::pipeline::run::{Halt, RunOrder, RunOutcome, plan, problems};
+use crate::session::Session;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Recipe file, or one that comes with the program: micro, gsm8k-small, dual-phase
+    #[arg(long, value_name = "FILE|NAME")]
+    recipe: String,
+    /// Name of a session, or the path of its directory; left out, the recipe's name and seed
+    #[arg(long, short = 's', value_name = "SESSION")]
+    session: Option<String>,
+    /// Base model, instead of the recipe's
+    #[arg(long, short = 'm', value_name = "MODEL")]
+    model: Option<String>,
+    /// Problem file to learn from, instead of the recipe's
+    #[arg(long, short = 'p', value_name = "FILE")]
+    problems: Option<PathBuf>,
+    /// Problem file to be scored on, instead of the recipe's
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+    /// Seed, instead of the recipe's
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Number format, instead of the recipe's: auto, f32, bf16, q8
+    #[arg(long, value_name = "MODE")]
+    compute: Option<String>,
+    /// Sequences decoded together
+    #[arg(long, value_name = "N")]
+    slots: Option<usize>,
+    /// Print the steps, and which are done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on past a review although not all of it is decided
+    #[arg(long)]
+    resume: bool,
+    /// Print JSON lines on what is done, the last one {"recipe","seed","models","length_ratio","paired","selections","wall_seconds"}
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    fn recipe(&self) -> Result<Recipe> {
+        let mut recipe = Recipe::open(&self.recipe)?;
+        let absolute = |path: &PathBuf| {
+            // A set that comes with the program is no file.
+            if path.exists() { std::path::absolute(path) } else { Ok(path.clone()) }
+        };
+        if let Some(model) = &self.model {
+            recipe.model = absolute(&PathBuf::from(model))?.to_string_lossy().into_owned();
+        }
+        if let Some(path) = &self.problems {
+            recipe.problems = absolute(path)?;
+        }
+        if let Some(path) = &self.test {
+            recipe.test = absolute(path)?;
+        }
+        if let Some(seed) = self.seed {
+            recipe.seed = seed;
+        }
+        if let Some(compute) = &self.compute {
+            recipe.compute.clone_from(compute);
+        }
+        recipe.complete()?;
+        if let Err(error) = recipe.compute.parse::<crate::model::ComputeChoice>() {
+            return Err(super::failure::BadInput(format!("--compute: {error}")).into());
+        }
+        Ok(recipe)
+    }
+
+    fn session(&self, recipe: &Recipe) -> Result<PathBuf> {
+        match &self.session {
+            Some(session) => path_of(session),
+            None => path_of(&format!("{}-{}", recipe.name, recipe.seed)),
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let recipe = arguments.recipe()?;
+    let path = arguments.session(&recipe)?;
+    if arguments.dry_run {
+        return dry_run(arguments, &recipe, &path);
+    }
+    let order = RunOrder { recipe, slots: arguments.slots, go_on: arguments.resume, ablations: false };
+    let (send, begun) = channel();
+    let job = jobs::start_run(path.clone(), order, move |step: &str, place| {
+        let _ = send.send((step.to_owned(), place));
+    })?;
+    signals::listen(job.control().clone())?;
+    let mut progress = ProgressLine::new();
+    while !job.finished() {
+        for (step, (at, of)) in begun.try_iter() {
+            progress.clear();
+            if arguments.json {
+                super::out::line(serde_json::json!({ "step": step, "at": at, "of": of }))?;
+            } else if std::io::stderr().is_terminal() {
+                eprintln!("{at}/{of} {step}");
+            }
+        }
+        progress.show(&job.board());
+        job.wait(Duration::from_millis(200));
+    }
+    progress.clear();
+    let outcome = match job.join() {
+        Ok(outcome) => outcome,
+        Err(error) => return Err(halted(error, arguments.json)?),
+    };
+    if arguments.json {
+        return super::out::line(outcome.json());
+    }
+    super::out::text(&words(&outcome, &path))
+}
+
+/// A pass that waits for a person has not failed: it says so and that is all. Returns any other error.
+fn halted(error: color_eyre::Report, as_json: bool) -> Result<color_eyre::Report> {
+    match error.downcast_ref::<Halt>() {
+        Some(halt @ Halt::Stopped { .. }) => Ok(Interrupted(halt.to_string()).into()),
+        Some(halt @ Halt::Waiting { step, count }) if as_json => {
+            super::out::line(serde_json::json!({ "waiting": { "step": step, "samples": count } }))?;
+            Ok(Interrupted(halt.to_string()).into())
+        }
+        Some(halt) => Ok(Interrupted(halt.to_string()).into()),
+        None => Ok(error),
+    }
+}
+
+fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &std::path::Path) -> Result<()> {
+    let (pool, test) = problems(recipe)?;
+    let session = if path.join("session.db").exists() { Some(Session::open(path)?) } else { None };
+    let steps = plan(recipe, session.as_ref())?;
+    if arguments.json {
+        let value = serde_json::json!({
+            "recipe": recipe.name, "seed": recipe.seed, "session": path.display().to_string(), "pool": pool.len(),
+            "test": test.len(), "steps": steps,
+        });
+        return super::out::line(value);
+    }
+    let mut text = format!(
+        "recipe {}, seed {}: {}\nsession {}\n{} problems to learn from, {} to be scored on\n\n",
+        recipe.name,
+        recipe.seed,
+        recipe.about,
+        path.display(),
+        pool.len(),
+        test.len()
+    );
+    let widest = steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
+    for (at, step) in steps.iter().enumerate() {
+        let mark = if step.done { "done" } else { "" };
+        text.push_str(&format!("{:>2} {:<widest$}  {:<4}  {}\n", at + 1, step.name, mark, step.about));
+    }
+    super::out::text(&crate::tui::text::clean(&text))
+}
+
+fn words(outcome: &RunOutcome, path: &std::path::Path) -> String {
+    let percent = |share: f64| format!("{:.1}%", 100.0 * share);
+    let mut text = format!("recipe {}, seed {}, {:.0} s\n\n", outcome.recipe, outcome.seed, outcome.wall_seconds);
+    text.push_str(&format!(
+        "{:<10}{:>22}{:>8}{:>8}{:>9}{:>9}{:>8}{:>8}\n",
+        "model", "pass@1 [95%]", "greedy", "maj@n", "tokens", "cut off", "F>T", "T>F"
+    ));
+    for model in &outcome.models {
+        let score = &model.score;
+        let pass = score.pass_at_1;
+        text.push_str(&format!(
+            "{:<10}{:>22}{:>8}{:>8}{:>9.1}{:>9}{:>8}{:>8}\n",
+            model.name,
+            format!("{} [{:.1}, {:.1}]", percent(pass.value), 100.0 * pass.low, 100.0 * pass.high),
+            model.greedy.as_ref().map_or("-".into(), |greedy| percent(greedy.pass_at_1.value)),
+            percent(score.maj_at_k.value),
+            score.mean_tokens,
+            percent(score.truncated),
+            percent(score.f_to_t),
+            percent(score.t_to_f),
+        ));
+    }
+    text.push('\n');
+    for (later, earlier, Comparison { delta, length_ratio, problems, .. }) in &outcome.paired {
+        let ratio = length_ratio.map_or(String::new(), |ratio| format!(", {ratio:.2} times as long"));
+        text.push_str(&format!(
+            "{later} - {earlier}: {:+.1} points [{:+.1}, {:+.1}] over {problems} problems{ratio}\n",
+            100.0 * delta.value,
+            100.0 * delta.low,
+            100.0 * delta.high
+        ));
+    }
+    for selection in &outcome.selections {
+        let made = &selection.made;
+        text.push_str(&format!(
+            "{}: {} samples of {} problems chosen ({}, K {}, fill {}), hash {}\n",
+            selection.stage,
+            made.samples,
+            made.problems,
+            made.target,
+            made.k,
+            percent(made.fill_rate),
+            made.hash
+        ));
+    }
+    text.push_str(&format!("\nsession {}\n", path.display()));
+    crate::tui::text::clean(&text)
+}

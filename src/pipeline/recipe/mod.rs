@@ -1,0 +1,344 @@
+//! A recipe: every setting of a whole two-stage pass, in one TOML file.
+//!
+//! A file is taken whole or refused with its line: unknown keys, values out of range, contradictions between parts. What the
+//! paper leaves open has a value here that a person can see and change; the whole is a reconstruction.
+
+mod place;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::difficulty::{Bins, Budget, Rule};
+use crate::filter;
+use crate::filter::settings::SettingsError;
+use crate::records::Sampling;
+use crate::train::TrainSettings;
+
+use place::Place;
+
+/// Recipes that come with the program, by name.
+const EMBEDDED: [(&str, &str); 3] = [
+    ("micro", include_str!("../../../assets/recipes/micro.toml")),
+    ("gsm8k-small", include_str!("../../../assets/recipes/gsm8k-small.toml")),
+    ("dual-phase", include_str!("../../../assets/recipes/dual-phase.toml")),
+];
+
+/// What is wrong with a recipe, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecipeError {
+    #[error("{file}:{line}: {message}")]
+    Line { file: String, line: usize, message: String },
+    #[error("{0}: {1}")]
+    File(String, String),
+}
+
+/// Which samples a person is to look at before a step goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Review {
+    #[default]
+    None,
+    /// So many, drawn over what the filter accepted and rejected.
+    Sample(usize),
+    All,
+}
+
+impl TryFrom<String> for Review {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("review = \"{text}\": none, all or sample(N) is needed, N at least 1");
+        match text.as_str() {
+            "none" => Ok(Self::None),
+            "all" => Ok(Self::All),
+            other => {
+                let count = other.strip_prefix("sample(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(wrong)?;
+                let count = count.trim().parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+                Ok(Self::Sample(count))
+            }
+        }
+    }
+}
+
+impl From<Review> for String {
+    fn from(review: Review) -> String {
+        match review {
+            Review::None => "none".into(),
+            Review::All => "all".into(),
+            Review::Sample(count) => format!("sample({count})"),
+        }
+    }
+}
+
+/// Which model a training begins with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// The model of the recipe.
+    Base,
+    /// The model of the stage, or the round, before.
+    #[default]
+    PiSft,
+}
+
+/// The first stage: dialogues of several turns, stitched into chains.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StageOne {
+    /// The first so many problems of the pool; 0 is all.
+    pub problems: usize,
+    /// Dialogues of each.
+    pub samples: u32,
+    /// Assistant turns of a dialogue.
+    pub turns: usize,
+    /// Policy that chooses the strategies; empty is the default one.
+    pub policy: String,
+    pub sampling: Sampling,
+    pub review: Review,
+    pub select: Rule,
+    pub train: TrainSettings,
+}
+
+impl Default for StageOne {
+    fn default() -> Self {
+        Self {
+            problems: 0,
+            samples: 2,
+            turns: 2,
+            policy: String::new(),
+            sampling: Sampling::default(),
+            review: Review::None,
+            select: Rule { shape: crate::difficulty::ShapeName::Uniform, most_confirming: 0.5, ..Rule::default() },
+            train: TrainSettings::default(),
+        }
+    }
+}
+
+/// The second stage: rejection sampling from the model of the first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StageTwo {
+    /// The first so many problems of the pool; 0 is all.
+    pub problems: usize,
+    /// How often the stage is done, each time with the model of the time before.
+    pub rounds: u32,
+    pub from: Start,
+    pub sampling: Sampling,
+    pub budget: Budget,
+    pub review: Review,
+    pub select: Rule,
+    pub train: TrainSettings,
+}
+
+impl Default for StageTwo {
+    fn default() -> Self {
+        Self {
+            problems: 0,
+            rounds: 1,
+            from: Start::PiSft,
+            sampling: Sampling::default(),
+            budget: Budget::default(),
+            review: Review::None,
+            select: Rule::default(),
+            train: TrainSettings::default(),
+        }
+    }
+}
+
+/// How the models are scored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvalSettings {
+    /// The first so many problems of the test set; 0 is all.
+    pub problems: usize,
+    pub samples: u32,
+    pub sampling: Sampling,
+    /// Whether a greedy answer to each problem is scored besides.
+    pub greedy: bool,
+}
+
+impl Default for EvalSettings {
+    fn default() -> Self {
+        Self { problems: 0, samples: 8, sampling: Sampling { temperature: 0.8, ..Sampling::default() }, greedy: true }
+    }
+}
+
+/// Every setting of a pass.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recipe {
+    /// One line on what it is for.
+    pub about: String,
+    pub seed: u64,
+    /// The base model: directory, `.gguf` file, or name.
+    pub model: String,
+    /// Number format: auto, f32, bf16, q8.
+    pub compute: String,
+    /// Problem file to learn from, and the one to be scored on.
+    pub problems: PathBuf,
+    pub test: PathBuf,
+    pub stage1: StageOne,
+    pub stage2: StageTwo,
+    pub eval: EvalSettings,
+    pub bins: Bins,
+    /// Thresholds and switches of the filter, over the defaults.
+    pub filter: toml::Table,
+    /// What it is called, by its name or its file's.
+    #[serde(skip)]
+    pub name: String,
+    /// The filter's settings as text, as they are read.
+    #[serde(skip)]
+    filter_text: String,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            about: String::new(),
+            seed: 0,
+            model: String::new(),
+            compute: "auto".into(),
+            problems: PathBuf::new(),
+            test: PathBuf::new(),
+            stage1: StageOne::default(),
+            stage2: StageTwo::default(),
+            eval: EvalSettings::default(),
+            bins: Bins::default(),
+            filter: toml::Table::new(),
+            name: String::new(),
+            filter_text: String::new(),
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe that comes with the program, by name, or a file.
+    ///
+    /// # Errors
+    /// What is wrong in which line.
+    pub fn open(spec: &str) -> Result<Self, RecipeError> {
+        if let Some((name, text)) = EMBEDDED.iter().find(|(name, _)| *name == spec) {
+            return Self::read(name, name, text);
+        }
+        let path = Path::new(spec);
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let names: Vec<&str> = EMBEDDED.iter().map(|(name, _)| *name).collect();
+            RecipeError::File(spec.into(), format!("{error}; recipes that come with the program: {}", names.join(", ")))
+        })?;
+        let name = path.file_stem().map_or_else(|| spec.into(), |stem| stem.to_string_lossy().into_owned());
+        Self::read(&name, spec, &text)
+    }
+
+    /// From a recipe's text; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// What is wrong in which line.
+    pub fn read(name: &str, file: &str, text: &str) -> Result<Self, RecipeError> {
+        let at = Place { file, text };
+        let mut recipe: Recipe = toml::from_str(text)
+            .map_err(|error| at.error(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        recipe.name = name.to_owned();
+        recipe.filter_text = at.section("filter");
+        if toml::from_str::<toml::Table>(&recipe.filter_text).ok().as_ref() != Some(&recipe.filter) {
+            return Err(
+                at.wrong("filter", "write the filter's settings as tables, [filter.rules.length] and so on".into())
+            );
+        }
+        recipe.check(&at)?;
+        Ok(recipe)
+    }
+
+    fn check(&self, at: &Place<'_>) -> Result<(), RecipeError> {
+        crate::model::ComputeChoice::from_str(&self.compute).map_err(|error| at.wrong("compute", error.to_string()))?;
+        self.filter_settings().map_err(|error| match error {
+            filter::settings::SettingsError { line, message, .. } => {
+                RecipeError::Line { file: at.file.into(), line, message }
+            }
+        })?;
+        self.bins.validate().map_err(|error| at.wrong("bins.hard", error))?;
+        for (key, sampling) in [
+            ("stage1.sampling", &self.stage1.sampling),
+            ("stage2.sampling", &self.stage2.sampling),
+            ("eval.sampling", &self.eval.sampling),
+        ] {
+            sampling.validate().map_err(|error| at.wrong_in(key, error.replacen('-', "_", 1)))?;
+        }
+        for (key, rule) in [("stage1.select", &self.stage1.select), ("stage2.select", &self.stage2.select)] {
+            rule.validate().map_err(|error| at.wrong_in(key, error))?;
+        }
+        self.stage2.budget.validate().map_err(|error| at.wrong_in("stage2.budget", error))?;
+        for (key, train) in [("stage1.train", &self.stage1.train), ("stage2.train", &self.stage2.train)] {
+            train.validate().map_err(|error| at.wrong_in(key, error.to_string()))?;
+            if !train.model.is_empty() {
+                let line = "the pass says which model is trained; set `model` at the top, and stage2.from".to_owned();
+                return Err(at.wrong(&format!("{key}.model"), line));
+            }
+        }
+        let (one, two) = (&self.stage1, &self.stage2);
+        let longest = two.sampling.max_tokens;
+        let checks = [
+            (one.samples >= 1, "stage1.samples", "must be 1 or more".to_owned()),
+            ((1..=6).contains(&one.turns), "stage1.turns", "must be 1 to 6".to_owned()),
+            (two.rounds >= 1, "stage2.rounds", "must be 1 or more".to_owned()),
+            (self.eval.samples >= 1, "eval.samples", "must be 1 or more".to_owned()),
+            (
+                two.sampling.temperature > 0.0 || two.budget.most == 1,
+                "stage2.sampling.temperature",
+                "greedy samples of a problem are all the same: raise it above 0".to_owned(),
+            ),
+            (
+                self.eval.sampling.temperature > 0.0 || self.eval.samples == 1,
+                "eval.sampling.temperature",
+                "greedy samples of a problem are all the same: raise it above 0, or take eval.samples = 1".to_owned(),
+            ),
+            (
+                two.train.data.max_length >= longest.min(64),
+                "stage2.train.data.max_length",
+                format!("chains of up to {longest} tokens are sampled: raise it"),
+            ),
+            (
+                self.problems.as_os_str().is_empty() || self.problems != self.test,
+                "test",
+                "is the pool: a model cannot be scored on what it is trained on".to_owned(),
+            ),
+        ];
+        match checks.into_iter().find(|(fine, _, _)| !fine) {
+            Some((_, key, message)) => Err(at.wrong(key, format!("{key}: {message}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The filter's settings: the defaults with the recipe's over them. A person's own file has no part in a pass, so that the
+    /// same recipe does the same everywhere.
+    ///
+    /// # Errors
+    /// If the recipe's table of them is wrong.
+    pub fn filter_settings(&self) -> Result<filter::Settings, SettingsError> {
+        filter::Settings::load(&[(self.name.as_str(), self.filter_text.as_str())])
+    }
+
+    /// # Errors
+    /// Which of those that a call must give is missing: a recipe for files of the person's own leaves them open.
+    pub fn complete(&self) -> Result<(), RecipeError> {
+        let missing = [
+            (self.model.is_empty(), "model", "--model"),
+            (self.problems.as_os_str().is_empty(), "problems", "--problems"),
+            (self.test.as_os_str().is_empty(), "test", "--test"),
+        ];
+        match missing.into_iter().find(|(missing, _, _)| *missing) {
+            Some((_, key, flag)) => {
+                Err(RecipeError::File(self.name.clone(), format!("`{key}` is left open; give {flag}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// All of it as TOML, for the record.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+}

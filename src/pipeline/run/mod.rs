@@ -1,0 +1,171 @@
+//! The whole two-stage pass: a recipe's steps, one after another, over one session.
+//!
+//! Every step can be cut off and goes on where it was; one that is done is not done again. What a step came to is kept in the
+//! session, so that the same call ends with the same selections and the same scores however often it was interrupted. A
+//! session belongs to one recipe.
+
+mod outcome;
+mod plan;
+mod steps;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use color_eyre::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::recipe::Recipe;
+use super::train::{Prepared, TrainOrder, TrainOutcome};
+use super::{OrderError, Watcher};
+use crate::dialogue::Policy;
+use crate::model::ComputeChoice;
+use crate::records::Problem;
+use crate::session::{Session, StoredStep};
+
+pub use outcome::{ModelScores, RunOutcome, SelectionMade, outcome};
+pub use plan::{Planned, plan};
+
+/// What runs a pass beside watching it.
+pub trait Host: Watcher {
+    /// Trains what is prepared, to its end or until it is asked to stop.
+    ///
+    /// # Errors
+    /// Of the training.
+    fn train(&mut self, order: &TrainOrder, prepared: Prepared) -> Result<TrainOutcome>;
+
+    /// A step begins: its name and its place among all.
+    fn begins(&mut self, step: &str, place: (usize, usize));
+}
+
+/// What a pass is to do.
+#[derive(Debug, Clone)]
+pub struct RunOrder {
+    pub recipe: Recipe,
+    /// Sequences decoded together; no result depends on it.
+    pub slots: Option<usize>,
+    /// The person has looked at what was to be reviewed: go on though not all of it is decided.
+    pub go_on: bool,
+    /// After the pass, the variants of it that tell what each part is worth.
+    pub ablations: bool,
+}
+
+/// Why a pass ended before its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    #[error("stopped in step {step}; the same command goes on from there")]
+    Stopped { step: String },
+    #[error(
+        "{count} samples wait for your decision before step {step}: accept or reject them in the workbench, then \
+         `cribble run` again; with --resume it goes on as it is"
+    )]
+    Waiting { step: String, count: usize },
+}
+
+/// A pass at work.
+pub struct Pass<'a> {
+    session: &'a Session,
+    order: &'a RunOrder,
+    host: &'a mut dyn Host,
+    /// Of the dialogues of the first stage, and of single turns.
+    policies: (Policy, Policy),
+    compute: ComputeChoice,
+    pool: Vec<Problem>,
+    test: Vec<Problem>,
+    planned: Vec<Planned>,
+}
+
+/// Runs the pass to its end. `policies`: that of the recipe's dialogues, and the default one, which asks single turns.
+///
+/// # Errors
+/// [`Halt`] where it stopped or waits; else what went wrong, in one line.
+pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host: &mut dyn Host) -> Result<RunOutcome> {
+    let recipe = &order.recipe;
+    recipe.complete()?;
+    own(session, recipe)?;
+    let (pool, test) = problems(recipe)?;
+    session.add_problems(&pool)?;
+    session.hold_out(&test)?;
+    let compute = recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
+    let planned = plan(recipe, Some(session))?;
+    let mut pass = Pass { session, order, host, policies, compute, pool, test, planned };
+    pass.both_stages()?;
+    outcome(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()).into())
+}
+
+/// Problems to learn from, and to be scored on.
+///
+/// # Errors
+/// If a file cannot be read, has no answers, or a problem is in both.
+pub fn problems(recipe: &Recipe) -> Result<(Vec<Problem>, Vec<Problem>)> {
+    let read = |path: &PathBuf| crate::exchange::problems::read(path);
+    let (mut pool, mut test) = (read(&recipe.problems)?.0, read(&recipe.test)?.0);
+    let some = |count: usize| if count == 0 { usize::MAX } else { count };
+    pool.truncate(some(recipe.stage1.problems).max(some(recipe.stage2.problems)));
+    test.truncate(some(recipe.eval.problems));
+    let known: std::collections::HashSet<(&str, &str)> =
+        pool.iter().map(|problem| (problem.id.as_str(), problem.text.as_str())).collect();
+    let both = |problem: &&Problem| known.iter().any(|(id, text)| *id == problem.id || *text == problem.text);
+    let shared = test.iter().filter(both).count();
+    if shared > 0 {
+        let line = format!(
+            "{shared} problems of {} are in {} too: a model cannot be scored on what it is trained on",
+            recipe.test.display(),
+            recipe.problems.display()
+        );
+        return Err(OrderError(line).into());
+    }
+    Ok((pool, test))
+}
+
+/// Makes the session the recipe's, or refuses another one's.
+fn own(session: &Session, recipe: &Recipe) -> Result<()> {
+    const NAME: &str = "recipe";
+    let mine = recipe.to_toml();
+    let Some(step) = session.step(NAME)? else {
+        return Ok(session.put_step(&StoredStep { name: NAME.into(), outcome: mine, seconds: 0.0 })?);
+    };
+    if step.outcome == mine {
+        return Ok(());
+    }
+    let differs = step.outcome.lines().zip(mine.lines()).find(|(was, is)| was != is);
+    let (was, is) = differs.unwrap_or(("fewer settings", "more"));
+    Err(OrderError(format!(
+        "{}: another recipe's pass is here (`{was}`, now `{is}`); take another session for this one",
+        session.dir().display()
+    ))
+    .into())
+}
+
+impl Pass<'_> {
+    fn recipe(&self) -> &Recipe {
+        &self.order.recipe
+    }
+
+    /// Does a step, unless it is done; returns what it came to.
+    fn step<T: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &str,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        if let Some(step) = self.session.step(name)? {
+            return Ok(serde_json::from_str(&step.outcome)?);
+        }
+        let at = self.planned.iter().position(|planned| planned.name == name);
+        let of = self.planned.len();
+        self.host.begins(name, (at.map_or(of, |at| at + 1), of));
+        let began = Instant::now();
+        let outcome = work(self)?;
+        let stored = StoredStep {
+            name: name.to_owned(),
+            outcome: serde_json::to_string(&outcome)?,
+            seconds: began.elapsed().as_secs_f64(),
+        };
+        self.session.put_step(&stored)?;
+        Ok(outcome)
+    }
+
+    fn unless_stopped(&self, step: &str, stopped: bool) -> Result<()> {
+        if stopped { Err(Halt::Stopped { step: step.to_owned() }.into()) } else { Ok(()) }
+    }
+}

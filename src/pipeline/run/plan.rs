@@ -1,0 +1,84 @@
+//! The steps of a pass, in order, before any is done.
+
+use color_eyre::Result;
+use serde::Serialize;
+
+use super::super::recipe::{Recipe, Review};
+use crate::session::Session;
+
+/// A step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Planned {
+    pub name: String,
+    /// What it does, in words.
+    pub about: String,
+    pub done: bool,
+}
+
+/// Names a model of the pass after so many rounds of its second stage.
+pub(super) fn refined(recipe: &Recipe, round: u32) -> String {
+    if recipe.stage2.rounds == 1 { "pi_rej".into() } else { format!("pi_rej-{round}") }
+}
+
+/// All steps of a recipe; which of them are done in the session, if there is one.
+///
+/// # Errors
+/// If the session cannot be read.
+pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> {
+    let mut steps: Vec<(String, String)> = Vec::new();
+    let mut add = |name: &str, about: String| steps.push((name.to_owned(), about));
+    let eval = |model: &str| {
+        let (n, t) = (recipe.eval.samples, recipe.eval.sampling.temperature);
+        let greedy = if recipe.eval.greedy { ", and greedily" } else { "" };
+        format!("{model} answers the test problems {n} times each at temperature {t}{greedy}")
+    };
+    let some = |count: usize| if count == 0 { "all".to_owned() } else { count.to_string() };
+    let (one, two) = (&recipe.stage1, &recipe.stage2);
+    add("eval base", eval("the base model"));
+    add(
+        "stage 1 dialogues",
+        format!("{} dialogues of {} turns for {} problems of the pool", one.samples, one.turns, some(one.problems)),
+    );
+    add("stage 1 filter", "the rules judge each chain".into());
+    if one.review != Review::None {
+        add("stage 1 review", format!("a person decides on {}", String::from(one.review)));
+    }
+    add(
+        "stage 1 select",
+        format!("{}, at most {} samples", one.select.shape.name(), some(one.select.samples as usize)),
+    );
+    add("train pi_sft", format!("the base model, {} epochs", one.train.epochs));
+    add("eval pi_sft", eval("pi_sft"));
+    for round in 1..=two.rounds {
+        let (model, place) = (refined(recipe, round), round_of(recipe, round));
+        let from = if round == 1 { "pi_sft".to_owned() } else { refined(recipe, round - 1) };
+        let (first, most) = (two.budget.first, two.budget.most);
+        add(
+            &format!("{place} samples"),
+            format!("{first} to {most} chains of {from} for {} problems of the pool", some(two.problems)),
+        );
+        add(&format!("{place} filter"), "the rules judge each chain".into());
+        if two.review != Review::None {
+            add(&format!("{place} review"), format!("a person decides on {}", String::from(two.review)));
+        }
+        let select = &two.select;
+        add(
+            &format!("{place} select"),
+            format!("{}, at most {} samples", select.shape.name(), some(select.samples as usize)),
+        );
+        let start = match two.from {
+            super::super::recipe::Start::Base => "the base model".to_owned(),
+            super::super::recipe::Start::PiSft => from,
+        };
+        add(&format!("train {model}"), format!("{start}, {} epochs", two.train.epochs));
+        add(&format!("eval {model}"), eval(&model));
+    }
+    let done = |name: &str| session.map_or(Ok(false), |session| session.step(name).map(|step| step.is_some()));
+    let planned = |(name, about): (String, String)| Ok(Planned { done: done(&name)?, name, about });
+    steps.into_iter().map(planned).collect()
+}
+
+/// Begins the names of the steps of a round of the second stage.
+pub(super) fn round_of(recipe: &Recipe, round: u32) -> String {
+    if recipe.stage2.rounds == 1 { "stage 2".into() } else { format!("stage 2.{round}") }
+}

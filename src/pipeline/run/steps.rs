@@ -1,0 +1,267 @@
+//! What each step of a pass does.
+
+use std::collections::HashMap;
+
+use color_eyre::Result;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{refined, round_of};
+use super::{Halt, Pass};
+use crate::difficulty::Rule;
+use crate::generate::Backend;
+use crate::generate::local::{LocalBackend, LocalOptions};
+use crate::pipeline::filter::{FilterOutcome, FilterSources, audit_plan, benchmarks, judge_session};
+use crate::pipeline::generate::{GenerateOutcome, generate};
+use crate::pipeline::recipe::{Review, Start};
+use crate::pipeline::sample::{SampleOrder, SampleOutcome, sample};
+use crate::pipeline::select::{SelectOrder, SelectOutcome, choose};
+use crate::pipeline::train::{TrainOrder, TrainOutcome, prepare};
+use crate::pipeline::{GenerateOrder, OrderError, eval};
+use crate::records::{Problem, Sampling};
+use crate::train::TrainSettings;
+
+/// What a model was scored by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// Hashes of the settings of the samples, and of the greedy ones.
+    pub settings: String,
+    pub greedy: Option<String>,
+    pub compute: String,
+}
+
+/// Order in which samples are put before a person, drawn from the recipe's seed.
+const REVIEWED: crate::filter::audit::Order = crate::filter::audit::Order::Stratified;
+
+impl Pass<'_> {
+    pub(super) fn both_stages(&mut self) -> Result<()> {
+        let base = self.recipe().model.clone();
+        self.score("base", &base)?;
+        let sft = self.stage_one(&base)?;
+        self.score("pi_sft", &sft)?;
+        let mut model = sft;
+        for round in 1..=self.recipe().stage2.rounds {
+            model = self.stage_two(round, &base, &model)?;
+            self.score(&refined(self.recipe(), round), &model)?;
+        }
+        Ok(())
+    }
+
+    /// Dialogues, filter, selection, training. Returns the model that it made.
+    fn stage_one(&mut self, base: &str) -> Result<String> {
+        let stage = self.recipe().stage1.clone();
+        let drawn = self.step("stage 1 dialogues", |pass| pass.dialogues("stage 1 dialogues", base))?;
+        self.judge("stage 1", &drawn.settings, stage.review)?;
+        self.step("stage 1 select", |pass| pass.select("stage 1", &stage.select, &drawn.settings, None))?;
+        self.train("pi_sft", base, "stage 1", &stage.train)
+    }
+
+    /// Samples in rounds, filter, selection, training. Returns the model that it made.
+    fn stage_two(&mut self, round: u32, base: &str, model: &str) -> Result<String> {
+        let stage = self.recipe().stage2.clone();
+        let (place, trained) = (round_of(self.recipe(), round), refined(self.recipe(), round));
+        let samples = format!("{place} samples");
+        let drawn = self.step(&samples, |pass| pass.samples(&samples, model))?;
+        self.judge(&place, &drawn.settings, stage.review)?;
+        self.step(&format!("{place} select"), |pass| {
+            pass.select(&place, &stage.select, &drawn.settings, Some(drawn.wanted))
+        })?;
+        let start = match stage.from {
+            Start::Base => base,
+            Start::PiSft => model,
+        };
+        self.train(&trained, start, &place, &stage.train)
+    }
+
+    /// The samples of the test set, many and greedy, and what they score.
+    pub(super) fn score(&mut self, name: &str, model: &str) -> Result<Scored> {
+        let step = format!("eval {name}");
+        self.step(&step, |pass| {
+            let settings = pass.recipe().eval.clone();
+            let test = pass.test.clone();
+            let mut backend = pass.backend(model)?;
+            let kept = |pass: &Pass, name: &str, hash: &str, samples| -> Result<()> {
+                eval::keep(pass.session, (name, model), hash, &test, samples).map(|_| ())
+            };
+            let drawn = pass.single_turns(&step, &mut *backend, &test, settings.samples, settings.sampling.clone())?;
+            kept(pass, name, &drawn.settings, settings.samples)?;
+            let mut scored = Scored { settings: drawn.settings, greedy: None, compute: drawn.compute };
+            if settings.greedy && settings.sampling.temperature > 0.0 {
+                let sampling = Sampling { temperature: 0.0, ..settings.sampling };
+                let greedy = pass.single_turns(&step, &mut *backend, &test, 1, sampling)?;
+                kept(pass, &format!("{name} greedy"), &greedy.settings, 1)?;
+                scored.greedy = Some(greedy.settings);
+            }
+            Ok(scored)
+        })
+    }
+
+    fn single_turns(
+        &mut self,
+        step: &str,
+        backend: &mut dyn Backend,
+        problems: &[Problem],
+        samples: u32,
+        sampling: Sampling,
+    ) -> Result<GenerateOutcome> {
+        let order = self.generation(samples, 1, sampling);
+        let outcome = generate(self.session, backend, problems, &self.policies.1, &order, self.host)?;
+        self.whole(step, outcome)
+    }
+
+    fn dialogues(&mut self, step: &str, model: &str) -> Result<GenerateOutcome> {
+        let stage = self.recipe().stage1.clone();
+        let order = self.generation(stage.samples, stage.turns, stage.sampling);
+        let problems = first(&self.pool, stage.problems);
+        let mut backend = self.backend(model)?;
+        let outcome = generate(self.session, &mut *backend, problems, &self.policies.0, &order, self.host)?;
+        self.whole(step, outcome)
+    }
+
+    fn samples(&mut self, step: &str, model: &str) -> Result<SampleOutcome> {
+        let stage = self.recipe().stage2.clone();
+        let order = SampleOrder {
+            generate: self.generation(stage.budget.first, 1, stage.sampling),
+            budget: stage.budget,
+            rule: stage.select,
+        };
+        let problems = first(&self.pool, stage.problems);
+        let mut backend = self.backend(model)?;
+        let outcome = sample(self.session, &mut *backend, problems, &self.policies.1, &order, self.host)?;
+        self.unless_stopped(step, outcome.stopped)?;
+        Ok(outcome)
+    }
+
+    /// The rules, and where the recipe says so a person, over the samples of one setting.
+    pub(super) fn judge(&mut self, place: &str, settings: &str, review: Review) -> Result<FilterOutcome> {
+        let step = format!("{place} filter");
+        let judged = self.step(&step, |pass| pass.filter(&step, settings, &pass.recipe().filter_settings()?))?;
+        if review != Review::None {
+            let step = format!("{place} review");
+            self.step(&step, |pass| pass.review(&step, settings, review))?;
+        }
+        Ok(judged)
+    }
+
+    pub(super) fn filter(
+        &mut self,
+        step: &str,
+        settings: &str,
+        rules: &crate::filter::Settings,
+    ) -> Result<FilterOutcome> {
+        let file = self.session.dir().join("filter.toml");
+        std::fs::write(&file, rules.to_toml())?;
+        let test = self.recipe().test.clone();
+        let sources = FilterSources { settings: Some(file), benchmarks: vec![test], only: vec![settings.to_owned()] };
+        let known = benchmarks(&sources.benchmarks)?;
+        let host = &mut *self.host;
+        let outcome = judge_session(self.session, rules, &known, &sources, &mut |_, _| !host.stopping())?;
+        outcome.ok_or_else(|| Halt::Stopped { step: step.to_owned() }.into())
+    }
+
+    /// Waits for a person: the samples that the recipe wants to be decided on are, or the person said to go on.
+    fn review(&mut self, step: &str, settings: &str, review: Review) -> Result<usize> {
+        let rows = self.session.sample_rows()?;
+        let mine = |row: &&crate::session::SampleRow| row.settings == settings && row.accepted.is_some();
+        let decided = rows.iter().filter(mine).filter(|row| row.standing.verb.is_some()).count();
+        let all = rows.iter().filter(mine).count();
+        let wanted = match review {
+            Review::None => 0,
+            Review::Sample(count) => count.min(all),
+            Review::All => all,
+        };
+        if decided >= wanted || self.order.go_on {
+            return Ok(decided);
+        }
+        let rules = self.recipe().filter_settings()?;
+        let waiting = audit_plan(self.session, &rules, REVIEWED, self.recipe().seed)?.len().min(wanted - decided);
+        Err(Halt::Waiting { step: step.to_owned(), count: waiting }.into())
+    }
+
+    pub(super) fn select(
+        &mut self,
+        name: &str,
+        rule: &Rule,
+        settings: &str,
+        draws: Option<HashMap<String, u32>>,
+    ) -> Result<SelectOutcome> {
+        let order =
+            SelectOrder { name: name.to_owned(), rule: *rule, settings: settings.to_owned(), also: Vec::new(), draws };
+        choose(self.session, &order)
+    }
+
+    /// Trains on a selection and returns the model that came of it.
+    pub(super) fn train(
+        &mut self,
+        run: &str,
+        model: &str,
+        selection: &str,
+        settings: &TrainSettings,
+    ) -> Result<String> {
+        let step = format!("train {run}");
+        let trained: TrainOutcome = self.step(&step, |pass| {
+            let seed = settings.seed.wrapping_add(pass.recipe().seed);
+            let order = TrainOrder {
+                run: run.to_owned(),
+                settings: TrainSettings { model: model.to_owned(), seed, ..settings.clone() },
+                compute: pass.compute,
+                selection: Some(selection.to_owned()),
+            };
+            order.check()?;
+            let prepared = prepare(pass.session, &order)?;
+            let outcome = pass.host.train(&order, prepared)?;
+            if let Some(off) = outcome.off {
+                let line =
+                    format!("{step}: {off}; the steps before it are saved; the recipe's `spike` says what else to do");
+                return Err(OrderError(line).into());
+            }
+            pass.unless_stopped(&step, !outcome.done)?;
+            Ok(outcome)
+        })?;
+        Ok(trained.checkpoint.to_string_lossy().into_owned())
+    }
+
+    pub(super) fn backend(&self, model: &str) -> Result<Box<dyn Backend>> {
+        let options = LocalOptions { compute: self.compute, slots: self.order.slots, ..LocalOptions::default() };
+        Ok(Box::new(LocalBackend::load(model, options)?))
+    }
+
+    pub(super) fn generation(&self, samples: u32, turns: usize, sampling: Sampling) -> GenerateOrder {
+        GenerateOrder {
+            model: self.recipe().model.clone(),
+            problems: None,
+            held_out: false,
+            samples,
+            turns,
+            sampling,
+            limit: None,
+            seed: self.recipe().seed,
+            prompt: None,
+            policy: None,
+            slots: self.order.slots,
+            compute: self.compute,
+            lookup: true,
+        }
+    }
+
+    /// # Errors
+    /// If samples are missing: it was stopped, or some failed.
+    pub(super) fn whole(&self, step: &str, outcome: GenerateOutcome) -> Result<GenerateOutcome> {
+        self.unless_stopped(step, outcome.stopped)?;
+        match outcome.failed {
+            0 => Ok(outcome),
+            failed => {
+                let line =
+                    format!("{step}: {failed} dialogues failed and are no samples; the same command tries them again");
+                Err(OrderError(line).into())
+            }
+        }
+    }
+}
+
+/// The first so many; all for 0.
+pub(super) fn first(problems: &[Problem], count: usize) -> &[Problem] {
+    match count {
+        0 => problems,
+        count => &problems[..count.min(problems.len())],
+    }
+}
