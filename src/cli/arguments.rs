@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use color_eyre::Result;
 
+use super::failure::BadInput;
 use crate::config::Directories;
+use crate::difficulty::{Pick, Rule, ShapeName};
 use crate::session::{Session, SessionError};
 
 #[derive(Debug, Args)]
@@ -44,4 +46,89 @@ impl SessionArgument {
 /// Where the session of this name or path lives.
 pub fn path_of(session: &str) -> Result<PathBuf> {
     Ok(Directories::from_environment()?.session_path(session)?)
+}
+
+/// How samples are chosen.
+#[derive(Debug, Args)]
+pub struct RuleArguments {
+    /// Shape of the target over pass rates: vanilla, uniform, prop2diff, tempered, band
+    #[arg(long, value_name = "SHAPE", default_value = "prop2diff", value_parser = shape)]
+    target: ShapeName,
+    /// Its K: samples of the problem that gets most; 0 is the smallest that reaches --samples or --tokens
+    #[arg(long, short = 'k', value_name = "K", default_value_t = 0.0)]
+    k: f64,
+    /// Of the tempered shape: 1 is vanilla, 0 uniform
+    #[arg(long, value_name = "TAU", default_value_t = Rule::default().tau)]
+    tau: f64,
+    /// Of the band: pass rates above this
+    #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+    low: f64,
+    /// Of the band: pass rates below this
+    #[arg(long, value_name = "RATE", default_value_t = 1.0)]
+    high: f64,
+    /// Fewest of a problem that has a right sample
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    least: u32,
+    /// Most of a problem
+    #[arg(long, value_name = "N", default_value_t = Rule::default().most)]
+    most: u32,
+    /// Most samples of all; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    samples: u32,
+    /// Most tokens of all; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    tokens: u64,
+    /// What goes first in a problem: first, most_diverse, length
+    #[arg(long, value_name = "RULE", default_value = "first", value_parser = pick)]
+    pick: Pick,
+    /// Tokens of what the pick `length` puts first, from and to
+    #[arg(long, value_name = "FROM,TO", value_delimiter = ',', num_args = 2)]
+    length: Vec<u32>,
+    /// Where a problem falls short, its samples count for more, up to so many times; 1 leaves it short
+    #[arg(long, value_name = "W", default_value_t = 1.0)]
+    most_weight: f32,
+    /// Largest share of chains whose first answer was right already
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    most_confirming: f64,
+}
+
+fn shape(text: &str) -> Result<ShapeName, String> {
+    named(text, &ShapeName::ALL, ShapeName::name)
+}
+
+fn pick(text: &str) -> Result<Pick, String> {
+    named(text, &Pick::ALL, Pick::name)
+}
+
+fn named<T: Copy>(text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
+    let known = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
+    all.iter().copied().find(|one| name(*one) == text).ok_or_else(|| format!("one of {} is needed", known()))
+}
+
+impl RuleArguments {
+    /// # Errors
+    /// Which value means nothing.
+    pub fn rule(&self) -> Result<Rule> {
+        let length = match self.length[..] {
+            [from, to] => (from, to),
+            _ => Rule::default().length,
+        };
+        let rule = Rule {
+            shape: self.target,
+            k: self.k,
+            tau: self.tau,
+            low: self.low,
+            high: self.high,
+            least: self.least,
+            most: self.most,
+            samples: self.samples,
+            tokens: self.tokens,
+            pick: self.pick,
+            length,
+            most_weight: self.most_weight,
+            most_confirming: self.most_confirming,
+        };
+        rule.validate().map_err(|line| BadInput(format!("--{}", line.replacen('_', "-", 1))))?;
+        Ok(rule)
+    }
 }

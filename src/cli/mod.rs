@@ -21,7 +21,10 @@ mod open;
 mod out;
 mod preview;
 mod progress;
+mod report;
 mod run;
+mod sample;
+mod select;
 mod sessions;
 mod signals;
 mod steer;
@@ -72,10 +75,16 @@ enum Command {
     Filter(filter::Arguments),
     /// Judge chains from a file by the rules, without a session
     Check(check::Arguments),
+    /// Draw single-turn samples in rounds, more of the problems that promise more
+    Sample(sample::Arguments),
+    /// Choose the samples to learn from, by how hard their problems are
+    Select(select::Arguments),
     /// Score a model on a set of problems
     Eval(eval::Arguments),
     /// Run the whole two-stage pass of a recipe
     Run(run::Arguments),
+    /// Write the report of a pass, or pool several passes of one recipe
+    Report(report::Arguments),
     /// Compare answers from a file with their gold answers
     Grade(grade::Arguments),
     /// Fine-tune a model on the accepted chains of a session
@@ -115,6 +124,9 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),
         Some(Command::Run(arguments)) => run::run(&arguments),
+        Some(Command::Report(arguments)) => report::run(&arguments),
+        Some(Command::Sample(arguments)) => sample::run(&arguments),
+        Some(Command::Select(arguments)) => select::run(&arguments),
         Some(Command::Grade(arguments)) => grade::run(&arguments),
         Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),

@@ -30,7 +30,7 @@ pub use settings::Settings;
 pub use transitions::{Candidate as AnswerCandidate, Transition, candidates};
 
 /// Raised when measuring changes: verdicts of another version are made anew.
-pub const FILTER_VERSION: u32 = 2;
+pub const FILTER_VERSION: u32 = 3;
 
 /// The rules, in the order in which the funnel applies them: cheap ones first, those across samples last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

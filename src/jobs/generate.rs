@@ -83,7 +83,7 @@ pub(super) fn hold(session: Session, job: &str, context: &JobContext) -> Result<
     Ok(Held { session, _companion: companion, _lock: lock })
 }
 
-fn policy(order: &GenerateOrder) -> Result<Policy> {
+pub(super) fn policy(order: &GenerateOrder) -> Result<Policy> {
     let directories = Directories::from_environment()?;
     let policy = Library::load(Some(directories.config()))?.policy(order.policy.as_deref())?;
     Ok(match &order.prompt {
@@ -93,7 +93,7 @@ fn policy(order: &GenerateOrder) -> Result<Policy> {
 }
 
 /// The problems of the order: those given (added to the session), else the session's own; the first so many.
-fn chosen(session: &Session, given: Option<Vec<Problem>>, order: &GenerateOrder) -> Result<Vec<Problem>> {
+pub(super) fn chosen(session: &Session, given: Option<Vec<Problem>>, order: &GenerateOrder) -> Result<Vec<Problem>> {
     let limit = order.limit.unwrap_or(usize::MAX);
     let problems = match given {
         Some(mut problems) => {

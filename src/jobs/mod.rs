@@ -10,6 +10,7 @@ mod generate;
 mod job;
 mod own;
 mod run;
+mod sample;
 mod train;
 
 pub use control::{Control, Steer, Wishes};
@@ -18,6 +19,7 @@ pub use generate::start_generate;
 pub use job::{Job, JobContext, yield_to_the_screen};
 pub use own::OwnJob;
 pub use run::{RunJob, start_run};
+pub use sample::{SampleJob, start_sample};
 pub use train::{TRAINING, TrainJob, start_train};
 
 /// A running or finished generation.

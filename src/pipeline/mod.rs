@@ -10,6 +10,7 @@ pub mod filter_bench;
 pub mod generate;
 mod order;
 pub mod recipe;
+pub mod report;
 pub mod run;
 pub mod sample;
 pub mod select;

@@ -52,13 +52,21 @@ fn bare_bridges(instruments: &Instruments, chain: &str) -> Vec<usize> {
         let announces = at > 0
             && paragraph.split_whitespace().count() <= SHORT
             && !paragraph.contains(|letter: char| letter.is_ascii_digit() || letter == '=')
-            && !instruments.detector.hits(paragraph, "").is_empty();
+            && (announcement(paragraph) || !instruments.detector.hits(paragraph, "").is_empty());
         if announces {
             ends.push(end);
         }
         at = end + 2;
     }
     ends
+}
+
+/// Whether a paragraph begins by saying what the writer does next, in whatever words it goes on.
+fn announcement(paragraph: &str) -> bool {
+    const OPENINGS: [&str; 10] =
+        ["wait", "hmm", "let me ", "let us ", "let's ", "i will ", "i'll ", "i should ", "now let me ", "now i will "];
+    let paragraph = paragraph.trim_start().to_lowercase();
+    OPENINGS.iter().any(|opening| paragraph.starts_with(opening))
 }
 
 /// Whether a wrong value is computed with again: it is an operand later, and neither the problem nor a right equation of
@@ -144,5 +152,18 @@ mod tests {
         // 5 stands in the problem: using it says nothing.
         let given = "3 + 4 = 5.\n\nLet me check this.\n\nNow 12 + 5 = 17. \\boxed{17}";
         assert_eq!(measured(given, Some("Let me check this.")).values[..2], [0.0, 1.0]);
+    }
+
+    #[test]
+    fn a_chain_without_segments_announces_its_parts() {
+        for announcement in ["I will take this one subgoal at a time.", "Let me see.", "Wait, is that so?"] {
+            let chain = format!("3 * 4 = 11. 11 + 5 = 16.\n\n{announcement}\n\n3 * 4 = 12. 12 + 5 = 17. \\boxed{{17}}");
+            assert_eq!(measured(&chain, None).values[..2], [0.0, 1.0], "{announcement}");
+        }
+        // A number or a sentence of the argument is no announcement.
+        for sentence in ["Let me add 3 to it.", "The boxes are full."] {
+            let chain = format!("3 * 4 = 11. 11 + 5 = 16.\n\n{sentence}\n\n3 * 4 = 12. 12 + 5 = 17. \\boxed{{17}}");
+            assert_eq!(measured(&chain, None).values[0], 1.0, "{sentence}");
+        }
     }
 }

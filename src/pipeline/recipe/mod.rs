@@ -18,6 +18,8 @@ use crate::filter::settings::SettingsError;
 use crate::records::Sampling;
 use crate::train::TrainSettings;
 
+use super::OrderError;
+use crate::session::{Session, StoredStep};
 use place::Place;
 
 /// Recipes that come with the program, by name.
@@ -26,6 +28,16 @@ const EMBEDDED: [(&str, &str); 3] = [
     ("gsm8k-small", include_str!("../../../assets/recipes/gsm8k-small.toml")),
     ("dual-phase", include_str!("../../../assets/recipes/dual-phase.toml")),
 ];
+
+/// Under which a session keeps its recipe.
+const STEP: &str = "recipe";
+
+/// A recipe in a session.
+#[derive(Serialize, Deserialize)]
+struct StoredRecipe {
+    name: String,
+    toml: String,
+}
 
 /// What is wrong with a recipe, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -250,6 +262,39 @@ impl Recipe {
         }
         recipe.check(&at)?;
         Ok(recipe)
+    }
+
+    /// The recipe of the pass in a session, as it was run.
+    ///
+    /// # Errors
+    /// If the session cannot be read, or holds a recipe of another version of this program.
+    pub fn of_session(session: &Session) -> color_eyre::Result<Option<Self>> {
+        let Some(step) = session.step(STEP)? else { return Ok(None) };
+        let stored: StoredRecipe = serde_json::from_str(&step.outcome)?;
+        Ok(Some(Self::read(&stored.name, "the recipe in the session", &stored.toml)?))
+    }
+
+    /// Makes a session this recipe's, or refuses another one's.
+    ///
+    /// # Errors
+    /// If another recipe's pass is here, or the session cannot be written.
+    pub fn own(&self, session: &Session) -> color_eyre::Result<()> {
+        let mine = StoredRecipe { name: self.name.clone(), toml: self.to_toml() };
+        let Some(step) = session.step(STEP)? else {
+            let outcome = serde_json::to_string(&mine)?;
+            return Ok(session.put_step(&StoredStep { name: STEP.into(), outcome, seconds: 0.0 })?);
+        };
+        let stored: StoredRecipe = serde_json::from_str(&step.outcome)?;
+        if stored.toml == mine.toml {
+            return Ok(());
+        }
+        let differs = stored.toml.lines().zip(mine.toml.lines()).find(|(was, is)| was != is);
+        let (was, is) = differs.unwrap_or(("fewer settings", "more"));
+        Err(OrderError(format!(
+            "{}: another recipe's pass is here (`{was}`, now `{is}`); take another session for this one",
+            session.dir().display()
+        ))
+        .into())
     }
 
     fn check(&self, at: &Place<'_>) -> Result<(), RecipeError> {

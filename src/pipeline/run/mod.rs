@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::recipe::Recipe;
 use super::train::{Prepared, TrainOrder, TrainOutcome};
-use super::{OrderError, Watcher};
+use super::{OrderError, Watcher, report};
 use crate::dialogue::Policy;
 use crate::model::ComputeChoice;
 use crate::records::Problem;
@@ -82,7 +82,7 @@ pub struct Pass<'a> {
 pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host: &mut dyn Host) -> Result<RunOutcome> {
     let recipe = &order.recipe;
     recipe.complete()?;
-    own(session, recipe)?;
+    recipe.own(session)?;
     let (pool, test) = problems(recipe)?;
     session.add_problems(&pool)?;
     session.hold_out(&test)?;
@@ -90,6 +90,8 @@ pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host
     let planned = plan(recipe, Some(session))?;
     let mut pass = Pass { session, order, host, policies, compute, pool, test, planned };
     pass.both_stages()?;
+    let report = report::report(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()))?;
+    report::write(&report, &session.dir().join("report"))?;
     outcome(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()).into())
 }
 
@@ -116,25 +118,6 @@ pub fn problems(recipe: &Recipe) -> Result<(Vec<Problem>, Vec<Problem>)> {
         return Err(OrderError(line).into());
     }
     Ok((pool, test))
-}
-
-/// Makes the session the recipe's, or refuses another one's.
-fn own(session: &Session, recipe: &Recipe) -> Result<()> {
-    const NAME: &str = "recipe";
-    let mine = recipe.to_toml();
-    let Some(step) = session.step(NAME)? else {
-        return Ok(session.put_step(&StoredStep { name: NAME.into(), outcome: mine, seconds: 0.0 })?);
-    };
-    if step.outcome == mine {
-        return Ok(());
-    }
-    let differs = step.outcome.lines().zip(mine.lines()).find(|(was, is)| was != is);
-    let (was, is) = differs.unwrap_or(("fewer settings", "more"));
-    Err(OrderError(format!(
-        "{}: another recipe's pass is here (`{was}`, now `{is}`); take another session for this one",
-        session.dir().display()
-    ))
-    .into())
 }
 
 impl Pass<'_> {

@@ -1,0 +1,49 @@
+//! The sampling step as a job.
+
+use std::path::{Path, PathBuf};
+
+use color_eyre::Result;
+
+use super::generate::{chosen, hold, policy};
+use super::{Job, JobContext};
+use crate::exchange::problems;
+use crate::generate::local::{LocalBackend, LocalOptions};
+use crate::pipeline::sample::{SampleOrder, SampleOutcome, sample};
+use crate::records::{LiveBoard, LiveState};
+use crate::session::{Session, SessionError};
+
+/// The job as the session names it: it is a generation in rounds.
+const JOB: &str = "generate";
+
+/// A running or finished sampling.
+pub type SampleJob = Job<SampleOutcome>;
+
+/// Starts a sampling in a session, which is made if it is missing and the order is sound.
+///
+/// # Errors
+/// If no thread can be started.
+pub fn start_sample(dir: PathBuf, order: SampleOrder) -> Result<SampleJob> {
+    Job::start(JOB, move |context| run(&dir, &order, context))
+}
+
+fn run(dir: &Path, order: &SampleOrder, context: &mut JobContext) -> Result<SampleOutcome> {
+    order.check()?;
+    let generate = &order.generate;
+    let policy = policy(generate)?;
+    let given = generate.problems.as_deref().map(problems::read).transpose()?.map(|(problems, _)| problems);
+    if given.is_none() && !dir.join("session.db").exists() {
+        return Err(SessionError::Missing { path: dir.to_path_buf() }.into());
+    }
+    let message = format!("loading {}", generate.model);
+    context.publish(LiveBoard { job: JOB.into(), state: LiveState::Starting, message, ..LiveBoard::default() });
+    let options = LocalOptions {
+        compute: generate.compute,
+        slots: generate.slots,
+        lookup: generate.lookup,
+        ..LocalOptions::default()
+    };
+    let mut backend = LocalBackend::load(&generate.model, options)?;
+    let held = hold(Session::open_or_create(dir)?, JOB, context)?;
+    let problems = chosen(&held.session, given, generate)?;
+    sample(&held.session, &mut backend, &problems, &policy, order, context)
+}
