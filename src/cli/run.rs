@@ -1,12 +1,13 @@
 //! `cribble run`: the whole two-stage pass of a recipe, or what it would do.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use clap::Args;
 use color_eyre::Result;
+use serde_json::json;
 
 use super::arguments::path_of;
 use super::failure::Interrupted;
@@ -44,12 +45,15 @@ pub struct Arguments {
     /// Sequences decoded together
     #[arg(long, value_name = "N")]
     slots: Option<usize>,
-    /// Print the steps, and which are done, and do nothing
+    /// Print the steps and what they will take, measured on a few samples, and make nothing
     #[arg(long)]
     dry_run: bool,
     /// Go on past a review although not all of it is decided
     #[arg(long)]
     resume: bool,
+    /// After the pass, the variants that tell what each part of it is worth; they are kept with its report
+    #[arg(long)]
+    ablations: bool,
     /// Print JSON lines on what is done, the last one {"recipe","seed","models","length_ratio","paired","selections","wall_seconds"}
     #[arg(long)]
     json: bool,
@@ -98,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.dry_run {
         return dry_run(arguments, &recipe, &path);
     }
-    let order = RunOrder { recipe, slots: arguments.slots, go_on: arguments.resume, ablations: false };
+    let order = RunOrder { recipe, slots: arguments.slots, go_on: arguments.resume, ablations: arguments.ablations };
     let (send, begun) = channel();
     let job = jobs::start_run(path.clone(), order, move |step: &str, place| {
         let _ = send.send((step.to_owned(), place));
@@ -109,7 +113,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         for (step, (at, of)) in begun.try_iter() {
             progress.clear();
             if arguments.json {
-                super::out::line(serde_json::json!({ "step": step, "at": at, "of": of }))?;
+                super::out::line(json!({ "step": step, "at": at, "of": of }))?;
             } else if std::io::stderr().is_terminal() {
                 eprintln!("{at}/{of} {step}");
             }
@@ -133,7 +137,7 @@ fn halted(error: color_eyre::Report, as_json: bool) -> Result<color_eyre::Report
     match error.downcast_ref::<Halt>() {
         Some(halt @ Halt::Stopped { .. }) => Ok(Interrupted(halt.to_string()).into()),
         Some(halt @ Halt::Waiting { step, count }) if as_json => {
-            super::out::line(serde_json::json!({ "waiting": { "step": step, "samples": count } }))?;
+            super::out::line(json!({ "waiting": { "step": step, "samples": count } }))?;
             Ok(Interrupted(halt.to_string()).into())
         }
         Some(halt) => Ok(Interrupted(halt.to_string()).into()),
@@ -141,14 +145,28 @@ fn halted(error: color_eyre::Report, as_json: bool) -> Result<color_eyre::Report
     }
 }
 
-fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &std::path::Path) -> Result<()> {
+/// The steps with what they will take, measured on a few samples in a place that is thrown away.
+fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
     let (pool, test) = problems(recipe)?;
     let session = if path.join("session.db").exists() { Some(Session::open(path)?) } else { None };
     let steps = plan(recipe, session.as_ref())?;
+    let order = RunOrder { recipe: recipe.clone(), slots: arguments.slots, go_on: false, ablations: false };
+    let job = jobs::start_forecast(order)?;
+    signals::listen(job.control().clone())?;
+    let mut progress = ProgressLine::new();
+    while !job.finished() {
+        progress.show(&job.board());
+        job.wait(Duration::from_millis(200));
+    }
+    progress.clear();
+    let (probe, forecasts) = job.join()?;
+    let left = |at: usize| if steps[at].done { 0.0 } else { forecasts[at].seconds };
+    let whole: f64 = (0..steps.len()).map(left).sum();
     if arguments.json {
-        let value = serde_json::json!({
+        let value = json!({
             "recipe": recipe.name, "seed": recipe.seed, "session": path.display().to_string(), "pool": pool.len(),
-            "test": test.len(), "steps": steps,
+            "test": test.len(), "steps": forecasts, "done": steps.iter().map(|step| step.done).collect::<Vec<_>>(),
+            "seconds": whole, "probe": probe,
         });
         return super::out::line(value);
     }
@@ -162,14 +180,33 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &std::path::Path) -> Re
         test.len()
     );
     let widest = steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
-    for (at, step) in steps.iter().enumerate() {
-        let mark = if step.done { "done" } else { "" };
-        text.push_str(&format!("{:>2} {:<widest$}  {:<4}  {}\n", at + 1, step.name, mark, step.about));
+    for (at, (step, forecast)) in steps.iter().zip(&forecasts).enumerate() {
+        let cost = if step.done { "done".to_owned() } else { duration(forecast.seconds) };
+        text.push_str(&format!("{:>2} {:<widest$}  {cost:>7}  {}\n", at + 1, step.name, step.about));
     }
+    text.push_str(&format!(
+        "\nabout {} in all; measured: {:.0} and {:.0} tok/s written ({:.0} tokens an answer, {:.0} a dialogue), {:.0}% of \
+         dialogues accepted, {:.0} tok/s trained on\n",
+        duration(whole),
+        probe.answers_per_second,
+        probe.dialogues_per_second,
+        probe.answer,
+        probe.dialogue,
+        100.0 * probe.accepted,
+        probe.trained_per_second
+    ));
     super::out::text(&crate::tui::text::clean(&text))
 }
 
-fn words(outcome: &RunOutcome, path: &std::path::Path) -> String {
+fn duration(seconds: f64) -> String {
+    match seconds {
+        short if short < 90.0 => format!("{short:.0} s"),
+        some if some < 5400.0 => format!("{:.0} min", some / 60.0),
+        long => format!("{:.1} h", long / 3600.0),
+    }
+}
+
+fn words(outcome: &RunOutcome, path: &Path) -> String {
     let percent = |share: f64| format!("{:.1}%", 100.0 * share);
     let mut text = format!("recipe {}, seed {}, {:.0} s\n\n", outcome.recipe, outcome.seed, outcome.wall_seconds);
     text.push_str(&format!(

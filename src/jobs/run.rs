@@ -8,9 +8,9 @@ use color_eyre::Result;
 use super::generate::hold;
 use super::{Job, JobContext};
 use crate::config::Directories;
-use crate::dialogue::Library;
+use crate::dialogue::{Library, Policy};
 use crate::pipeline::Watcher;
-use crate::pipeline::run::{self, Host, RunOrder, RunOutcome};
+use crate::pipeline::run::{self, Forecast, Host, Probe, RunOrder, RunOutcome, forecast};
 use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome};
 use crate::records::{LiveBoard, LiveState};
 use crate::session::Session;
@@ -35,16 +35,34 @@ pub fn start_run(
     Job::start(JOB, move |context| work(&dir, &order, context, &mut say))
 }
 
+/// Measures what the pass will cost; makes and changes no session of the person's.
+///
+/// # Errors
+/// If no thread can be started.
+pub fn start_forecast(order: RunOrder) -> Result<Job<(Probe, Vec<Forecast>)>> {
+    Job::start(JOB, move |context| {
+        order.recipe.complete()?;
+        let policies = policies(&order)?;
+        let mut host = Staged { context, say: &mut |_, _| {}, step: "probe".into() };
+        forecast(&order, &policies, &mut host)
+    })
+}
+
+/// That of the recipe's dialogues, and the default one.
+fn policies(order: &RunOrder) -> Result<(Policy, Policy)> {
+    let directories = Directories::from_environment()?;
+    let library = Library::load(Some(directories.config()))?;
+    let named = Some(order.recipe.stage1.policy.as_str()).filter(|name| !name.is_empty());
+    Ok((library.policy(named)?, library.policy(None)?))
+}
+
 fn work(
     dir: &Path,
     order: &RunOrder,
     context: &mut JobContext,
     say: &mut dyn FnMut(&str, (usize, usize)),
 ) -> Result<RunOutcome> {
-    let directories = Directories::from_environment()?;
-    let library = Library::load(Some(directories.config()))?;
-    let named = Some(order.recipe.stage1.policy.as_str()).filter(|name| !name.is_empty());
-    let policies = (library.policy(named)?, library.policy(None)?);
+    let policies = policies(order)?;
     // What is wrong with the recipe or its files is found before anything is made.
     order.recipe.complete()?;
     run::problems(&order.recipe)?;

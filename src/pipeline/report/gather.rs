@@ -11,7 +11,7 @@ use crate::pipeline::difficulty::tallies;
 use crate::pipeline::filter::FilterOutcome;
 use crate::pipeline::generate::GenerateOutcome;
 use crate::pipeline::recipe::Recipe;
-use crate::pipeline::run::{ModelScores, outcome, plan};
+use crate::pipeline::run::{ModelScores, ablations, outcome, plan};
 use crate::pipeline::sample::SampleOutcome;
 use crate::pipeline::select::SelectOutcome;
 use crate::pipeline::train::TrainOutcome;
@@ -100,6 +100,7 @@ pub fn report(session: &Session, recipe: &Recipe) -> Result<Option<Report>> {
         outcome: scores.json(),
         paired: scores.paired.clone(),
         lengths: lengths.collect(),
+        ablations: ablations(session)?,
         chains,
         reconstruction: OURS.to_vec(),
         scores,

@@ -23,6 +23,7 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     )?;
     scores(report, out)?;
     differences(report, out)?;
+    ablations(report, out)?;
     flow(report, out)?;
     difficulty(report, out)?;
     training(report, out)?;
@@ -112,6 +113,37 @@ fn differences(report: &Report, out: &mut String) -> std::fmt::Result {
         )?;
     }
     writeln!(out, "\nGained and lost: problems whose pass rate rose or fell by a half or more.\n")
+}
+
+fn ablations(report: &Report, out: &mut String) -> std::fmt::Result {
+    if report.ablations.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## What each part is worth\n")?;
+    writeln!(out, "| variant | pass@1 | tokens | training tokens, its and the other's | the pass is better by |")?;
+    writeln!(out, "|---|---|---|---|---|")?;
+    for variant in &report.ablations {
+        let trained = match variant.tokens {
+            (0, 0) => "-".to_owned(),
+            (own, other) => format!("{own}, {other}"),
+        };
+        writeln!(
+            out,
+            "| {} | {} | {:.1} | {trained} | {:+.1} [{:+.1}, {:+.1}]{} |",
+            variant.name,
+            interval(&variant.pass_at_1),
+            variant.mean_tokens,
+            100.0 * variant.delta.value,
+            100.0 * variant.delta.low,
+            100.0 * variant.delta.high,
+            if variant.delta.excludes_zero() { "" } else { " (open: 0 is inside)" },
+        )?;
+    }
+    writeln!(out)?;
+    for variant in &report.ablations {
+        writeln!(out, "- {}: {}; compared with {}", variant.name, variant.about, variant.against)?;
+    }
+    writeln!(out)
 }
 
 fn flow(report: &Report, out: &mut String) -> std::fmt::Result {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::filter::FilterOutcome;
 use super::recipe::Recipe;
-use super::run::RunOutcome;
+use super::run::{Ablation, RunOutcome};
 use crate::difficulty::{Bin, Tally};
 use crate::eval::Comparison;
 use crate::session::Session;
@@ -99,6 +99,8 @@ pub struct Report {
     pub paired: Vec<(String, String, Comparison)>,
     /// Tokens of completions, model by model.
     pub lengths: Vec<(String, Vec<usize>)>,
+    /// Variants that were run after the pass.
+    pub ablations: Vec<Ablation>,
     pub chains: Vec<Chains>,
     /// Which choices are ours.
     pub reconstruction: Vec<&'static str>,

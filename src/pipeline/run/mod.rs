@@ -4,6 +4,8 @@
 //! session, so that the same call ends with the same selections and the same scores however often it was interrupted. A
 //! session belongs to one recipe.
 
+mod ablations;
+mod forecast;
 mod outcome;
 mod plan;
 mod steps;
@@ -23,6 +25,8 @@ use crate::model::ComputeChoice;
 use crate::records::Problem;
 use crate::session::{Session, StoredStep};
 
+pub use ablations::{Ablation, ablations};
+pub use forecast::{Forecast, Probe, forecast};
 pub use outcome::{ModelScores, RunOutcome, SelectionMade, outcome};
 pub use plan::{Planned, plan};
 
@@ -90,6 +94,9 @@ pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host
     let planned = plan(recipe, Some(session))?;
     let mut pass = Pass { session, order, host, policies, compute, pool, test, planned };
     pass.both_stages()?;
+    if order.ablations {
+        pass.ablations()?;
+    }
     let report = report::report(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()))?;
     report::write(&report, &session.dir().join("report"))?;
     outcome(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()).into())

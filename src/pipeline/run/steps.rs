@@ -95,7 +95,7 @@ impl Pass<'_> {
         })
     }
 
-    fn single_turns(
+    pub(super) fn single_turns(
         &mut self,
         step: &str,
         backend: &mut dyn Backend,

@@ -1,0 +1,197 @@
+//! What a pass will cost, from a probe: a few dialogues and answers of the base model under the recipe's settings, and a few steps
+//! of training over them, in a session that is thrown away.
+//!
+//! What only the trained models could tell (how long their chains are, how many are right) is taken from the probe's chains:
+//! that is what they are trained to write.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use color_eyre::Result;
+use serde::Serialize;
+
+use super::plan::{Planned, plan, refined, round_of};
+use super::{Host, RunOrder, problems, steps};
+use crate::dialogue::Policy;
+use crate::generate::local::{LocalBackend, LocalOptions};
+use crate::pipeline::filter::{FilterSources, judge_session};
+use crate::pipeline::generate::{GenerateOutcome, generate};
+use crate::pipeline::train::{TrainOrder, prepare};
+use crate::pipeline::{GenerateOrder, OrderError};
+use crate::records::{Problem, Sampling};
+use crate::session::Session;
+use crate::train::TrainSettings;
+use crate::train::steer::{Event, Unsteered};
+
+/// Steps of training that are timed, after one that is not.
+const STEPS: u64 = 3;
+
+/// A step with what it will take.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Forecast {
+    #[serde(flatten)]
+    pub step: Planned,
+    /// Tokens that are written or trained on.
+    pub tokens: f64,
+    pub seconds: f64,
+}
+
+/// What the probe measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Probe {
+    /// Seconds until the model is loaded.
+    pub load: f64,
+    /// Tokens of a single-turn answer, of a dialogue, and of an accepted chain, prompt included.
+    pub answer: f64,
+    pub dialogue: f64,
+    pub chain: f64,
+    /// Written a second, in single turns and in dialogues.
+    pub answers_per_second: f64,
+    pub dialogues_per_second: f64,
+    /// Share of dialogues that are accepted.
+    pub accepted: f64,
+    /// Trained on a second, and seconds before the first step.
+    pub trained_per_second: f64,
+    pub prepare: f64,
+}
+
+/// Probes and forecasts each step.
+///
+/// # Errors
+/// If the recipe cannot be run, or nothing of the probe is fit to train on.
+pub fn forecast(order: &RunOrder, policies: &(Policy, Policy), host: &mut dyn Host) -> Result<(Probe, Vec<Forecast>)> {
+    let directory = Scratch::new()?;
+    let session = Session::create(&directory.0)?;
+    let probe = probe(&session, order, policies, host)?;
+    drop(session);
+    let planned = plan(&order.recipe, None)?;
+    Ok((probe, planned.into_iter().map(|step| cost(order, &probe, step)).collect()))
+}
+
+/// A directory that is removed with all in it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self> {
+        let name = format!("cribble-probe-{}-{}", std::process::id(), crate::records::now_millis());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left behind is in a place that the system clears.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host: &mut dyn Host) -> Result<Probe> {
+    let recipe = &order.recipe;
+    let (pool, test) = problems(recipe)?;
+    session.add_problems(&pool)?;
+    session.hold_out(&test)?;
+    let compute = recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
+    let mut probe = Probe::default();
+    let began = Instant::now();
+    let options = LocalOptions { compute, slots: order.slots, ..LocalOptions::default() };
+    let mut backend = LocalBackend::load(&recipe.model, options)?;
+    probe.load = began.elapsed().as_secs_f64();
+    let slots = crate::generate::Backend::slots(&backend);
+    let generation = |turns: usize, sampling: &Sampling| GenerateOrder {
+        model: recipe.model.clone(),
+        problems: None,
+        held_out: false,
+        samples: 1,
+        turns,
+        sampling: sampling.clone(),
+        limit: None,
+        seed: recipe.seed,
+        prompt: None,
+        policy: None,
+        slots: order.slots,
+        compute,
+        lookup: true,
+    };
+    // Spread over the set, each problem once, two rounds of the slots: the last ones run in emptier batches as in every step.
+    let spread = |of: &[Problem], most: usize| -> Vec<Problem> {
+        let some = (2 * slots).min(most).min(of.len()).max(1);
+        of.iter().step_by((of.len() / some).max(1)).take(some).cloned().collect()
+    };
+    let run =
+        |problems: &[Problem], policy: &Policy, of: &GenerateOrder, backend: &mut LocalBackend, host: &mut dyn Host| {
+            generate(session, backend, problems, policy, of, host)
+        };
+    let each = |made: &GenerateOutcome| made.tokens as f64 / made.samples.max(1) as f64;
+    let sample = spread(&test, test.len() * recipe.eval.samples as usize);
+    let made = run(&sample, &policies.1, &generation(1, &recipe.eval.sampling), &mut backend, host)?;
+    (probe.answer, probe.answers_per_second) = (each(&made), made.tokens_per_second.max(1e-9));
+    let stage = &recipe.stage1;
+    let sample = spread(steps::first(&pool, stage.problems), pool.len());
+    let made = run(&sample, &policies.0, &generation(stage.turns, &stage.sampling), &mut backend, host)?;
+    (probe.dialogue, probe.dialogues_per_second) = (each(&made), made.tokens_per_second.max(1e-9));
+    drop(backend);
+    let sources = FilterSources { only: vec![made.settings.clone()], ..FilterSources::default() };
+    let benchmarks = crate::pipeline::filter::benchmarks(std::slice::from_ref(&recipe.test))?;
+    let judged = judge_session(session, &recipe.filter_settings()?, &benchmarks, &sources, &mut |_, _| true)?;
+    probe.accepted = judged.map_or(0.0, |judged| judged.accepted as f64 / judged.judged.max(1) as f64);
+    if probe.accepted == 0.0 {
+        return Err(OrderError(
+            "none of the probe's dialogues is accepted: the pass would have nothing to train on".into(),
+        )
+        .into());
+    }
+    let settings = TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, ..stage.train.clone() };
+    let order = TrainOrder { run: "probe".into(), settings, compute, selection: None };
+    let began = Instant::now();
+    let mut prepared = prepare(session, &order)?;
+    probe.prepare = began.elapsed().as_secs_f64();
+    let mut seen: Vec<(Instant, u64)> = Vec::new();
+    prepared.trainer.run(&Unsteered, &mut |event: &Event| {
+        if let Event::Step(step) = event {
+            seen.push((Instant::now(), step.tokens));
+        }
+    })?;
+    if let (Some((first, before)), Some((last, after))) = (seen.first(), seen.last()) {
+        probe.trained_per_second = (after - before) as f64 / last.duration_since(*first).as_secs_f64().max(1e-9);
+        probe.chain = *after as f64 / (seen.len() * stage.train.batch_size.min(made.samples)).max(1) as f64;
+    }
+    Ok(probe)
+}
+
+/// What one step takes, by what the probe measured.
+fn cost(order: &RunOrder, probe: &Probe, step: Planned) -> Forecast {
+    let recipe = &order.recipe;
+    let (one, two, eval) = (&recipe.stage1, &recipe.stage2, &recipe.eval);
+    let some = |count: usize, of: f64| if count == 0 { of } else { count as f64 };
+    // Chains of the trained models are written as long as those they learnt from, less the prompt that both share.
+    let written = (probe.dialogue).min(probe.chain.max(probe.answer));
+    let answers = f64::from(eval.samples + u32::from(eval.greedy)) * some(eval.problems, 400.0);
+    let chosen = |most: u32, there: f64| if most == 0 { there } else { f64::from(most).min(there) };
+    let dialogues = f64::from(one.samples) * some(one.problems, 1000.0);
+    let draws = some(two.problems, 1000.0) * f64::from(two.budget.first + two.budget.most) / 2.0;
+    let write = |count: f64, each: f64, speed: f64| (count * each, probe.load + count * each / speed.max(1e-9));
+    let train = |samples: f64, settings: &TrainSettings| {
+        let tokens = samples * probe.chain * settings.epochs as f64;
+        (tokens, probe.prepare + tokens / probe.trained_per_second.max(1e-9))
+    };
+    let refined_train = (1..=two.rounds).any(|round| step.name == format!("train {}", refined(recipe, round)));
+    let sampling = (1..=two.rounds).any(|round| step.name == format!("{} samples", round_of(recipe, round)));
+    let (tokens, seconds) = match step.name.as_str() {
+        "eval base" => write(answers, probe.answer, probe.answers_per_second),
+        "stage 1 dialogues" => write(dialogues, probe.dialogue, probe.dialogues_per_second),
+        "train pi_sft" => train(chosen(one.select.samples, dialogues * probe.accepted), &one.train),
+        name if name.starts_with("eval ") => write(answers, written, probe.answers_per_second),
+        _ if sampling => {
+            let (tokens, seconds) = write(draws, written, probe.answers_per_second);
+            match two.budget.tokens {
+                0 => (tokens, seconds),
+                most => (tokens.min(most as f64), seconds.min(probe.load + most as f64 / probe.answers_per_second)),
+            }
+        }
+        _ if refined_train => train(chosen(two.select.samples, draws * probe.accepted), &two.train),
+        _ => (0.0, 1.0),
+    };
+    Forecast { step, tokens, seconds }
+}
