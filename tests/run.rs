@@ -13,7 +13,14 @@ model = "micro"
 problems = "micro"
 test = "micro-test"
 
+# So few steps teach no behaviour: short right answers are taken as they are.
 [filter.rules.contamination]
+enabled = false
+[filter.rules.behaviour]
+enabled = false
+[filter.rules.empty]
+enabled = false
+[filter.rules.length]
 enabled = false
 
 [stage1]
@@ -28,7 +35,7 @@ samples = 60
 [stage1.train]
 epochs = 1
 batch_size = 16
-lr = 1e-3
+lr = 1e-4
 checkpoint_every = 1
 [stage1.train.data]
 loss_on = "all_but_wrong_attempts"
@@ -47,7 +54,7 @@ samples = 60
 [stage2.train]
 epochs = 1
 batch_size = 16
-lr = 5e-4
+lr = 1e-4
 checkpoint_every = 1
 [stage2.train.data]
 loss_on = "all_but_wrong_attempts"

@@ -27,8 +27,22 @@ enum What {
     Filter(Filter),
     /// Answers graded per second on one core
     Grade(Grade),
+    /// Choosing samples anew after a target changed
+    Select(Select),
     /// Time from a key to its frame while every core is busy
     Frame(Frame),
+}
+
+#[derive(Debug, Args)]
+struct Select {
+    #[arg(long, default_value_t = 10_000)]
+    problems: usize,
+    /// Of each problem
+    #[arg(long, default_value_t = 64)]
+    samples: u32,
+    /// Print a JSON object: {"problems","samples","given_ms","found_ms","rank_ms","chosen"}
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -215,6 +229,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 super::out::line(format_args!(
                     "{} answers in {:.2} s on one core: {:.0} answers/s",
                     speed.answers, speed.seconds, speed.answers_per_second
+                ))?;
+            }
+        }
+        What::Select(wanted) => {
+            let speed = crate::difficulty::bench::bench(wanted.problems, wanted.samples);
+            if wanted.json {
+                super::out::line(format_args!("{}", serde_json::to_string(&speed)?))?;
+            } else {
+                super::out::line(format_args!(
+                    "{} problems of {} samples: chosen anew in {:.1} ms (K given) or {:.1} ms (K found), ranked in {:.0} ms",
+                    speed.problems, speed.samples, speed.given_ms, speed.found_ms, speed.rank_ms
                 ))?;
             }
         }

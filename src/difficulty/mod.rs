@@ -3,6 +3,7 @@
 //! Pure: counts and candidates in, numbers and choices out. Counts of different models, prompts or sampling settings must not
 //! be added up; who calls sees to it. The definitions are a reconstruction: the paper leaves them open.
 
+pub mod bench;
 pub mod bins;
 pub mod budget;
 pub mod rule;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::OrderError;
 use super::difficulty::tallies;
 use crate::difficulty::{Candidate, Pick, PoolProblem, Rule, Selection, Tally, select};
-use crate::filter::{Transition, similarity};
+use crate::filter::{RuleId, Transition, similarity};
 use crate::records::{DecisionVerb, Selected};
 use crate::session::{SampleRow, Session};
 
@@ -177,7 +177,8 @@ fn nothing(session: &Session, rows: &[SampleRow], order: &SelectOrder) -> Result
         *sole.entry(rule).or_default() += 1;
     }
     let mut sole: Vec<(&str, usize)> = sole.into_iter().collect();
-    sole.sort_unstable_by_key(|(rule, count)| (std::cmp::Reverse(*count), *rule));
+    let order = |rule: &str| RuleId::ALL.iter().position(|known| known.name() == rule);
+    sole.sort_unstable_by_key(|(rule, count)| (std::cmp::Reverse(*count), order(rule)));
     let near: Vec<String> = sole.iter().take(3).map(|(rule, count)| format!("{rule} ({count})")).collect();
     Ok(format!(
         "{place}: none of {judged} judged samples is accepted, so there is nothing to train on; the nearest fail {fewest} \
