@@ -182,7 +182,9 @@ fn a_pass_killed_in_every_step_ends_as_one_that_was_not() {
 #[test]
 fn a_pass_waits_for_a_person_and_hears_them() {
     let home = Home::new();
-    let recipe = home.recipe(&RECIPE.replace("[stage1]\n", "[stage1]\nreview = \"sample(3)\"\n"));
+    // With adapters: what comes of them must open as a model in the next step.
+    let text = RECIPE.replace("[stage1]\n", "[stage1]\nreview = \"sample(3)\"\n");
+    let recipe = home.recipe(&text.replace("[stage1.train]\n", "[stage1.train]\nmethod = \"lora\"\n"));
     let arguments = ["run", "--recipe", &recipe, "-s", "reviewed", "--json"];
     let output = home.run(&arguments);
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
@@ -202,6 +204,8 @@ fn a_pass_waits_for_a_person_and_hears_them() {
     let (refused, taken) = (refused.id, taken.id);
     drop(session);
     last_line(&home.run(&[&arguments[..], &["--resume"]].concat()));
+    let merged = home.session("reviewed").join("runs/pi_sft/merged");
+    assert!(merged.join("model.safetensors").is_file() && merged.join("config.json").is_file());
     let session = Session::open(&home.session("reviewed")).unwrap();
     let chosen = session.selected(&session.selection("stage 1").unwrap().unwrap()).unwrap();
     assert!(chosen.contains_key(&taken) && !chosen.contains_key(&refused), "a person's decision goes before a verdict");

@@ -89,8 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn json(model: &str, outcome: &GenerateOutcome, score: &Score) -> serde_json::Value {
-    let mut value = eval::summary(model, score);
-    value["compute"] = outcome.compute.clone().into();
+    let mut value = eval::summary(model, &outcome.compute, score);
     value["settings"] = outcome.settings.clone().into();
     value["existing"] = outcome.existing.into();
     value["wall_seconds"] = outcome.wall_seconds.into();

@@ -57,15 +57,28 @@ fn pass(session: &str) -> Result<(Session, Recipe)> {
 
 /// The differences between models over several passes: problems are the units, seeds are averaged.
 fn together(arguments: &Arguments, sessions: &[String]) -> Result<()> {
-    let mut outcomes: Vec<RunOutcome> = Vec::new();
+    let (mut outcomes, mut recipes): (Vec<RunOutcome>, Vec<String>) = (Vec::new(), Vec::new());
     for name in sessions {
         let (session, recipe) = pass(name)?;
         let outcome = outcome(&session, &recipe)?;
         let outcome = outcome.filter(|outcome| outcome.models.len() > 1);
         let outcome = outcome.ok_or_else(|| BadInput(format!("{name}: the pass has no two scored models yet")))?;
         outcomes.push(outcome);
+        let mut but_for_the_seed = recipe;
+        but_for_the_seed.seed = 0;
+        recipes.push(but_for_the_seed.to_toml());
     }
     let Some(first) = outcomes.first() else { return Ok(()) };
+    let mut known: Vec<u64> = Vec::new();
+    for (outcome, recipe) in outcomes.iter().zip(&recipes) {
+        if known.contains(&outcome.seed) {
+            return Err(BadInput(format!("seed {} is there twice: that is one pass, not two", outcome.seed)).into());
+        }
+        known.push(outcome.seed);
+        if *recipe != recipes[0] {
+            return Err(BadInput("the passes differ in more than their seed; one recipe is needed".into()).into());
+        }
+    }
     let mut lines = Vec::new();
     for (later, earlier, _) in &first.paired {
         let mut pairs: Vec<(&[Answered], &[Answered])> = Vec::new();

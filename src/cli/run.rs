@@ -54,7 +54,7 @@ pub struct Arguments {
     /// After the pass, the variants that tell what each part of it is worth; they are kept with its report
     #[arg(long)]
     ablations: bool,
-    /// Print JSON lines on what is done, the last one {"recipe","seed","models","length_ratio","paired","selections","wall_seconds"}
+    /// Print a JSON object at the end: {"recipe","seed","models","length_ratio","paired","selections","wall_seconds"}
     #[arg(long)]
     json: bool,
 }
@@ -112,9 +112,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     while !job.finished() {
         for (step, (at, of)) in begun.try_iter() {
             progress.clear();
-            if arguments.json {
-                super::out::line(json!({ "step": step, "at": at, "of": of }))?;
-            } else if std::io::stderr().is_terminal() {
+            // Not on standard output: that it is gone must not end the work.
+            if std::io::stderr().is_terminal() {
                 eprintln!("{at}/{of} {step}");
             }
         }
@@ -159,14 +158,19 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
         job.wait(Duration::from_millis(200));
     }
     progress.clear();
-    let (probe, forecasts) = job.join()?;
+    let (probe, mut forecasts) = match job.join() {
+        Ok(made) => made,
+        Err(error) => return Err(halted(error, arguments.json)?),
+    };
+    for (forecast, step) in forecasts.iter_mut().zip(&steps) {
+        forecast.step.done = step.done;
+    }
     let left = |at: usize| if steps[at].done { 0.0 } else { forecasts[at].seconds };
     let whole: f64 = (0..steps.len()).map(left).sum();
     if arguments.json {
         let value = json!({
             "recipe": recipe.name, "seed": recipe.seed, "session": path.display().to_string(), "pool": pool.len(),
-            "test": test.len(), "steps": forecasts, "done": steps.iter().map(|step| step.done).collect::<Vec<_>>(),
-            "seconds": whole, "probe": probe,
+            "test": test.len(), "steps": forecasts, "seconds": whole, "probe": probe,
         });
         return super::out::line(value);
     }

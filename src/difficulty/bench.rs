@@ -31,7 +31,7 @@ pub fn bench(problems: usize, samples: u32) -> Speed {
                 draw,
                 settings: "made up".into(),
                 tokens: 100 + draw,
-                confirms: draw % 3 == 0,
+                confirms: draw.is_multiple_of(3),
                 by_person: false,
             };
             let tally = Tally { samples, correct, ..Tally::default() };

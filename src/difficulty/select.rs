@@ -95,7 +95,8 @@ fn rank(candidates: &mut Vec<Candidate>, rule: &Rule, likeness: impl Fn(usize, u
         }
     };
     let mut ranked: Vec<Candidate> = order.into_iter().map(|at| candidates[at].clone()).collect();
-    ranked.sort_by_key(|candidate| !candidate.by_person);
+    // Where those that only confirm have a limit, a place of the target goes to one that mends if there is one.
+    ranked.sort_by_key(|candidate| (!candidate.by_person, rule.most_confirming < 1.0 && candidate.confirms));
     *candidates = ranked;
 }
 

@@ -29,6 +29,8 @@ impl Which {
     fn takes(self, row: &SampleRow) -> bool {
         let rejected = row.standing.verb == Some(DecisionVerb::Reject);
         match self {
+            // What was drawn for a problem to be scored on is no training data, whoever accepted it.
+            Which::Accepted | Which::Training | Which::Correct | Which::NotRejected if row.held_out => false,
             Which::Accepted => row.standing.verb == Some(DecisionVerb::Accept),
             Which::Training => row.trained_on(),
             Which::Correct => row.correct == Some(true) && !rejected,

@@ -57,13 +57,14 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
         let version = session.data_version().ok();
         if version.is_none() || version != seen {
             // Not seen until every command was answered: the next look tries again.
-            seen = version.filter(|_| answer(session, job, control, &mut applied).is_ok());
+            let shown = board.borrow().job.clone();
+            seen = version.filter(|_| answer(session, (job, &shown), control, &mut applied).is_ok());
         }
         let due = mirrored.is_none_or(|(at, _)| at.elapsed() >= MIRROR);
         if (due || ending) && (session.watched() || (ending && mirrored.is_some())) {
             let now = board.borrow().clone();
             if mirrored.is_none_or(|(_, version)| version != now.version) {
-                let _ = session.write_live(&now);
+                let _ = session.write_live(job, &now);
                 mirrored = Some((Instant::now(), now.version));
             }
         }
@@ -74,10 +75,15 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
     }
 }
 
-/// `applied`: the last command that was done; one of which the answer could not be stored is not done twice.
-fn answer(session: &Session, job: &str, control: &Control, applied: &mut i64) -> Result<(), SessionError> {
+/// `job`: whose commands these are; `shown`: what is at work, which in a pass is one of its steps. `applied`: the last command that was done; one of which the answer could not be stored is not done twice.
+fn answer(
+    session: &Session,
+    (job, shown): (&str, &str),
+    control: &Control,
+    applied: &mut i64,
+) -> Result<(), SessionError> {
     for command in session.pending_commands(job)? {
-        let said = if command.id > *applied { perform(&command, job, control) } else { "done" };
+        let said = if command.id > *applied { perform(&command, shown, control) } else { "done" };
         *applied = command.id.max(*applied);
         session.answer_command(command.id, said)?;
     }

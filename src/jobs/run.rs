@@ -105,7 +105,7 @@ impl Watcher for Staged<'_> {
 }
 
 impl Host for Staged<'_> {
-    fn train(&mut self, order: &TrainOrder, prepared: Prepared) -> Result<TrainOutcome> {
+    fn train(&mut self, order: &TrainOrder, prepared: &mut Prepared) -> Result<TrainOutcome> {
         super::train::train(order, prepared, self.context, &mut |_| {})
     }
 

@@ -33,8 +33,8 @@ fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn F
     order.check()?;
     let held = hold(Session::open(dir)?, TRAINING, context)?;
     context.publish(starting(order));
-    let prepared = prepare(&held.session, order)?;
-    train(order, prepared, context, say)
+    let mut prepared = prepare(&held.session, order)?;
+    train(order, &mut prepared, context, say)
 }
 
 /// What is shown before the first step.
@@ -53,22 +53,22 @@ fn starting(order: &TrainOrder) -> LiveBoard {
 /// Trains what is prepared, and shows how it goes.
 pub(super) fn train(
     order: &TrainOrder,
-    prepared: Prepared,
+    prepared: &mut Prepared,
     context: &mut JobContext,
     say: &mut dyn FnMut(&Event),
 ) -> Result<TrainOutcome> {
     let mut board = starting(order);
-    let Prepared { mut trainer, compute, plan, too_long, longest } = prepared;
+    let Prepared { compute, too_long, longest, .. } = *prepared;
     board.compute = compute.into();
-    let planned = plan.total();
-    say(&Event::Plan(plan));
+    let planned = prepared.plan.total();
+    say(&Event::Plan(prepared.plan.clone()));
     if too_long > 0 {
         let line = format!("{too_long} chains are too long and left out (the longest has {longest} tokens)");
         say(&Event::Alert(line));
     }
     board.state = LiveState::Running;
     let control = context.control().clone();
-    let finished = trainer.run(&control, &mut |event: &Event| {
+    prepared.train(&control, &mut |event: &Event| {
         say(event);
         match event {
             Event::Plan(_) => {}
@@ -92,8 +92,7 @@ pub(super) fn train(
         if matches!(event, Event::Alert(_)) || context.due(board.state) {
             context.publish(board.clone());
         }
-    })?;
-    Ok(finished.into())
+    })
 }
 
 impl Steering for Control {

@@ -108,11 +108,11 @@ pub fn kept(session: &Session, eval: &StoredEval) -> Result<Vec<Answered>> {
 }
 
 /// A score as it is printed: one object of plain values.
-pub fn summary(model: &str, score: &Score) -> serde_json::Value {
+pub fn summary(model: &str, compute: &str, score: &Score) -> serde_json::Value {
     let behaviours: std::collections::BTreeMap<&str, f64> =
         score.behaviours.iter().map(|(behaviour, share)| (behaviour.name(), *share)).collect();
     serde_json::json!({
-        "model": model, "problems": score.problems, "n": score.n, "pass_at_1": score.pass_at_1.value,
+        "model": model, "compute": compute, "problems": score.problems, "n": score.n, "pass_at_1": score.pass_at_1.value,
         "ci95": [score.pass_at_1.low, score.pass_at_1.high], "maj_at_k": score.maj_at_k.value,
         "maj_ci95": [score.maj_at_k.low, score.maj_at_k.high], "pass_at_k": score.pass_at_k,
         "mean_tokens": score.mean_tokens, "mean_tokens_ended": score.mean_tokens_ended, "truncated": score.truncated,

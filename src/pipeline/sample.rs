@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use color_eyre::Result;
+use color_eyre::eyre::eyre;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -53,6 +54,8 @@ pub struct SampleOutcome {
     /// Problems whose target is met, and those that have all the samples they may have.
     pub filled: usize,
     pub spent: usize,
+    /// Problems for which no tokens were left.
+    pub no_tokens: usize,
     /// Tokens of all samples of the plan.
     pub tokens: u64,
     pub rounds: usize,
@@ -89,6 +92,7 @@ pub fn sample(
         given_up: 0,
         filled: 0,
         spent: 0,
+        no_tokens: 0,
         tokens: 0,
         rounds: 0,
         stopped: false,
@@ -103,7 +107,8 @@ pub fn sample(
         }
         outcome.draws += made.samples;
         outcome.rounds = rounds.len();
-        let positions = positions(session, &settings, problems, &wanted, &order.rule)?;
+        let positions =
+            positions(session, &settings, problems, &wanted, &order.rule, order.generate.sampling.max_tokens)?;
         outcome.tokens = positions.iter().map(|(_, tokens)| tokens).sum();
         outcome.solved = positions.iter().filter(|(position, _)| position.tally.correct > 0).count();
         outcome.stopped = made.stopped || (watcher.stopping() && made.failed > 0);
@@ -111,17 +116,13 @@ pub fn sample(
             return Ok(outcome);
         }
         if made.failed > 0 {
-            return Err(OrderError(format!(
-                "{} samples failed and are none; the same command tries them again",
-                made.failed
-            ))
-            .into());
+            return Err(eyre!("{} samples failed and are none; the same command tries them again", made.failed));
         }
         let next =
             order.budget.plan(&positions.iter().map(|(position, _)| *position).collect::<Vec<_>>(), outcome.tokens);
         let count = |wanted: Next| next.iter().filter(|next| **next == wanted).count();
-        (outcome.given_up, outcome.filled, outcome.spent) =
-            (count(Next::GivenUp), count(Next::Filled), count(Next::Spent));
+        (outcome.given_up, outcome.filled) = (count(Next::GivenUp), count(Next::Filled));
+        (outcome.spent, outcome.no_tokens) = (count(Next::Spent), count(Next::NoTokens));
         let more: Vec<u32> = next.iter().map(|next| if let Next::Draw(draws) = next { *draws } else { 0 }).collect();
         if more.iter().all(|more| *more == 0) {
             outcome.wanted =
@@ -145,6 +146,7 @@ fn positions(
     problems: &[Problem],
     wanted: &[u32],
     rule: &Rule,
+    most_tokens: usize,
 ) -> Result<Vec<(Position, u64)>> {
     let draws: HashMap<&str, u32> =
         problems.iter().zip(wanted).map(|(problem, wanted)| (problem.id.as_str(), *wanted)).collect();
@@ -155,7 +157,8 @@ fn positions(
         problems.iter().map(|problem| tallies.get(problem.id.as_str()).copied().unwrap_or_default()).collect();
     let targets = targets(&known, rule);
     let position = |((tally, tokens), wanted): (&(Tally, u64), u32)| {
-        let each = if tally.samples > 0 { *tokens as f64 / f64::from(tally.samples) } else { 0.0 };
+        // What was never drawn may cost as much as it is allowed to.
+        let each = if tally.samples > 0 { *tokens as f64 / f64::from(tally.samples) } else { most_tokens as f64 };
         (Position { tally: *tally, wanted, tokens: each }, *tokens)
     };
     Ok(known.iter().zip(targets).map(position).collect())

@@ -58,7 +58,7 @@ pub fn pool(session: &Session, rows: &[SampleRow], order: &SelectOrder) -> Resul
     let tallies = tallies(counted.iter().copied(), draws);
     let mut problems: HashMap<&str, Vec<&SampleRow>> = tallies.keys().map(|id| (*id, Vec::new())).collect();
     let own = counted.into_iter().filter(|row| row.draw < draws(&row.problem_id));
-    let others = rows.iter().filter(|row| order.also.contains(&row.settings));
+    let others = rows.iter().filter(|row| row.settings != order.settings && order.also.contains(&row.settings));
     for row in own.chain(others).filter(|row| row.trained_on()) {
         if let Some(rows) = problems.get_mut(row.problem_id.as_str()) {
             rows.push(row);

@@ -24,14 +24,14 @@ impl Session {
             .is_ok_and(|touched| touched.elapsed().is_ok_and(|age| age < WATCH))
     }
 
-    /// Replaces `live/<job>.json` in one rename.
-    pub fn write_live(&self, board: &LiveBoard) -> Result<()> {
+    /// Replaces `live/<job>.json` in one rename. `job`: what the holder of the job lock is called; the board may be of a step of it.
+    pub fn write_live(&self, job: &str, board: &LiveBoard) -> Result<()> {
         self.writable()?;
         let directory = self.live()?;
         let json = self.json(board)?;
-        let fresh = directory.join(format!("{}.json.{}", board.job, std::process::id()));
+        let fresh = directory.join(format!("{job}.json.{}", std::process::id()));
         self.io(std::fs::write(&fresh, json))?;
-        self.io(std::fs::rename(&fresh, directory.join(format!("{}.json", board.job))))
+        self.io(std::fs::rename(&fresh, directory.join(format!("{job}.json"))))
     }
 
     /// The last board that was mirrored, if any.

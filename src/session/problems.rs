@@ -11,7 +11,7 @@ impl Session {
         self.add(problems, false)
     }
 
-    /// Adds problems to score models on. Those that are here already stay what they are.
+    /// Adds problems to score models on. One that is here to be learnt from is an error, and the other way round.
     pub fn hold_out(&self, problems: &[Problem]) -> Result<Added> {
         self.add(problems, true)
     }
@@ -21,7 +21,12 @@ impl Session {
         let mut added = Added::default();
         for problem in problems {
             match self.problem(&problem.id)? {
-                Some(known) if known.text == problem.text && known.answer == problem.answer => added.unchanged += 1,
+                Some(known) if known.text == problem.text && known.answer == problem.answer => {
+                    if self.is_held_out(&problem.id)? != held_out {
+                        return Err(SessionError::other(&self.dir, conflict(&problem.id, held_out)));
+                    }
+                    added.unchanged += 1;
+                }
                 Some(_) => {
                     return Err(SessionError::other(
                         &self.dir,
@@ -45,6 +50,10 @@ impl Session {
         }
         self.read(transaction.commit())?;
         Ok(added)
+    }
+
+    fn is_held_out(&self, id: &str) -> Result<bool> {
+        self.read(self.connection.query_row("SELECT held_out FROM problems WHERE id = ?1", [id], |row| row.get(0)))
     }
 
     pub fn problem(&self, id: &str) -> Result<Option<Problem>> {
@@ -73,4 +82,11 @@ impl Session {
         serde_json::from_str(json)
             .map_err(|error| SessionError::other(&self.dir, format!("a stored problem cannot be read: {error}")))
     }
+}
+
+/// Why a problem cannot be both.
+fn conflict(id: &str, to_be_held_out: bool) -> String {
+    let (here, asked) =
+        if to_be_held_out { ("to be learnt from", "scored on") } else { ("to score models on", "learnt from") };
+    format!("problem {id} is in this session {here}, so it cannot be {asked}; take another session for that")
 }

@@ -183,7 +183,7 @@ fn the_live_board_is_mirrored() {
     assert!(session.watched());
     assert_eq!(session.read_live("generate").unwrap(), None);
     let board = LiveBoard { job: "generate".into(), version: 3, ..LiveBoard::default() };
-    session.write_live(&board).unwrap();
+    session.write_live(&board.job, &board).unwrap();
     assert_eq!(session.read_live("generate").unwrap(), Some(board));
 }
 

@@ -2,7 +2,14 @@ use super::*;
 use crate::difficulty::ShapeName;
 
 fn candidate(draw: u32, tokens: u32) -> Candidate {
-    Candidate { sample: i64::from(draw), draw, settings: "s".into(), tokens, confirms: draw % 2 == 0, by_person: false }
+    Candidate {
+        sample: i64::from(draw),
+        draw,
+        settings: "s".into(),
+        tokens,
+        confirms: draw.is_multiple_of(2),
+        by_person: false,
+    }
 }
 
 fn problem(id: &str, (correct, samples): (u32, u32), candidates: Vec<Candidate>) -> PoolProblem {

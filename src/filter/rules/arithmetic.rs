@@ -2,6 +2,7 @@
 //! construction, and that one is evidence only, unless its value is used again.
 
 use super::super::measure::{Instruments, Measure, Subject};
+use super::super::parts::announcements;
 use super::expression::{Equation, equations};
 use crate::records::SegmentKind;
 
@@ -37,36 +38,15 @@ fn last_part(instruments: &Instruments, subject: &Subject, last: usize) -> usize
         subject.segments.iter().filter(|segment| segment.kind == SegmentKind::Bridge).map(|segment| segment.end);
     let retractions =
         instruments.retraction.iter().flat_map(|pattern| pattern.find_iter(subject.chain)).map(|found| found.end());
-    let bare = if subject.segments.is_empty() { bare_bridges(instruments, subject.chain) } else { Vec::new() };
-    bridge.chain(retractions).chain(bare).filter(|end| *end <= last).max().unwrap_or(0)
-}
-
-/// Most words of a paragraph that only says what comes next.
-const SHORT: usize = 14;
-
-/// Where short paragraphs end that only announce a check or another way, in a chain of which the segments are not known.
-fn bare_bridges(instruments: &Instruments, chain: &str) -> Vec<usize> {
-    let (mut at, mut ends) = (0, Vec::new());
-    for paragraph in chain.split("\n\n") {
-        let end = at + paragraph.len();
-        let announces = at > 0
-            && paragraph.split_whitespace().count() <= SHORT
-            && !paragraph.contains(|letter: char| letter.is_ascii_digit() || letter == '=')
-            && (announcement(paragraph) || !instruments.detector.hits(paragraph, "").is_empty());
-        if announces {
-            ends.push(end);
-        }
-        at = end + 2;
-    }
-    ends
-}
-
-/// Whether a paragraph begins by saying what the writer does next, in whatever words it goes on.
-fn announcement(paragraph: &str) -> bool {
-    const OPENINGS: [&str; 10] =
-        ["wait", "hmm", "let me ", "let us ", "let's ", "i will ", "i'll ", "i should ", "now let me ", "now i will "];
-    let paragraph = paragraph.trim_start().to_lowercase();
-    OPENINGS.iter().any(|opening| paragraph.starts_with(opening))
+    // A chain of one turn has no bridge of ours: its own words tell where it begins anew.
+    let stitched = subject.segments.iter().any(|segment| segment.kind == SegmentKind::Bridge);
+    let bare = if stitched { Vec::new() } else { announcements(&instruments.detector, subject.chain) };
+    bridge
+        .chain(retractions)
+        .chain(bare.into_iter().map(|announcement| announcement.end))
+        .filter(|end| *end <= last)
+        .max()
+        .unwrap_or(0)
 }
 
 /// Whether a wrong value is computed with again: it is an operand later, and neither the problem nor a right equation of
@@ -100,11 +80,20 @@ mod tests {
             .map(|(begin, end)| Segment { kind: SegmentKind::Bridge, turn: 2, begin, end })
             .into_iter()
             .collect();
+        over(chain, &segments)
+    }
+
+    /// As the store holds a chain that was written in one turn.
+    fn as_one_turn(chain: &str) -> Measure {
+        over(chain, &[Segment { kind: SegmentKind::Attempt, turn: 1, begin: 0, end: chain.len() }])
+    }
+
+    fn over(chain: &str, segments: &[Segment]) -> Measure {
         let subject = Subject {
             problem: "Ann has 3 boxes of 4 pens and 5 more.",
             gold: "17",
             chain,
-            segments: &segments,
+            segments,
             opened: &[],
             finish: FinishReason::Stop,
             tokens: None,
@@ -159,6 +148,7 @@ mod tests {
         for announcement in ["I will take this one subgoal at a time.", "Let me see.", "Wait, is that so?"] {
             let chain = format!("3 * 4 = 11. 11 + 5 = 16.\n\n{announcement}\n\n3 * 4 = 12. 12 + 5 = 17. \\boxed{{17}}");
             assert_eq!(measured(&chain, None).values[..2], [0.0, 1.0], "{announcement}");
+            assert_eq!(as_one_turn(&chain).values[..2], [0.0, 1.0], "{announcement}");
         }
         // A number or a sentence of the argument is no announcement.
         for sentence in ["Let me add 3 to it.", "The boxes are full."] {

@@ -54,7 +54,7 @@ pub enum RecipeError {
 pub enum Review {
     #[default]
     None,
-    /// So many, drawn over what the filter accepted and rejected.
+    /// So many of those that the filter judged, whichever the person takes.
     Sample(usize),
     All,
 }
@@ -285,10 +285,12 @@ impl Recipe {
             return Ok(session.put_step(&StoredStep { name: STEP.into(), outcome, seconds: 0.0 })?);
         };
         let stored: StoredRecipe = serde_json::from_str(&step.outcome)?;
-        if stored.toml == mine.toml {
+        // Compared as read, so that a setting which came with a later version of the program is its default here.
+        let before = Self::read(&stored.name, "the recipe in the session", &stored.toml)?.to_toml();
+        if before == mine.toml {
             return Ok(());
         }
-        let differs = stored.toml.lines().zip(mine.toml.lines()).find(|(was, is)| was != is);
+        let differs = before.lines().zip(mine.toml.lines()).find(|(was, is)| was != is);
         let (was, is) = differs.unwrap_or(("fewer settings", "more"));
         Err(OrderError(format!(
             "{}: another recipe's pass is here (`{was}`, now `{is}`); take another session for this one",
@@ -299,10 +301,10 @@ impl Recipe {
 
     fn check(&self, at: &Place<'_>) -> Result<(), RecipeError> {
         crate::model::ComputeChoice::from_str(&self.compute).map_err(|error| at.wrong("compute", error.to_string()))?;
-        self.filter_settings().map_err(|error| match error {
-            filter::settings::SettingsError { line, message, .. } => {
-                RecipeError::Line { file: at.file.into(), line, message }
-            }
+        self.filter_settings().map_err(|SettingsError { line, message, .. }| RecipeError::Line {
+            file: at.file.into(),
+            line,
+            message,
         })?;
         self.bins.validate().map_err(|error| at.wrong("bins.hard", error))?;
         for (key, sampling) in [
@@ -341,9 +343,9 @@ impl Recipe {
                 "greedy samples of a problem are all the same: raise it above 0, or take eval.samples = 1".to_owned(),
             ),
             (
-                two.train.data.max_length >= longest.min(64),
+                two.train.data.max_length >= longest,
                 "stage2.train.data.max_length",
-                format!("chains of up to {longest} tokens are sampled: raise it"),
+                format!("chains of up to {longest} tokens are sampled, longer than what is trained on: raise it"),
             ),
             (
                 self.problems.as_os_str().is_empty() || self.problems != self.test,

@@ -51,12 +51,16 @@ pub fn report(session: &Session, recipe: &Recipe) -> Result<Option<Report>> {
             format!("{} samples of {} problems, hash {}", made.samples, made.problems, made.hash)
         } else if let Some(run) = name.strip_prefix("train ") {
             let trained = trained(session, run, &serde_json::from_str(&step.outcome)?, step.seconds)?;
-            let line = format!("{} steps over {} samples, {} tokens", trained.steps, trained.samples, trained.tokens);
+            let line = format!("{} steps over {} chains, {} tokens", trained.steps, trained.chains.0, trained.tokens);
             training.push(trained);
             line
         } else if name.ends_with(" dialogues") {
+            // From the samples: a call that went on with another's counts only its own.
             let drawn: GenerateOutcome = serde_json::from_str(&step.outcome)?;
-            format!("{} dialogues, {} right, {} tokens", drawn.samples + drawn.existing, drawn.correct, drawn.tokens)
+            let of = || rows.iter().filter(|row| row.settings == drawn.settings && !row.held_out);
+            let right = of().filter(|row| row.correct == Some(true)).count();
+            let tokens: usize = of().map(|row| row.tokens).sum();
+            format!("{} dialogues, {right} right, {tokens} tokens", of().count())
         } else if name.ends_with(" samples") {
             let drawn: SampleOutcome = serde_json::from_str(&step.outcome)?;
             format!(
@@ -113,16 +117,10 @@ fn trained(session: &Session, run: &str, outcome: &TrainOutcome, seconds: f64) -
         lines.iter().filter_map(|line| Some((line["step"].as_u64()?, line.get(key)?.as_f64()?))).collect()
     };
     let settings = runs::settings(&runs::place(session.dir()), run)?;
-    let selection = if run == "pi_sft" { "stage 1".to_owned() } else { run.replacen("pi_rej-", "stage 2.", 1) };
-    let selection = if run == "pi_rej" { "stage 2" } else { &selection };
-    let samples = match session.step(&format!("{selection} select"))? {
-        Some(step) => serde_json::from_str::<SelectOutcome>(&step.outcome)?.samples,
-        None => 0,
-    };
     Ok(Trained {
         run: run.to_owned(),
         from: settings.model,
-        samples,
+        chains: (outcome.chains, outcome.held_out, outcome.too_long),
         steps: outcome.step,
         tokens: lines.iter().filter_map(|line| line.get("tokens")?.as_u64()).max().unwrap_or_default(),
         validation_loss: outcome.validation_loss,
@@ -197,7 +195,7 @@ fn tenth(tally: &Tally) -> usize {
     }
 }
 
-/// The first sample of both models for the first problems whose pass rates differ most, gains and losses in their proportion.
+/// The first sample of both models, for problems evenly over the test set: what is shown is not chosen by how well it looks.
 fn chains(session: &Session, rows: &[SampleRow], first: &ModelScores, last: &ModelScores) -> Result<Vec<Chains>> {
     let of = |model: &ModelScores| -> Result<HashMap<&str, i64>> {
         let settings = session.eval(&model.name)?.map(|eval| eval.settings).unwrap_or_default();
@@ -205,7 +203,6 @@ fn chains(session: &Session, rows: &[SampleRow], first: &ModelScores, last: &Mod
         Ok(mine.map(|row| (row.problem_id.as_str(), row.id)).collect())
     };
     let (before, after) = (of(first)?, of(last)?);
-    // Evenly over the test set: what is shown is not chosen by how well it looks.
     let all = &first.answered;
     let step = (all.len() / SHOWN).max(1);
     let mut chains = Vec::new();

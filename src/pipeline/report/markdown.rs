@@ -198,13 +198,16 @@ fn training(report: &Report, out: &mut String) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(out, "## Training\n\n![Loss](loss.svg)\n")?;
-    writeln!(out, "| run | samples | steps | tokens | validation loss | seconds |\n|---|---|---|---|---|---|")?;
+    writeln!(
+        out,
+        "| run | chains (held out, too long) | steps | tokens | validation loss | seconds |\n|---|---|---|---|---|---|"
+    )?;
     for run in &report.training {
         let loss = run.validation_loss.map_or("-".into(), |loss| format!("{loss:.4}"));
         writeln!(
             out,
-            "| {} | {} | {} | {} | {loss} | {:.0} |",
-            run.run, run.samples, run.steps, run.tokens, run.seconds
+            "| {} | {} ({}, {}) | {} | {} | {loss} | {:.0} |",
+            run.run, run.chains.0, run.chains.1, run.chains.2, run.steps, run.tokens, run.seconds
         )?;
     }
     writeln!(out)

@@ -23,7 +23,8 @@ use crate::session::Session;
 pub struct Trained {
     pub run: String,
     pub from: String,
-    pub samples: usize,
+    /// Chains trained on, held out to validate, and left out as too long.
+    pub chains: (usize, usize, usize),
     pub steps: u64,
     /// Seen in all, prompts included.
     pub tokens: u64,

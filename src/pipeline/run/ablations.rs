@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::scores;
 use super::plan::{refined, round_of};
-use super::steps::first;
+use super::steps::{Made, first};
 use super::{Pass, Planned};
 use crate::difficulty::{Rule, ShapeName};
 use crate::eval::{Ballot, compare, majority_at_k};
@@ -243,8 +243,8 @@ impl Pass<'_> {
     }
 
     fn model_of(&self, run: &str) -> Result<String> {
-        let trained: crate::pipeline::train::TrainOutcome = self.done(&format!("train {run}"))?;
-        Ok(trained.checkpoint.to_string_lossy().into_owned())
+        let made: Made = self.done(&format!("train {run}"))?;
+        Ok(made.model.to_string_lossy().into_owned())
     }
 
     /// What the last round of the second stage drew from.

@@ -11,14 +11,14 @@ use color_eyre::Result;
 use serde::Serialize;
 
 use super::plan::{Planned, plan, refined, round_of};
-use super::{Host, RunOrder, problems, steps};
+use super::{Halt, Host, RunOrder, problems, steps};
 use crate::dialogue::Policy;
 use crate::generate::local::{LocalBackend, LocalOptions};
 use crate::pipeline::filter::{FilterSources, judge_session};
 use crate::pipeline::generate::{GenerateOutcome, generate};
 use crate::pipeline::train::{TrainOrder, prepare};
 use crate::pipeline::{GenerateOrder, OrderError};
-use crate::records::{Problem, Sampling};
+use crate::records::{DecisionVerb, Problem, Sampling};
 use crate::session::Session;
 use crate::train::TrainSettings;
 use crate::train::steer::{Event, Unsteered};
@@ -64,8 +64,10 @@ pub fn forecast(order: &RunOrder, policies: &(Policy, Policy), host: &mut dyn Ho
     let session = Session::create(&directory.0)?;
     let probe = probe(&session, order, policies, host)?;
     drop(session);
+    let (pool, test) = problems(&order.recipe)?;
+    let sizes = (pool.len(), test.len());
     let planned = plan(&order.recipe, None)?;
-    Ok((probe, planned.into_iter().map(|step| cost(order, &probe, step)).collect()))
+    Ok((probe, planned.into_iter().map(|step| cost(order, &probe, sizes, step)).collect()))
 }
 
 /// A directory that is removed with all in it.
@@ -119,10 +121,15 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
         let some = (2 * slots).min(most).min(of.len()).max(1);
         of.iter().step_by((of.len() / some).max(1)).take(some).cloned().collect()
     };
-    let run =
-        |problems: &[Problem], policy: &Policy, of: &GenerateOrder, backend: &mut LocalBackend, host: &mut dyn Host| {
-            generate(session, backend, problems, policy, of, host)
-        };
+    let run = |problems: &[Problem],
+               policy: &Policy,
+               of: &GenerateOrder,
+               backend: &mut LocalBackend,
+               host: &mut dyn Host|
+     -> Result<GenerateOutcome> {
+        let made = generate(session, backend, problems, policy, of, host)?;
+        if made.stopped { Err(Halt::Stopped { step: "probe".into() }.into()) } else { Ok(made) }
+    };
     let each = |made: &GenerateOutcome| made.tokens as f64 / made.samples.max(1) as f64;
     let sample = spread(&test, test.len() * recipe.eval.samples as usize);
     let made = run(&sample, &policies.1, &generation(1, &recipe.eval.sampling), &mut backend, host)?;
@@ -137,12 +144,14 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     let judged = judge_session(session, &recipe.filter_settings()?, &benchmarks, &sources, &mut |_, _| true)?;
     probe.accepted = judged.map_or(0.0, |judged| judged.accepted as f64 / judged.judged.max(1) as f64);
     if probe.accepted == 0.0 {
-        return Err(OrderError(
-            "none of the probe's dialogues is accepted: the pass would have nothing to train on".into(),
-        )
-        .into());
+        // So few may all be rejected; what training takes is measured all the same.
+        let rows = session.sample_rows()?;
+        let mine: Vec<i64> = rows.iter().filter(|row| row.settings == made.settings).map(|row| row.id).collect();
+        session.decide_all(&mine, DecisionVerb::Accept, Some("probe"))?;
     }
-    let settings = TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, ..stage.train.clone() };
+    // Of few chains a step may hold all: then they come again, in as many epochs as it takes.
+    let settings =
+        TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, epochs: STEPS + 1, ..stage.train.clone() };
     let order = TrainOrder { run: "probe".into(), settings, compute, selection: None };
     let began = Instant::now();
     let mut prepared = prepare(session, &order)?;
@@ -155,22 +164,28 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     })?;
     if let (Some((first, before)), Some((last, after))) = (seen.first(), seen.last()) {
         probe.trained_per_second = (after - before) as f64 / last.duration_since(*first).as_secs_f64().max(1e-9);
-        probe.chain = *after as f64 / (seen.len() * stage.train.batch_size.min(made.samples)).max(1) as f64;
+        probe.chain = *after as f64 / chains_of(seen.len(), prepared.chains, stage.train.batch_size).max(1) as f64;
     }
     Ok(probe)
 }
 
+/// Chains in the first so many steps: the last step of an epoch holds what is left.
+fn chains_of(steps: usize, chains: usize, batch: usize) -> usize {
+    let an_epoch = chains.div_ceil(batch).max(1);
+    (0..steps).map(|step| if step % an_epoch == an_epoch - 1 { chains - (an_epoch - 1) * batch } else { batch }).sum()
+}
+
 /// What one step takes, by what the probe measured.
-fn cost(order: &RunOrder, probe: &Probe, step: Planned) -> Forecast {
+fn cost(order: &RunOrder, probe: &Probe, (pool, test): (usize, usize), step: Planned) -> Forecast {
     let recipe = &order.recipe;
     let (one, two, eval) = (&recipe.stage1, &recipe.stage2, &recipe.eval);
-    let some = |count: usize, of: f64| if count == 0 { of } else { count as f64 };
+    let some = |count: usize, of: usize| if count == 0 { of as f64 } else { count.min(of) as f64 };
     // Chains of the trained models are written as long as those they learnt from, less the prompt that both share.
     let written = (probe.dialogue).min(probe.chain.max(probe.answer));
-    let answers = f64::from(eval.samples + u32::from(eval.greedy)) * some(eval.problems, 400.0);
+    let answers = f64::from(eval.samples + u32::from(eval.greedy)) * some(eval.problems, test);
     let chosen = |most: u32, there: f64| if most == 0 { there } else { f64::from(most).min(there) };
-    let dialogues = f64::from(one.samples) * some(one.problems, 1000.0);
-    let draws = some(two.problems, 1000.0) * f64::from(two.budget.first + two.budget.most) / 2.0;
+    let dialogues = f64::from(one.samples) * some(one.problems, pool);
+    let draws = some(two.problems, pool) * f64::from(two.budget.first + two.budget.most) / 2.0;
     let write = |count: f64, each: f64, speed: f64| (count * each, probe.load + count * each / speed.max(1e-9));
     let train = |samples: f64, settings: &TrainSettings| {
         let tokens = samples * probe.chain * settings.epochs as f64;

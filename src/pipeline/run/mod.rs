@@ -10,6 +10,7 @@ mod outcome;
 mod plan;
 mod steps;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -36,7 +37,7 @@ pub trait Host: Watcher {
     ///
     /// # Errors
     /// Of the training.
-    fn train(&mut self, order: &TrainOrder, prepared: Prepared) -> Result<TrainOutcome>;
+    fn train(&mut self, order: &TrainOrder, prepared: &mut Prepared) -> Result<TrainOutcome>;
 
     /// A step begins: its name and its place among all.
     fn begins(&mut self, step: &str, place: (usize, usize));
@@ -77,6 +78,8 @@ pub struct Pass<'a> {
     pool: Vec<Problem>,
     test: Vec<Problem>,
     planned: Vec<Planned>,
+    /// The person said to go on past a review; good for one.
+    go_on: bool,
 }
 
 /// Runs the pass to its end. `policies`: that of the recipe's dialogues, and the default one, which asks single turns.
@@ -90,9 +93,10 @@ pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host
     let (pool, test) = problems(recipe)?;
     session.add_problems(&pool)?;
     session.hold_out(&test)?;
-    let compute = recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
+    let compute: ComputeChoice =
+        recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
     let planned = plan(recipe, Some(session))?;
-    let mut pass = Pass { session, order, host, policies, compute, pool, test, planned };
+    let mut pass = Pass { session, order, host, policies, compute, pool, test, planned, go_on: order.go_on };
     pass.both_stages()?;
     if order.ablations {
         pass.ablations()?;
@@ -112,9 +116,9 @@ pub fn problems(recipe: &Recipe) -> Result<(Vec<Problem>, Vec<Problem>)> {
     let some = |count: usize| if count == 0 { usize::MAX } else { count };
     pool.truncate(some(recipe.stage1.problems).max(some(recipe.stage2.problems)));
     test.truncate(some(recipe.eval.problems));
-    let known: std::collections::HashSet<(&str, &str)> =
-        pool.iter().map(|problem| (problem.id.as_str(), problem.text.as_str())).collect();
-    let both = |problem: &&Problem| known.iter().any(|(id, text)| *id == problem.id || *text == problem.text);
+    let ids: HashSet<&str> = pool.iter().map(|problem| problem.id.as_str()).collect();
+    let texts: HashSet<&str> = pool.iter().map(|problem| problem.text.as_str()).collect();
+    let both = |problem: &&Problem| ids.contains(problem.id.as_str()) || texts.contains(problem.text.as_str());
     let shared = test.iter().filter(both).count();
     if shared > 0 {
         let line = format!(

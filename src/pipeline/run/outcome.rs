@@ -20,6 +20,8 @@ pub struct ModelScores {
     pub name: String,
     /// Directory, file or name.
     pub model: String,
+    /// Number format that its samples were drawn in.
+    pub compute: String,
     pub score: Score,
     /// Of greedy answers, where the recipe has them.
     pub greedy: Option<Score>,
@@ -59,7 +61,7 @@ impl RunOutcome {
             .models
             .iter()
             .map(|model| {
-                let mut value = eval::summary(&model.model, &model.score);
+                let mut value = eval::summary(&model.model, &model.compute, &model.score);
                 value["greedy"] = json!(model.greedy.as_ref().map(|greedy| greedy.pass_at_1.value));
                 (model.name.as_str(), value)
             })
@@ -132,8 +134,10 @@ pub fn outcome(session: &Session, recipe: &Recipe) -> Result<Option<RunOutcome>>
 pub(super) fn scores(session: &Session, name: &str) -> Result<Option<ModelScores>> {
     let Some(kept) = session.eval(name)? else { return Ok(None) };
     let greedy = session.eval(&format!("{name} greedy"))?;
+    let settings = session.settings(&kept.settings)?;
     Ok(Some(ModelScores {
         name: name.to_owned(),
+        compute: settings.map(|settings| settings.model.compute).unwrap_or_default(),
         score: serde_json::from_str(&kept.summary)?,
         greedy: greedy.map(|greedy| serde_json::from_str(&greedy.summary)).transpose()?,
         answered: eval::kept(session, &kept)?,

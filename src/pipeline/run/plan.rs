@@ -15,9 +15,9 @@ pub struct Planned {
     pub done: bool,
 }
 
-/// Names a model of the pass after so many rounds of its second stage.
+/// Names a model of the pass after so many rounds of its second stage; the last is what the pass makes.
 pub(super) fn refined(recipe: &Recipe, round: u32) -> String {
-    if recipe.stage2.rounds == 1 { "pi_rej".into() } else { format!("pi_rej-{round}") }
+    if recipe.stage2.rounds == round { "pi_rej".into() } else { format!("pi_rej-{round}") }
 }
 
 /// All steps of a recipe; which of them are done in the session, if there is one.

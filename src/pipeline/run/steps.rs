@@ -1,8 +1,10 @@
 //! What each step of a pass does.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use color_eyre::Result;
+use color_eyre::eyre::eyre;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{refined, round_of};
@@ -10,13 +12,14 @@ use super::{Halt, Pass};
 use crate::difficulty::Rule;
 use crate::generate::Backend;
 use crate::generate::local::{LocalBackend, LocalOptions};
-use crate::pipeline::filter::{FilterOutcome, FilterSources, audit_plan, benchmarks, judge_session};
+use crate::model::ComputeChoice;
+use crate::pipeline::filter::{FilterOutcome, FilterSources, benchmarks, judge_session};
 use crate::pipeline::generate::{GenerateOutcome, generate};
 use crate::pipeline::recipe::{Review, Start};
 use crate::pipeline::sample::{SampleOrder, SampleOutcome, sample};
 use crate::pipeline::select::{SelectOrder, SelectOutcome, choose};
 use crate::pipeline::train::{TrainOrder, TrainOutcome, prepare};
-use crate::pipeline::{GenerateOrder, OrderError, eval};
+use crate::pipeline::{GenerateOrder, eval};
 use crate::records::{Problem, Sampling};
 use crate::train::TrainSettings;
 
@@ -29,8 +32,14 @@ pub struct Scored {
     pub compute: String,
 }
 
-/// Order in which samples are put before a person, drawn from the recipe's seed.
-const REVIEWED: crate::filter::audit::Order = crate::filter::audit::Order::Stratified;
+/// A model that was trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Made {
+    /// A directory that opens as a model.
+    pub model: PathBuf,
+    #[serde(flatten)]
+    pub outcome: TrainOutcome,
+}
 
 impl Pass<'_> {
     pub(super) fn both_stages(&mut self) -> Result<()> {
@@ -169,12 +178,10 @@ impl Pass<'_> {
             Review::Sample(count) => count.min(all),
             Review::All => all,
         };
-        if decided >= wanted || self.order.go_on {
+        if decided >= wanted || std::mem::take(&mut self.go_on) {
             return Ok(decided);
         }
-        let rules = self.recipe().filter_settings()?;
-        let waiting = audit_plan(self.session, &rules, REVIEWED, self.recipe().seed)?.len().min(wanted - decided);
-        Err(Halt::Waiting { step: step.to_owned(), count: waiting }.into())
+        Err(Halt::Waiting { step: step.to_owned(), count: wanted - decided }.into())
     }
 
     pub(super) fn select(
@@ -198,26 +205,27 @@ impl Pass<'_> {
         settings: &TrainSettings,
     ) -> Result<String> {
         let step = format!("train {run}");
-        let trained: TrainOutcome = self.step(&step, |pass| {
+        let made: Made = self.step(&step, |pass| {
             let seed = settings.seed.wrapping_add(pass.recipe().seed);
             let order = TrainOrder {
                 run: run.to_owned(),
                 settings: TrainSettings { model: model.to_owned(), seed, ..settings.clone() },
-                compute: pass.compute,
+                // Eight bits are for decoding; what is trained has its own formats.
+                compute: if pass.compute == ComputeChoice::Q8 { ComputeChoice::Auto } else { pass.compute },
                 selection: Some(selection.to_owned()),
             };
             order.check()?;
-            let prepared = prepare(pass.session, &order)?;
-            let outcome = pass.host.train(&order, prepared)?;
-            if let Some(off) = outcome.off {
-                let line =
-                    format!("{step}: {off}; the steps before it are saved; the recipe's `spike` says what else to do");
-                return Err(OrderError(line).into());
+            let mut prepared = prepare(pass.session, &order)?;
+            let outcome = pass.host.train(&order, &mut prepared)?;
+            if let Some(off) = &outcome.off {
+                return Err(eyre!(
+                    "{step}: {off}; the steps before it are saved; `spike` in the recipe's training says what else to do"
+                ));
             }
             pass.unless_stopped(&step, !outcome.done)?;
-            Ok(outcome)
+            Ok(Made { model: prepared.model(&outcome)?, outcome })
         })?;
-        Ok(trained.checkpoint.to_string_lossy().into_owned())
+        Ok(made.model.to_string_lossy().into_owned())
     }
 
     pub(super) fn backend(&self, model: &str) -> Result<Box<dyn Backend>> {
@@ -250,9 +258,7 @@ impl Pass<'_> {
         match outcome.failed {
             0 => Ok(outcome),
             failed => {
-                let line =
-                    format!("{step}: {failed} dialogues failed and are no samples; the same command tries them again");
-                Err(OrderError(line).into())
+                Err(eyre!("{step}: {failed} dialogues failed and are no samples; the same command tries them again"))
             }
         }
     }

@@ -5,19 +5,22 @@ mod preview;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 use serde::{Deserialize, Serialize};
 
+use crate::filter::behaviours::Detector;
+use crate::filter::{self, announcements};
 use crate::generate::local::{LocalOptions, ModelText};
 use crate::model::{ComputeChoice, ModelFiles, fastest_device};
-use crate::records::{DecisionVerb, Message, Role, Sample, TurnKind};
+use crate::records::{Message, Role, Sample, TurnKind};
 use crate::session::{SampleRow, Session};
 use crate::train::dataset::{self, Example, parts};
 use crate::train::output::{CardFacts, Output};
 use crate::train::runs::{self, is_run_name};
+use crate::train::steer::{Report, Steering};
 use crate::train::{self, Finished, LoraLayout, MemoryPlan, Network, PlanFor, TrainSettings, Trainer};
 
 use self::looks::Looks;
@@ -66,18 +69,10 @@ pub struct TrainOutcome {
     pub step: u64,
     pub checkpoint: PathBuf,
     pub validation_loss: Option<f64>,
-}
-
-impl From<Finished> for TrainOutcome {
-    fn from(finished: Finished) -> Self {
-        Self {
-            done: finished.complete,
-            off: finished.off,
-            step: finished.step,
-            checkpoint: finished.checkpoint,
-            validation_loss: finished.validation_loss,
-        }
-    }
+    /// Chains that were trained on, held out to validate, and left out as too long.
+    pub chains: usize,
+    pub held_out: usize,
+    pub too_long: usize,
 }
 
 /// The chains of a session that are learnt from, in the order of (problem, draw, settings), whatever the order of their arrival:
@@ -90,11 +85,8 @@ pub fn examples(session: &Session, selection: Option<&str>, loss_on: parts::Loss
     let weights = selection.map(|name| weights(session, name)).transpose()?;
     let mut rows: Vec<SampleRow> = session.sample_rows()?;
     rows.retain(|row| match &weights {
-        Some(weights) => {
-            // Of what was chosen before, a person may have refused some since.
-            let refused = matches!(row.standing.verb, Some(DecisionVerb::Reject | DecisionVerb::Skip));
-            weights.contains_key(&row.id) && !row.held_out && !refused
-        }
+        // What a person decided counts when it is chosen; a selection stays what it is, so that a run can go on with it.
+        Some(weights) => weights.contains_key(&row.id) && !row.held_out,
         None => row.trained_on(),
     });
     rows.sort_by(|a, b| (&a.problem_id, a.draw, &a.settings).cmp(&(&b.problem_id, b.draw, &b.settings)));
@@ -131,8 +123,15 @@ fn accepted(session: &Session, order: &TrainOrder) -> Result<Vec<Example>> {
     Ok(examples)
 }
 
+/// What parts a chain of one turn: the behaviours that the filter knows by default.
+static DETECTOR: LazyLock<Detector> = LazyLock::new(|| Detector::new(&filter::Settings::default()));
+
 /// A sample as something to learn from: what was asked first, and the chain as the answer.
 pub fn example(sample: &Sample, gold: &str, loss_on: parts::LossOn) -> Example {
+    let announced = match loss_on {
+        parts::LossOn::All => Vec::new(),
+        _ => announcements(&DETECTOR, &sample.chain.text),
+    };
     let prompt = sample.turns.iter().filter_map(|turn| match turn.kind {
         TurnKind::System => Some(Message::new(Role::System, &turn.text)),
         TurnKind::Problem => Some(Message::new(Role::User, &turn.text)),
@@ -143,7 +142,7 @@ pub fn example(sample: &Sample, gold: &str, loss_on: parts::LossOn) -> Example {
         problem_id: sample.problem_id.clone(),
         prompt: prompt.collect(),
         answer: sample.chain.text.clone(),
-        untrained: parts::untrained(sample, gold, loss_on),
+        untrained: parts::untrained(sample, &announced, gold, loss_on),
         weight: 1.0,
     }
 }
@@ -154,9 +153,40 @@ pub struct Prepared {
     /// The number format that it runs in.
     pub compute: &'static str,
     pub plan: MemoryPlan,
-    /// Chains that were left out, and the tokens of the longest of all.
+    /// Chains to train on, held out to validate, and left out; and the tokens of the longest of all.
+    pub chains: usize,
+    pub held_out: usize,
     pub too_long: usize,
     pub longest: usize,
+}
+
+impl Prepared {
+    /// Trains to the end, or until it is asked to stop.
+    ///
+    /// # Errors
+    /// Of the training, or the file system.
+    pub fn train(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<TrainOutcome> {
+        let Finished { complete, off, step, checkpoint, validation_loss } = self.trainer.run(steering, report)?;
+        Ok(TrainOutcome {
+            done: complete,
+            off,
+            step,
+            checkpoint,
+            validation_loss,
+            chains: self.chains,
+            held_out: self.held_out,
+            too_long: self.too_long,
+        })
+    }
+
+    /// The trained model as one that can be opened: its last checkpoint, or where that holds adapters a model directory beside it
+    /// with the adapters merged into the weights, written whole or not at all.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn model(&self, outcome: &TrainOutcome) -> Result<PathBuf> {
+        Ok(self.trainer.model(&outcome.checkpoint)?)
+    }
 }
 
 /// Opens model and data and makes ready to train, or to go on.
@@ -209,9 +239,10 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
     };
     let engine = train::engine(&network, &device, compute, settings.gradient_checkpointing)?;
     let (too_long, longest) = (data.too_long, data.longest);
+    let (chains, held_out) = (data.train.len(), data.validation.len());
     let mut trainer = Trainer::open(&directory, settings, (network, engine), &hash, data, output)?;
     if let Some(look) = look {
         trainer.watch(Box::new(look));
     }
-    Ok(Prepared { trainer, compute: compute.name(), plan, too_long, longest })
+    Ok(Prepared { trainer, compute: compute.name(), plan, chains, held_out, too_long, longest })
 }

@@ -36,24 +36,46 @@ impl std::str::FromStr for LossOn {
     }
 }
 
-/// The bytes of a sample's chain that have no loss.
-pub fn untrained(sample: &Sample, gold: &str, loss_on: LossOn) -> Vec<Range<usize>> {
-    let segments = &sample.chain.segments;
+/// The bytes of a sample's chain that have no loss. `announced`: where a chain of one turn announces that it looks again, which
+/// then parts it as bridges part a stitched one.
+pub fn untrained(sample: &Sample, announced: &[Range<usize>], gold: &str, loss_on: LossOn) -> Vec<Range<usize>> {
+    let stitched = sample.chain.segments.iter().any(|segment| segment.kind == SegmentKind::Bridge);
+    let parted = if stitched { sample.chain.segments.clone() } else { parts(&sample.chain, announced) };
+    let segments = &parted;
     match loss_on {
         LossOn::All => Vec::new(),
         LossOn::LastSegment => segments.last().map(|last| 0..last.begin).into_iter().collect(),
         LossOn::AllButWrongAttempts => {
             let earlier = &segments[..segments.len().saturating_sub(1)];
             let wrote = earlier.iter().filter(|segment| segment.kind != SegmentKind::Bridge);
-            wrote.filter_map(|segment| wrong(sample, segment, gold)).collect()
+            wrote.filter_map(|segment| wrong(sample, stitched, segment, gold)).collect()
         }
     }
 }
 
+/// A chain of one turn, parted where it announces something.
+fn parts(chain: &Chain, announced: &[Range<usize>]) -> Vec<Segment> {
+    let mut parts = Vec::new();
+    let mut begin = 0;
+    let mut part = |kind, begin, end| parts.push(Segment { kind, turn: 0, begin, end });
+    for bridge in announced {
+        part(if begin == 0 { SegmentKind::Attempt } else { SegmentKind::Revision }, begin, bridge.start);
+        part(SegmentKind::Bridge, bridge.start, bridge.end);
+        begin = bridge.end;
+    }
+    part(if begin == 0 { SegmentKind::Attempt } else { SegmentKind::Revision }, begin, chain.text.len());
+    parts
+}
+
 /// The part of a wrong segment before its conclusion; `None` for one that is not wrong.
-fn wrong(sample: &Sample, segment: &Segment, gold: &str) -> Option<Range<usize>> {
-    let turn = sample.turns.get(segment.turn)?;
-    let check = math::check(gold, &turn.text);
+fn wrong(sample: &Sample, stitched: bool, segment: &Segment, gold: &str) -> Option<Range<usize>> {
+    // Stitching opened the boxes of earlier turns: their answers are read where they still stand in them.
+    let text = if stitched {
+        &sample.turns.get(segment.turn)?.text
+    } else {
+        sample.chain.text.get(segment.begin..segment.end)?
+    };
+    let check = math::check(gold, text);
     if check.correct == Some(true) {
         return None;
     }
@@ -122,25 +144,25 @@ mod tests {
     #[test]
     fn a_wrong_attempt_is_left_out_up_to_its_conclusion() {
         let sample = sample("2 is 3. 3 + 2 = 5. So \\boxed{5}.", "2 is 3. 3 + 2 = 5. So 5.");
-        let parts = untrained(&sample, "4", LossOn::AllButWrongAttempts);
+        let parts = untrained(&sample, &[], "4", LossOn::AllButWrongAttempts);
         assert_eq!(parts.len(), 1);
         assert_eq!(&sample.chain.text[parts[0].clone()], "2 is 3. 3 + 2 = 5. ");
         assert!(sample.chain.text[parts[0].end..].starts_with("So 5."));
-        assert!(untrained(&sample, "5", LossOn::AllButWrongAttempts).is_empty(), "a right attempt is trained");
-        assert!(untrained(&sample, "4", LossOn::All).is_empty());
+        assert!(untrained(&sample, &[], "5", LossOn::AllButWrongAttempts).is_empty(), "a right attempt is trained");
+        assert!(untrained(&sample, &[], "4", LossOn::All).is_empty());
     }
 
     #[test]
     fn the_last_segment_alone() {
         let sample = sample("\\boxed{5}", "5");
-        let parts = untrained(&sample, "4", LossOn::LastSegment);
+        let parts = untrained(&sample, &[], "4", LossOn::LastSegment);
         assert_eq!(&sample.chain.text[parts[0].end..], "It is 4. \\boxed{4}");
     }
 
     #[test]
     fn an_attempt_without_an_answer_ends_with_its_last_sentence() {
         let sample = sample("I try. I do not know.", "I try. I do not know.");
-        let parts = untrained(&sample, "4", LossOn::AllButWrongAttempts);
+        let parts = untrained(&sample, &[], "4", LossOn::AllButWrongAttempts);
         assert_eq!(&sample.chain.text[parts[0].clone()], "I try. ");
     }
 }

@@ -256,6 +256,25 @@ impl Trainer {
         Ok(Finished { complete: true, ..self.end(steering, report)? })
     }
 
+    /// A directory that any program opens as a model: a checkpoint of every weight, or, of adapters, `merged` in the run's
+    /// directory, made from the network as it is now.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn model(&self, checkpoint: &Path) -> Result<PathBuf, TrainError> {
+        if self.network.lora().is_none() {
+            return Ok(checkpoint.to_path_buf());
+        }
+        let place = self.directory.join("merged");
+        let write = || -> std::io::Result<()> {
+            let mut fresh = checkpoint::store::Fresh::begin(&place)?;
+            self.output.write_merged(&mut fresh, &self.network)?;
+            fresh.finish()
+        };
+        write().map_err(|error| TrainError::Checkpoint(format!("{}: {error}", place.display())))?;
+        Ok(place)
+    }
+
     /// Saves what is not saved yet and says where.
     fn end(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
         let place = checkpoint::place(&self.directory, self.state.step);
