@@ -217,7 +217,11 @@ mod tests {
         assert_eq!(score.maj_at_k.value, 0.5, "a is right by two votes of four");
         assert_eq!((score.truncated, score.f_to_t, score.t_to_f, score.first_right), (0.2, 0.2, 0.2, 0.4));
         assert_eq!((score.mean_tokens, score.mean_tokens_ended), (10.0, 10.0));
-        assert_eq!(score.pass_at_k, [(1, 0.25), (2, (5.0 / 6.0) / 2.0), (4, 0.5)]);
+        let near = |(at, wanted): (usize, (u32, f64))| {
+            score.pass_at_k[at].0 == wanted.0 && (score.pass_at_k[at].1 - wanted.1).abs() < 1e-12
+        };
+        assert!([(1, 0.25), (2, 5.0 / 12.0), (4, 0.5)].into_iter().enumerate().all(near), "{:?}", score.pass_at_k);
+        assert_eq!(score.pass_at_k.len(), 3);
         assert_eq!((score.median_tokens, score.by_level[0].1.value), (10.0, 0.25));
         assert_eq!(score.behaviours[0], (Behaviour::Verification, 0.4));
         assert_eq!(score.verdicts, Verdicts { said: 4, on_wrong: Some(0.0), on_right: Some(1.0) });
