@@ -8,6 +8,9 @@ use color_eyre::Result;
 use super::failure::BadInput;
 use crate::config::Directories;
 use crate::difficulty::{Pick, Rule, ShapeName};
+use crate::model::ComputeChoice;
+use crate::pipeline::GenerateOrder;
+use crate::records::Sampling;
 use crate::session::{Session, SessionError};
 
 #[derive(Debug, Args)]
@@ -130,5 +133,57 @@ impl RuleArguments {
         };
         rule.validate().map_err(|line| BadInput(format!("--{}", line.replacen('_', "-", 1))))?;
         Ok(rule)
+    }
+}
+
+/// How a model answers problems in single turns.
+#[derive(Debug, Args)]
+pub struct SingleTurnArguments {
+    /// Directory of a model, a .gguf file, or micro, which comes with the program
+    #[arg(long, short = 'm', value_name = "MODEL")]
+    pub model: String,
+    /// Most new tokens of an answer
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    max_tokens: usize,
+    /// 0 is greedy: one sample a problem then says all
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    temperature: f32,
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
+    top_p: f32,
+    /// Take only the first N problems
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Sequences decoded together
+    #[arg(long, value_name = "N")]
+    slots: Option<usize>,
+    /// Number format: auto, f32, bf16, on a CPU q8 (weights and rows of eight bits)
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    compute: ComputeChoice,
+}
+
+impl SingleTurnArguments {
+    pub fn order(&self, problems: Option<PathBuf>, held_out: bool, samples: u32) -> GenerateOrder {
+        GenerateOrder {
+            model: self.model.clone(),
+            problems,
+            held_out,
+            samples,
+            turns: 1,
+            sampling: Sampling {
+                temperature: self.temperature,
+                top_p: self.top_p,
+                max_tokens: self.max_tokens,
+                ..Sampling::default()
+            },
+            limit: self.limit,
+            seed: self.seed,
+            prompt: None,
+            policy: None,
+            slots: self.slots,
+            compute: self.compute,
+            lookup: true,
+        }
     }
 }

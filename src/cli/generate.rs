@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use color_eyre::Result;
@@ -10,7 +9,7 @@ use color_eyre::eyre::eyre;
 
 use super::arguments::SessionArgument;
 use super::failure::{BadInput, Interrupted};
-use super::progress::ProgressLine;
+use super::progress::follow;
 use super::signals;
 use crate::jobs;
 use crate::model::ComputeChoice;
@@ -145,12 +144,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 pub(super) fn write(session: PathBuf, order: GenerateOrder) -> Result<(GenerateOutcome, signals::Asked)> {
     let job = jobs::start_generate(session, order)?;
     let asked = signals::listen(job.control().clone())?;
-    let mut progress = ProgressLine::new();
-    while !job.finished() {
-        progress.show(&job.board());
-        job.wait(Duration::from_millis(200));
-    }
-    progress.clear();
+    follow(&job);
     Ok((job.join()?, asked))
 }
 

@@ -1,9 +1,14 @@
 //! One line of progress on standard error, rewritten in place, and only where that is a terminal.
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
+use crate::jobs::Job;
 use crate::records::{LiveBoard, LiveState};
 use crate::tui::text;
+
+/// Between two looks at a job.
+pub const BETWEEN: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub struct ProgressLine {
@@ -35,6 +40,16 @@ impl ProgressLine {
         }
         self.shown = false;
     }
+}
+
+/// Shows a job's board until it ends.
+pub fn follow<T: Send + 'static>(job: &Job<T>) {
+    let mut progress = ProgressLine::new();
+    while !job.finished() {
+        progress.show(&job.board());
+        job.wait(BETWEEN);
+    }
+    progress.clear();
 }
 
 /// A count on the way to another, on the same terms.

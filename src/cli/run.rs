@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
 use clap::Args;
 use color_eyre::Result;
@@ -11,7 +10,7 @@ use serde_json::json;
 
 use super::arguments::path_of;
 use super::failure::Interrupted;
-use super::progress::ProgressLine;
+use super::progress::{BETWEEN, ProgressLine, follow};
 use super::signals;
 use crate::eval::Comparison;
 use crate::jobs;
@@ -118,7 +117,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             }
         }
         progress.show(&job.board());
-        job.wait(Duration::from_millis(200));
+        job.wait(BETWEEN);
     }
     progress.clear();
     let outcome = match job.join() {
@@ -152,12 +151,7 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
     let order = RunOrder { recipe: recipe.clone(), slots: arguments.slots, go_on: false, ablations: false };
     let job = jobs::start_forecast(order)?;
     signals::listen(job.control().clone())?;
-    let mut progress = ProgressLine::new();
-    while !job.finished() {
-        progress.show(&job.board());
-        job.wait(Duration::from_millis(200));
-    }
-    progress.clear();
+    follow(&job);
     let (probe, mut forecasts) = match job.join() {
         Ok(made) => made,
         Err(error) => return Err(halted(error, arguments.json)?),

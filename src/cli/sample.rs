@@ -1,30 +1,25 @@
 //! `cribble sample`: single-turn samples in rounds, more of the problems that promise more.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 
-use super::arguments::{RuleArguments, SessionArgument};
+use super::arguments::{RuleArguments, SessionArgument, SingleTurnArguments};
 use super::failure::Interrupted;
-use super::progress::ProgressLine;
+use super::progress::follow;
 use super::signals;
 use crate::difficulty::Budget;
 use crate::jobs;
-use crate::model::ComputeChoice;
-use crate::pipeline::GenerateOrder;
 use crate::pipeline::sample::SampleOrder;
-use crate::records::Sampling;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     session: SessionArgument,
-    /// Directory of a model, a .gguf file, or micro, which comes with the program
-    #[arg(long, short = 'm', value_name = "MODEL")]
-    model: String,
+    #[command(flatten)]
+    turns: SingleTurnArguments,
     /// Problem file, or micro, which comes with the program; left out, the problems of the session
     #[arg(long, short = 'p', value_name = "FILE")]
     problems: Option<PathBuf>,
@@ -45,24 +40,6 @@ pub struct Arguments {
     budget_tokens: u64,
     #[command(flatten)]
     rule: RuleArguments,
-    /// Most new tokens of a sample
-    #[arg(long, value_name = "N", default_value_t = 1024)]
-    max_tokens: usize,
-    #[arg(long, value_name = "T", default_value_t = 0.8)]
-    temperature: f32,
-    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
-    top_p: f32,
-    /// Take only the first N problems
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
-    /// Sequences decoded together
-    #[arg(long, value_name = "N")]
-    slots: Option<usize>,
-    /// Number format: auto, f32, bf16, on a CPU q8 (weights and rows of eight bits)
-    #[arg(long, value_name = "MODE", default_value = "auto")]
-    compute: ComputeChoice,
     /// Print a JSON object: {"problems","draws","existing","solved","given_up","tokens"}
     #[arg(long)]
     json: bool,
@@ -70,26 +47,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let order = SampleOrder {
-        generate: GenerateOrder {
-            model: arguments.model.clone(),
-            problems: arguments.problems.clone(),
-            held_out: false,
-            samples: arguments.first,
-            turns: 1,
-            sampling: Sampling {
-                temperature: arguments.temperature,
-                top_p: arguments.top_p,
-                max_tokens: arguments.max_tokens,
-                ..Sampling::default()
-            },
-            limit: arguments.limit,
-            seed: arguments.seed,
-            prompt: None,
-            policy: None,
-            slots: arguments.slots,
-            compute: arguments.compute,
-            lookup: true,
-        },
+        generate: arguments.turns.order(arguments.problems.clone(), false, arguments.first),
         budget: Budget {
             first: arguments.first,
             round: arguments.round,
@@ -102,12 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     order.check()?;
     let job = jobs::start_sample(arguments.session.path()?, order)?;
     signals::listen(job.control().clone())?;
-    let mut progress = ProgressLine::new();
-    while !job.finished() {
-        progress.show(&job.board());
-        job.wait(Duration::from_millis(200));
-    }
-    progress.clear();
+    follow(&job);
     let outcome = job.join()?;
     if arguments.json {
         let mut value = serde_json::to_value(&outcome)?;

@@ -75,7 +75,8 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
     }
 }
 
-/// `job`: whose commands these are; `shown`: what is at work, which in a pass is one of its steps. `applied`: the last command that was done; one of which the answer could not be stored is not done twice.
+/// `job`: whose commands these are; `shown`: what is at work, which in a pass is one of its steps. `applied`: the last command
+/// that was done; one of which the answer could not be stored is not done twice.
 fn answer(
     session: &Session,
     (job, shown): (&str, &str),

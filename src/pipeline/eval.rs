@@ -90,7 +90,6 @@ pub fn keep(
         samples,
         problems: problems.iter().map(|problem| problem.id.clone()).collect(),
         summary: serde_json::to_string(&score)?,
-        at: 0,
     })?;
     Ok(Some(score))
 }

@@ -16,9 +16,10 @@ use super::generate::{draw, settings_of};
 use super::{GenerateOrder, OrderError, Watcher};
 use crate::dialogue::Policy;
 use crate::difficulty::budget::{Next, Position};
-use crate::difficulty::{Budget, Candidate, PoolProblem, Rule, Tally, select};
+use crate::difficulty::target::smallest;
+use crate::difficulty::{Budget, Rule, Tally, Target};
 use crate::generate::Backend;
-use crate::records::{LiveState, Problem};
+use crate::records::Problem;
 use crate::session::Session;
 
 /// What a sampling is to do.
@@ -111,7 +112,7 @@ pub fn sample(
             positions(session, &settings, problems, &wanted, &order.rule, order.generate.sampling.max_tokens)?;
         outcome.tokens = positions.iter().map(|(_, tokens)| tokens).sum();
         outcome.solved = positions.iter().filter(|(position, _)| position.tally.correct > 0).count();
-        outcome.stopped = made.stopped || (watcher.stopping() && made.failed > 0);
+        outcome.stopped = made.stopped;
         if outcome.stopped {
             return Ok(outcome);
         }
@@ -132,10 +133,6 @@ pub fn sample(
         let wanted: Vec<u32> = wanted.iter().zip(more).map(|(had, more)| had + more).collect();
         session.put_round(&plan, rounds.len(), &wanted)?;
         rounds.push(wanted);
-        if watcher.due(LiveState::Running) && watcher.stopping() {
-            outcome.stopped = true;
-            return Ok(outcome);
-        }
     }
 }
 
@@ -167,30 +164,26 @@ fn positions(
 /// Right samples wanted of each problem, if as many could be had as are asked for: with limits over all, the smallest K that
 /// reaches them.
 fn targets(known: &[(Tally, u64)], rule: &Rule) -> Vec<u32> {
-    /// More of one problem is never asked for by limits over all.
+    /// More of one problem is never counted on for limits over all.
     const MOST: u32 = 256;
-    if rule.k > 0.0 {
-        let target = rule.target(rule.k);
-        return known.iter().map(|(tally, _)| target.of(tally)).collect();
-    }
-    let pool: Vec<PoolProblem> = known
-        .iter()
-        .enumerate()
-        .map(|(at, (tally, tokens))| {
-            let each = (*tokens / u64::from(tally.samples.max(1))) as u32;
-            let candidate = |draw| Candidate {
-                sample: 0,
-                draw,
-                settings: String::new(),
-                tokens: each,
-                confirms: false,
-                by_person: false,
-            };
-            let there = if tally.correct > 0 { rule.most.min(MOST) } else { 0 };
-            PoolProblem::new(at.to_string(), *tally, (0..there).map(candidate).collect(), rule, |_, _| 0.0)
-        })
-        .collect();
-    select(&pool, rule).wanted
+    let all = || Target::saturating(rule.target(1.0).shape, known.iter().map(|(tally, _)| *tally), rule.most.min(MOST));
+    let reached = |k: f64| {
+        let target = rule.target(k);
+        let (mut samples, mut of_tokens) = (0, 0);
+        for (tally, tokens) in known {
+            let wanted = u64::from(target.of(tally).min(MOST));
+            samples += wanted;
+            of_tokens += wanted * (tokens / u64::from(tally.samples.max(1)));
+        }
+        (rule.samples > 0 && samples >= u64::from(rule.samples)) || (rule.tokens > 0 && of_tokens >= rule.tokens)
+    };
+    let k = match rule.k {
+        given if given > 0.0 => given,
+        _ if rule.samples == 0 && rule.tokens == 0 => all(),
+        _ => smallest(all(), reached),
+    };
+    let target = rule.target(k);
+    known.iter().map(|(tally, _)| target.of(tally)).collect()
 }
 
 /// Names a plan: the same settings, problems, budget and rule have the same rounds.

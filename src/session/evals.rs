@@ -1,9 +1,9 @@
 //! Models that were scored: on which problems, by which samples. The scores follow from the samples.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use super::{Result, Session};
-use crate::records::{UnixMillis, now_millis};
+use crate::records::now_millis;
 
 /// One model on one set of problems.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +19,6 @@ pub struct StoredEval {
     pub problems: Vec<String>,
     /// JSON.
     pub summary: String,
-    pub at: UnixMillis,
 }
 
 const COLUMNS: &str = "name, model, settings, samples, problems, summary, at";
@@ -48,13 +47,7 @@ impl Session {
 
     /// The newest evaluation of this name.
     pub fn eval(&self, name: &str) -> Result<Option<StoredEval>> {
-        let sql = "SELECT seq FROM evals WHERE name = ?1 ORDER BY seq DESC LIMIT 1";
-        let seq: Option<i64> = self.read(self.connection.query_row(sql, [name], |row| row.get(0)).optional())?;
-        let Some(seq) = seq else { return Ok(None) };
-        let mut statement =
-            self.read(self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM evals WHERE seq = ?1")))?;
-        let mut rows = self.read(statement.query([seq]))?;
-        self.read(rows.next())?.map(|row| self.eval_of(row)).transpose()
+        Ok(self.evals()?.into_iter().rfind(|eval| eval.name == name))
     }
 
     fn eval_of(&self, row: &Row<'_>) -> Result<StoredEval> {
@@ -66,7 +59,6 @@ impl Session {
             samples: self.read(row.get(3))?,
             problems: self.parse(&problems)?,
             summary: self.read(row.get(5))?,
-            at: self.read(row.get(6))?,
         })
     }
 }

@@ -109,6 +109,13 @@ pub struct Report {
     scores: RunOutcome,
 }
 
+impl Report {
+    /// The scores that it tells of.
+    pub fn into_outcome(self) -> RunOutcome {
+        self.scores
+    }
+}
+
 /// The report of the pass in this session; `None` where nothing was scored yet.
 ///
 /// # Errors

@@ -101,21 +101,7 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     let mut backend = LocalBackend::load(&recipe.model, options)?;
     probe.load = began.elapsed().as_secs_f64();
     let slots = crate::generate::Backend::slots(&backend);
-    let generation = |turns: usize, sampling: &Sampling| GenerateOrder {
-        model: recipe.model.clone(),
-        problems: None,
-        held_out: false,
-        samples: 1,
-        turns,
-        sampling: sampling.clone(),
-        limit: None,
-        seed: recipe.seed,
-        prompt: None,
-        policy: None,
-        slots: order.slots,
-        compute,
-        lookup: true,
-    };
+    let generation = |turns: usize, sampling: &Sampling| order.generation(compute, 1, turns, sampling.clone());
     // Spread over the set, each problem once, two rounds of the slots: the last ones run in emptier batches as in every step.
     let spread = |of: &[Problem], most: usize| -> Vec<Problem> {
         let some = (2 * slots).min(most).min(of.len()).max(1);

@@ -20,10 +20,10 @@ use serde::de::DeserializeOwned;
 
 use super::recipe::Recipe;
 use super::train::{Prepared, TrainOrder, TrainOutcome};
-use super::{OrderError, Watcher, report};
+use super::{GenerateOrder, OrderError, Watcher, report};
 use crate::dialogue::Policy;
 use crate::model::ComputeChoice;
-use crate::records::Problem;
+use crate::records::{Problem, Sampling};
 use crate::session::{Session, StoredStep};
 
 pub use ablations::{Ablation, ablations};
@@ -53,6 +53,27 @@ pub struct RunOrder {
     pub go_on: bool,
     /// After the pass, the variants of it that tell what each part is worth.
     pub ablations: bool,
+}
+
+impl RunOrder {
+    /// A generation of the pass.
+    fn generation(&self, compute: ComputeChoice, samples: u32, turns: usize, sampling: Sampling) -> GenerateOrder {
+        GenerateOrder {
+            model: self.recipe.model.clone(),
+            problems: None,
+            held_out: false,
+            samples,
+            turns,
+            sampling,
+            limit: None,
+            seed: self.recipe.seed,
+            prompt: None,
+            policy: None,
+            slots: self.slots,
+            compute,
+            lookup: true,
+        }
+    }
 }
 
 /// Why a pass ended before its end.
@@ -103,7 +124,7 @@ pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host
     }
     let report = report::report(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()))?;
     report::write(&report, &session.dir().join("report"))?;
-    outcome(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()).into())
+    Ok(report.into_outcome())
 }
 
 /// Problems to learn from, and to be scored on.

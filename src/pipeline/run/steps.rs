@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use color_eyre::Result;
-use color_eyre::eyre::eyre;
+use color_eyre::eyre::{WrapErr, eyre};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{refined, round_of};
@@ -158,7 +158,7 @@ impl Pass<'_> {
         rules: &crate::filter::Settings,
     ) -> Result<FilterOutcome> {
         let file = self.session.dir().join("filter.toml");
-        std::fs::write(&file, rules.to_toml())?;
+        std::fs::write(&file, rules.to_toml()).wrap_err_with(|| file.display().to_string())?;
         let test = self.recipe().test.clone();
         let sources = FilterSources { settings: Some(file), benchmarks: vec![test], only: vec![settings.to_owned()] };
         let known = benchmarks(&sources.benchmarks)?;
@@ -234,21 +234,7 @@ impl Pass<'_> {
     }
 
     pub(super) fn generation(&self, samples: u32, turns: usize, sampling: Sampling) -> GenerateOrder {
-        GenerateOrder {
-            model: self.recipe().model.clone(),
-            problems: None,
-            held_out: false,
-            samples,
-            turns,
-            sampling,
-            limit: None,
-            seed: self.recipe().seed,
-            prompt: None,
-            policy: None,
-            slots: self.order.slots,
-            compute: self.compute,
-            lookup: true,
-        }
+        self.order.generation(self.compute, samples, turns, sampling)
     }
 
     /// # Errors
