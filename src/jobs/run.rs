@@ -95,7 +95,10 @@ impl Watcher for Staged<'_> {
     }
 
     fn publish(&mut self, mut board: LiveBoard) {
-        board.message = format!("{}: {}", self.step, board.message);
+        board.message = match board.message.as_str() {
+            "" => self.step.clone(),
+            message => format!("{}: {message}", self.step),
+        };
         // The end of a step is not the end of the job.
         if board.state == LiveState::Done {
             board.state = LiveState::Running;
