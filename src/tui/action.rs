@@ -1,10 +1,13 @@
 //! Everything a person can do on the screen, as one list of named actions.
 
+use super::panes::difficulty::DifficultyAction;
+use super::panes::eval::EvalAction;
 use super::panes::generate::GenerateAction;
 use super::panes::review::ReviewAction;
+use super::panes::run::RunAction;
 use super::panes::start::StartAction;
 use super::panes::train::TrainAction;
-use super::panes::{generate, review, start, train};
+use super::panes::{difficulty, eval, generate, review, run, start, train};
 
 /// A named action with a line of help. The keymap binds keys to names; help and footer read the descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +28,22 @@ pub enum Scope {
     Generate,
     Review,
     Train,
+    Difficulty,
+    Eval,
+    Run,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 5] = [Scope::Global, Scope::Start, Scope::Generate, Scope::Review, Scope::Train];
+    pub const ALL: [Scope; 8] = [
+        Scope::Global,
+        Scope::Start,
+        Scope::Generate,
+        Scope::Review,
+        Scope::Train,
+        Scope::Difficulty,
+        Scope::Eval,
+        Scope::Run,
+    ];
 
     /// As the keymap file names it.
     pub fn name(self) -> &'static str {
@@ -38,6 +53,9 @@ impl Scope {
             Scope::Generate => "generate",
             Scope::Review => "review",
             Scope::Train => "train",
+            Scope::Difficulty => "difficulty",
+            Scope::Eval => "eval",
+            Scope::Run => "run",
         }
     }
 
@@ -49,6 +67,9 @@ impl Scope {
             Scope::Generate => "Generate",
             Scope::Review => "Review",
             Scope::Train => "Train",
+            Scope::Difficulty => "Difficulty",
+            Scope::Eval => "Eval",
+            Scope::Run => "Run",
         }
     }
 }
@@ -60,6 +81,9 @@ pub enum AppAction {
     Generate,
     Review,
     Train,
+    Difficulty,
+    Eval,
+    Run,
     Help,
     Notices,
     Mouse,
@@ -78,6 +102,9 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
     (AppAction::Generate, spec("app.generate", "generate", "Go to the Generate pane.")),
     (AppAction::Review, spec("app.review", "review", "Go to the Review pane.")),
     (AppAction::Train, spec("app.train", "train", "Go to the Train pane.")),
+    (AppAction::Difficulty, spec("app.difficulty", "difficulty", "Go to the Difficulty pane.")),
+    (AppAction::Eval, spec("app.eval", "eval", "Go to the Eval pane.")),
+    (AppAction::Run, spec("app.run", "run", "Go to the Run pane: the whole pass of a recipe.")),
     (AppAction::Help, spec("app.help", "help", "Show all keys; type to filter them.")),
     (AppAction::Notices, spec("app.notices", "notices", "Show what was said at the foot of the screen before.")),
     (AppAction::Mouse, spec("app.mouse", "mouse", "Use the mouse here, or leave it to the terminal to select text.")),
@@ -94,6 +121,9 @@ pub enum Action {
     Generate(GenerateAction),
     Review(ReviewAction),
     Train(TrainAction),
+    Difficulty(DifficultyAction),
+    Eval(EvalAction),
+    Run(RunAction),
 }
 
 /// All actions of a scope with their descriptions.
@@ -104,5 +134,10 @@ pub fn actions(scope: Scope) -> Vec<(Action, ActionSpec)> {
         Scope::Generate => generate::ACTIONS.iter().map(|(action, spec)| (Action::Generate(*action), *spec)).collect(),
         Scope::Review => review::ACTIONS.iter().map(|(action, spec)| (Action::Review(*action), *spec)).collect(),
         Scope::Train => train::ACTIONS.iter().map(|(action, spec)| (Action::Train(*action), *spec)).collect(),
+        Scope::Difficulty => {
+            difficulty::ACTIONS.iter().map(|(action, spec)| (Action::Difficulty(*action), *spec)).collect()
+        }
+        Scope::Eval => eval::ACTIONS.iter().map(|(action, spec)| (Action::Eval(*action), *spec)).collect(),
+        Scope::Run => run::ACTIONS.iter().map(|(action, spec)| (Action::Run(*action), *spec)).collect(),
     }
 }

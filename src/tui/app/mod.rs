@@ -18,8 +18,11 @@ use notices::Notices;
 
 use super::action::Scope;
 use super::keymap::{Key, Keymap};
+use super::panes::difficulty::DifficultyState;
+use super::panes::eval::EvalState;
 use super::panes::generate::GenerateState;
 use super::panes::review::ReviewState;
+use super::panes::run::RunState;
 use super::panes::start::StartState;
 use super::panes::train::TrainState;
 use super::theme::Theme;
@@ -38,10 +41,14 @@ pub enum Pane {
     Generate,
     Review,
     Train,
+    Difficulty,
+    Eval,
+    Run,
 }
 
 impl Pane {
-    pub const ALL: [Pane; 4] = [Pane::Start, Pane::Generate, Pane::Review, Pane::Train];
+    pub const ALL: [Pane; 7] =
+        [Pane::Start, Pane::Generate, Pane::Review, Pane::Train, Pane::Difficulty, Pane::Eval, Pane::Run];
 
     pub fn scope(self) -> Scope {
         match self {
@@ -49,6 +56,9 @@ impl Pane {
             Pane::Generate => Scope::Generate,
             Pane::Review => Scope::Review,
             Pane::Train => Scope::Train,
+            Pane::Difficulty => Scope::Difficulty,
+            Pane::Eval => Scope::Eval,
+            Pane::Run => Scope::Run,
         }
     }
 }
@@ -85,6 +95,9 @@ pub struct App {
     generate: GenerateState,
     review: ReviewState,
     train: TrainState,
+    difficulty: DifficultyState,
+    eval: EvalState,
+    run: RunState,
     overlay: Overlay,
     notices: Notices,
     /// Keys of a sequence that is not yet whole.
@@ -122,6 +135,9 @@ impl App {
             generate: GenerateState::default(),
             review,
             train,
+            difficulty: DifficultyState::default(),
+            eval: EvalState::default(),
+            run: RunState::default(),
             mouse: false,
             overlay: Overlay::None,
             notices: Notices::default(),

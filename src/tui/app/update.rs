@@ -5,7 +5,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, Mou
 use super::super::action::{Action, AppAction, Scope};
 use super::super::effect::{Effect, Message};
 use super::super::keymap::{Key, Lookup};
-use super::super::panes::{generate, review, start, train};
+use super::super::panes::{difficulty, eval, generate, review, run, start, train};
 use super::help::Help;
 use super::{App, OpenSession, Overlay, Pane, view};
 use crate::records::UnixMillis;
@@ -51,6 +51,9 @@ impl App {
         generate::resize(&mut self.generate, width, height);
         review::resize(&mut self.review, width, height);
         train::resize(&mut self.train, width, height);
+        difficulty::resize(&mut self.difficulty, width, height);
+        eval::resize(&mut self.eval, width, height);
+        run::resize(&mut self.run, width, height);
     }
 
     /// Takes a message of the worker.
@@ -60,6 +63,12 @@ impl App {
         effects.extend(generate::receive(&mut self.generate, message));
         effects.extend(review::receive(&mut self.review, message));
         effects.extend(train::receive(&mut self.train, message));
+        effects.extend(difficulty::receive(&mut self.difficulty, message));
+        effects.extend(eval::receive(&mut self.eval, message));
+        effects.extend(run::receive(&mut self.run, message));
+        if matches!(message, Message::Opened { .. }) {
+            effects.extend(self.entered());
+        }
         effects
     }
 
@@ -163,6 +172,9 @@ impl App {
                 Pane::Generate => generate::key(&mut self.generate, key),
                 Pane::Review => review::key(&mut self.review, key),
                 Pane::Train => train::key(&mut self.train, key),
+                Pane::Difficulty => difficulty::key(&mut self.difficulty, key),
+                Pane::Eval => eval::key(&mut self.eval, key),
+                Pane::Run => run::key(&mut self.run, key),
             };
         }
         self.bound(key, now)
@@ -217,6 +229,9 @@ impl App {
             Action::Generate(action) => generate::update(&mut self.generate, action),
             Action::Review(action) => review::update(&mut self.review, action),
             Action::Train(action) => train::update(&mut self.train, action),
+            Action::Difficulty(action) => difficulty::update(&mut self.difficulty, action),
+            Action::Eval(action) => eval::update(&mut self.eval, action),
+            Action::Run(action) => run::update(&mut self.run, action),
             Action::App(action) => self.app_action(action, now),
         }
     }
@@ -227,18 +242,12 @@ impl App {
                 self.pane = Pane::Start;
                 return vec![Effect::ListSessions];
             }
-            AppAction::Generate if self.opening => self.wanted = Some(Pane::Generate),
-            AppAction::Review if self.opening => self.wanted = Some(Pane::Review),
-            AppAction::Train if self.opening => self.wanted = Some(Pane::Train),
-            AppAction::Generate | AppAction::Review | AppAction::Train if self.session.is_none() => {
-                self.notices.say("open a session first, or make a new one", false, now);
-            }
-            AppAction::Generate => self.pane = Pane::Generate,
-            AppAction::Review => self.pane = Pane::Review,
-            AppAction::Train => {
-                self.pane = Pane::Train;
-                train::offer_model(&mut self.train, self.generate.model());
-            }
+            AppAction::Generate => return self.show(Pane::Generate, now),
+            AppAction::Review => return self.show(Pane::Review, now),
+            AppAction::Train => return self.show(Pane::Train, now),
+            AppAction::Difficulty => return self.show(Pane::Difficulty, now),
+            AppAction::Eval => return self.show(Pane::Eval, now),
+            AppAction::Run => return self.show(Pane::Run, now),
             AppAction::Help => self.overlay = Overlay::Help(Help::default()),
             AppAction::Notices => self.overlay = Overlay::Notices,
             AppAction::Mouse => {
@@ -251,6 +260,32 @@ impl App {
             AppAction::Redraw => return vec![Effect::Redraw],
             AppAction::Quit if !self.doubts().is_empty() => self.overlay = Overlay::ConfirmQuit,
             AppAction::Quit => return self.leave(),
+        }
+        Vec::new()
+    }
+
+    /// Goes to a pane that shows a session, as soon as there is one.
+    fn show(&mut self, pane: Pane, now: UnixMillis) -> Vec<Effect> {
+        if self.opening {
+            self.wanted = Some(pane);
+            return Vec::new();
+        }
+        if self.session.is_none() {
+            self.notices.say("open a session first, or make a new one", false, now);
+            return Vec::new();
+        }
+        self.pane = pane;
+        self.entered()
+    }
+
+    /// What a pane asks for when it comes to the front.
+    fn entered(&mut self) -> Vec<Effect> {
+        match self.pane {
+            Pane::Train => train::offer_model(&mut self.train, self.generate.model()),
+            Pane::Difficulty => return difficulty::enter(&mut self.difficulty),
+            Pane::Eval => return eval::enter(&mut self.eval),
+            Pane::Run => return run::enter(&mut self.run),
+            Pane::Start | Pane::Generate | Pane::Review => {}
         }
         Vec::new()
     }
@@ -286,6 +321,9 @@ impl App {
             Pane::Generate => generate::paste(&mut self.generate, &text),
             Pane::Review => review::paste(&mut self.review, &text),
             Pane::Train => train::paste(&mut self.train, &text),
+            Pane::Difficulty => difficulty::paste(&mut self.difficulty, &text),
+            Pane::Eval => eval::paste(&mut self.eval, &text),
+            Pane::Run => run::paste(&mut self.run, &text),
         }
     }
 
@@ -295,6 +333,9 @@ impl App {
             Pane::Generate => self.generate.capturing(),
             Pane::Review => self.review.capturing(),
             Pane::Train => self.train.capturing(),
+            Pane::Difficulty => self.difficulty.capturing(),
+            Pane::Eval => self.eval.capturing(),
+            Pane::Run => self.run.capturing(),
         }
     }
 }

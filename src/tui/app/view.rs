@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::keymap::{print_keys, spec_of};
-use super::super::panes::{generate, review, start, train};
+use super::super::panes::{difficulty, eval, generate, review, run, start, train};
 use super::super::theme::Look;
 use super::super::view::ViewContext;
 use super::super::widgets::frame::frame;
@@ -48,6 +48,9 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
         Pane::Generate => generate::view(&app.generate, &context, pane, buffer),
         Pane::Review => review::view(&app.review, &context, pane, buffer),
         Pane::Train => train::view(&app.train, &context, pane, buffer),
+        Pane::Difficulty => difficulty::view(&app.difficulty, &context, pane, buffer),
+        Pane::Eval => eval::view(&app.eval, &context, pane, buffer),
+        Pane::Run => run::view(&app.run, &context, pane, buffer),
     }
     foot(app, &context, part(area, 0, area.height - 1, area.width, 1), buffer);
     match &app.overlay {
@@ -154,15 +157,21 @@ fn job_words(app: &App) -> (String, Look) {
 fn tabs(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     rule(buffer, area, "", style(Look::Border), style(Look::Text), context.ascii);
+    let keys = Pane::ALL.map(|pane| app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default());
+    let wide = |(pane, key): (&Pane, &String)| cells(key) + 1 + cells(pane.scope().title()) + 3;
+    let all: usize = Pane::ALL.iter().zip(&keys).map(wide).sum();
+    // Where not all titles fit, the pane in front keeps its own: the keys of the others still show that they are there.
+    let titled = all <= usize::from(area.width);
     let mut at = area.x + 1;
-    for pane in Pane::ALL {
-        let key = app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default();
+    for (pane, key) in Pane::ALL.into_iter().zip(&keys) {
         let chosen = pane == app.pane;
         let (left, right) = if chosen { ("[", "]") } else { (" ", " ") };
         let title = style(if chosen { Look::Title } else { Look::Dim });
         at = put(buffer, at, area.y, area.width, left, title);
-        at = put(buffer, at, area.y, area.width, &format!("{key} "), style(Look::Key));
-        at = put(buffer, at, area.y, area.width, pane.scope().title(), title);
+        at = put(buffer, at, area.y, area.width, key, style(Look::Key));
+        if chosen || titled {
+            at = put(buffer, at, area.y, area.width, &format!(" {}", pane.scope().title()), title);
+        }
         at = put(buffer, at, area.y, area.width, right, title) + 1;
     }
 }
@@ -191,6 +200,9 @@ fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
         Pane::Generate => generate::hints(&app.generate),
         Pane::Review => review::hints(&app.review),
         Pane::Train => train::hints(&app.train),
+        Pane::Difficulty => difficulty::hints(&app.difficulty),
+        Pane::Eval => eval::hints(&app.eval),
+        Pane::Run => run::hints(&app.run),
     };
     if app.capturing() {
         hints.clear();

@@ -1,0 +1,16 @@
+//! What a person can do in the Difficulty pane.
+
+use crate::tui::action::ActionSpec;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DifficultyAction {
+    Back,
+}
+
+const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
+    ActionSpec { name, hint, desc }
+}
+
+/// All actions, in the order in which the help shows them.
+pub const ACTIONS: &[(DifficultyAction, ActionSpec)] =
+    &[(DifficultyAction::Back, spec("difficulty.back", "back", "Go back."))];

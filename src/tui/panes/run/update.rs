@@ -1,0 +1,37 @@
+//! What keys and messages do to the pane.
+
+use crossterm::event::KeyEvent;
+
+use super::{RunAction, RunState};
+use crate::tui::effect::{Effect, Message};
+
+pub fn resize(state: &mut RunState, width: u16, height: u16) {
+    state.size = (width, height);
+}
+
+/// The pane comes to the front.
+pub fn enter(_state: &mut RunState) -> Vec<Effect> {
+    Vec::new()
+}
+
+pub fn update(_state: &mut RunState, _action: RunAction) -> Vec<Effect> {
+    Vec::new()
+}
+
+pub fn receive(_state: &mut RunState, _message: &Message) -> Vec<Effect> {
+    Vec::new()
+}
+
+/// A key while a field is being written in.
+pub fn key(_state: &mut RunState, _key: KeyEvent) -> Vec<Effect> {
+    Vec::new()
+}
+
+pub fn paste(_state: &mut RunState, _text: &str) -> Vec<Effect> {
+    Vec::new()
+}
+
+/// Actions worth a hint at the foot.
+pub fn hints(_state: &RunState) -> Vec<&'static str> {
+    Vec::new()
+}
