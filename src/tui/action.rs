@@ -1,5 +1,6 @@
 //! Everything a person can do on the screen, as one list of named actions.
 
+use super::panes::chat::ChatAction;
 use super::panes::difficulty::DifficultyAction;
 use super::panes::eval::EvalAction;
 use super::panes::generate::GenerateAction;
@@ -7,7 +8,7 @@ use super::panes::review::ReviewAction;
 use super::panes::run::RunAction;
 use super::panes::start::StartAction;
 use super::panes::train::TrainAction;
-use super::panes::{difficulty, eval, generate, review, run, start, train};
+use super::panes::{chat, difficulty, eval, generate, review, run, start, train};
 
 /// A named action with a line of help. The keymap binds keys to names; help and footer read the descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +32,11 @@ pub enum Scope {
     Difficulty,
     Eval,
     Run,
+    Chat,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 8] = [
+    pub const ALL: [Scope; 9] = [
         Scope::Global,
         Scope::Start,
         Scope::Generate,
@@ -43,6 +45,7 @@ impl Scope {
         Scope::Difficulty,
         Scope::Eval,
         Scope::Run,
+        Scope::Chat,
     ];
 
     /// As the keymap file names it.
@@ -56,6 +59,7 @@ impl Scope {
             Scope::Difficulty => "difficulty",
             Scope::Eval => "eval",
             Scope::Run => "run",
+            Scope::Chat => "chat",
         }
     }
 
@@ -70,6 +74,7 @@ impl Scope {
             Scope::Difficulty => "Difficulty",
             Scope::Eval => "Eval",
             Scope::Run => "Run",
+            Scope::Chat => "Chat",
         }
     }
 }
@@ -84,6 +89,7 @@ pub enum AppAction {
     Difficulty,
     Eval,
     Run,
+    Chat,
     Help,
     Notices,
     Mouse,
@@ -105,6 +111,7 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
     (AppAction::Difficulty, spec("app.difficulty", "difficulty", "Go to the Difficulty pane.")),
     (AppAction::Eval, spec("app.eval", "eval", "Go to the Eval pane.")),
     (AppAction::Run, spec("app.run", "run", "Go to the Run pane: the whole pass of a recipe.")),
+    (AppAction::Chat, spec("app.chat", "chat", "Go to the Chat pane: talk with a model, or with two.")),
     (AppAction::Help, spec("app.help", "help", "Show all keys; type to filter them.")),
     (AppAction::Notices, spec("app.notices", "notices", "Show what was said at the foot of the screen before.")),
     (AppAction::Mouse, spec("app.mouse", "mouse", "Use the mouse here, or leave it to the terminal to select text.")),
@@ -124,6 +131,7 @@ pub enum Action {
     Difficulty(DifficultyAction),
     Eval(EvalAction),
     Run(RunAction),
+    Chat(ChatAction),
 }
 
 /// All actions of a scope with their descriptions.
@@ -139,5 +147,6 @@ pub fn actions(scope: Scope) -> Vec<(Action, ActionSpec)> {
         }
         Scope::Eval => eval::ACTIONS.iter().map(|(action, spec)| (Action::Eval(*action), *spec)).collect(),
         Scope::Run => run::ACTIONS.iter().map(|(action, spec)| (Action::Run(*action), *spec)).collect(),
+        Scope::Chat => chat::ACTIONS.iter().map(|(action, spec)| (Action::Chat(*action), *spec)).collect(),
     }
 }

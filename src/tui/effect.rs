@@ -60,6 +60,16 @@ pub enum Effect {
         sample: i64,
         text: String,
     },
+    /// List these samples in the Review pane, the first one selected, perhaps with another one beside it. Done by the screen
+    /// itself.
+    Show {
+        samples: Vec<i64>,
+        beside: Option<i64>,
+        /// What they have in common, as the list is headed.
+        what: String,
+    },
+    /// Go to the Chat pane with one or two models, by folder or name. Done by the screen itself.
+    TalkWith(Vec<String>),
     /// Judge the session by the rules.
     Filter,
     /// Choose samples for a spot check.

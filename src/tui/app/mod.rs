@@ -18,6 +18,7 @@ use notices::Notices;
 
 use super::action::Scope;
 use super::keymap::{Key, Keymap};
+use super::panes::chat::ChatState;
 use super::panes::difficulty::DifficultyState;
 use super::panes::eval::EvalState;
 use super::panes::generate::GenerateState;
@@ -44,11 +45,12 @@ pub enum Pane {
     Difficulty,
     Eval,
     Run,
+    Chat,
 }
 
 impl Pane {
-    pub const ALL: [Pane; 7] =
-        [Pane::Start, Pane::Generate, Pane::Review, Pane::Train, Pane::Difficulty, Pane::Eval, Pane::Run];
+    pub const ALL: [Pane; 8] =
+        [Pane::Start, Pane::Generate, Pane::Review, Pane::Train, Pane::Difficulty, Pane::Eval, Pane::Run, Pane::Chat];
 
     pub fn scope(self) -> Scope {
         match self {
@@ -59,6 +61,7 @@ impl Pane {
             Pane::Difficulty => Scope::Difficulty,
             Pane::Eval => Scope::Eval,
             Pane::Run => Scope::Run,
+            Pane::Chat => Scope::Chat,
         }
     }
 }
@@ -98,6 +101,7 @@ pub struct App {
     difficulty: DifficultyState,
     eval: EvalState,
     run: RunState,
+    chat: ChatState,
     overlay: Overlay,
     notices: Notices,
     /// Keys of a sequence that is not yet whole.
@@ -138,6 +142,7 @@ impl App {
             difficulty: DifficultyState::default(),
             eval: EvalState::default(),
             run: RunState::default(),
+            chat: ChatState::default(),
             mouse: false,
             overlay: Overlay::None,
             notices: Notices::default(),

@@ -5,7 +5,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, Mou
 use super::super::action::{Action, AppAction, Scope};
 use super::super::effect::{Effect, Message};
 use super::super::keymap::{Key, Lookup};
-use super::super::panes::{difficulty, eval, generate, review, run, start, train};
+use super::super::panes::{chat, difficulty, eval, generate, review, run, start, train};
 use super::help::Help;
 use super::{App, OpenSession, Overlay, Pane, view};
 use crate::records::UnixMillis;
@@ -26,10 +26,31 @@ impl App {
             Event::Mouse(mouse) => self.at_mouse(*mouse),
             _ => Vec::new(),
         };
+        let effects = self.between_panes(effects);
         self.opening |= effects
             .iter()
             .any(|effect| matches!(effect, Effect::OpenSession(_) | Effect::OpenTour | Effect::NewSession(_)));
         effects
+    }
+
+    /// What a pane asks of another one is done here: panes know nothing of each other.
+    fn between_panes(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut outside = Vec::with_capacity(effects.len());
+        for effect in effects {
+            match effect {
+                Effect::Show { samples, beside, what } => {
+                    self.pane = Pane::Review;
+                    outside.extend(review::show_only(&mut self.review, &samples, beside, &what));
+                }
+                Effect::TalkWith(models) => {
+                    self.pane = Pane::Chat;
+                    chat::offer(&mut self.chat, &models);
+                    outside.extend(self.entered());
+                }
+                effect => outside.push(effect),
+            }
+        }
+        outside
     }
 
     /// The mouse, at a place of the screen; it is never needed.
@@ -54,6 +75,7 @@ impl App {
         difficulty::resize(&mut self.difficulty, width, height);
         eval::resize(&mut self.eval, width, height);
         run::resize(&mut self.run, width, height);
+        chat::resize(&mut self.chat, width, height);
     }
 
     /// Takes a message of the worker.
@@ -66,6 +88,7 @@ impl App {
         effects.extend(difficulty::receive(&mut self.difficulty, message));
         effects.extend(eval::receive(&mut self.eval, message));
         effects.extend(run::receive(&mut self.run, message));
+        effects.extend(chat::receive(&mut self.chat, message));
         if matches!(message, Message::Opened { .. }) {
             effects.extend(self.entered());
         }
@@ -175,6 +198,7 @@ impl App {
                 Pane::Difficulty => difficulty::key(&mut self.difficulty, key),
                 Pane::Eval => eval::key(&mut self.eval, key),
                 Pane::Run => run::key(&mut self.run, key),
+                Pane::Chat => chat::key(&mut self.chat, key),
             };
         }
         self.bound(key, now)
@@ -232,6 +256,7 @@ impl App {
             Action::Difficulty(action) => difficulty::update(&mut self.difficulty, action),
             Action::Eval(action) => eval::update(&mut self.eval, action),
             Action::Run(action) => run::update(&mut self.run, action),
+            Action::Chat(action) => chat::update(&mut self.chat, action),
             Action::App(action) => self.app_action(action, now),
         }
     }
@@ -248,6 +273,7 @@ impl App {
             AppAction::Difficulty => return self.show(Pane::Difficulty, now),
             AppAction::Eval => return self.show(Pane::Eval, now),
             AppAction::Run => return self.show(Pane::Run, now),
+            AppAction::Chat => return self.show(Pane::Chat, now),
             AppAction::Help => self.overlay = Overlay::Help(Help::default()),
             AppAction::Notices => self.overlay = Overlay::Notices,
             AppAction::Mouse => {
@@ -285,6 +311,7 @@ impl App {
             Pane::Difficulty => return difficulty::enter(&mut self.difficulty),
             Pane::Eval => return eval::enter(&mut self.eval),
             Pane::Run => return run::enter(&mut self.run),
+            Pane::Chat => return chat::enter(&mut self.chat),
             Pane::Start | Pane::Generate | Pane::Review => {}
         }
         Vec::new()
@@ -324,6 +351,7 @@ impl App {
             Pane::Difficulty => difficulty::paste(&mut self.difficulty, &text),
             Pane::Eval => eval::paste(&mut self.eval, &text),
             Pane::Run => run::paste(&mut self.run, &text),
+            Pane::Chat => chat::paste(&mut self.chat, &text),
         }
     }
 
@@ -336,6 +364,7 @@ impl App {
             Pane::Difficulty => self.difficulty.capturing(),
             Pane::Eval => self.eval.capturing(),
             Pane::Run => self.run.capturing(),
+            Pane::Chat => self.chat.capturing(),
         }
     }
 }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::keymap::{print_keys, spec_of};
-use super::super::panes::{difficulty, eval, generate, review, run, start, train};
+use super::super::panes::{chat, difficulty, eval, generate, review, run, start, train};
 use super::super::theme::Look;
 use super::super::view::ViewContext;
 use super::super::widgets::frame::frame;
@@ -51,6 +51,7 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
         Pane::Difficulty => difficulty::view(&app.difficulty, &context, pane, buffer),
         Pane::Eval => eval::view(&app.eval, &context, pane, buffer),
         Pane::Run => run::view(&app.run, &context, pane, buffer),
+        Pane::Chat => chat::view(&app.chat, &context, pane, buffer),
     }
     foot(app, &context, part(area, 0, area.height - 1, area.width, 1), buffer);
     match &app.overlay {
@@ -158,7 +159,7 @@ fn tabs(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     rule(buffer, area, "", style(Look::Border), style(Look::Text), context.ascii);
     let keys = Pane::ALL.map(|pane| app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default());
-    let wide = |(pane, key): (&Pane, &String)| cells(key) + 1 + cells(pane.scope().title()) + 3;
+    let wide = |(pane, key): (&Pane, &String)| cells(key) + 1 + cells(pane.scope().title()) + 2;
     let all: usize = Pane::ALL.iter().zip(&keys).map(wide).sum();
     // Where not all titles fit, the pane in front keeps its own: the keys of the others still show that they are there.
     let titled = all <= usize::from(area.width);
@@ -172,7 +173,7 @@ fn tabs(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
         if chosen || titled {
             at = put(buffer, at, area.y, area.width, &format!(" {}", pane.scope().title()), title);
         }
-        at = put(buffer, at, area.y, area.width, right, title) + 1;
+        at = put(buffer, at, area.y, area.width, right, title);
     }
 }
 
@@ -203,6 +204,7 @@ fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
         Pane::Difficulty => difficulty::hints(&app.difficulty),
         Pane::Eval => eval::hints(&app.eval),
         Pane::Run => run::hints(&app.run),
+        Pane::Chat => chat::hints(&app.chat),
     };
     if app.capturing() {
         hints.clear();

@@ -33,6 +33,8 @@ enum Test {
     Overruled(bool),
     Edited(bool),
     Text(String),
+    /// One of these samples, in order of their numbers.
+    These(Vec<i64>),
 }
 
 const KEYS: &str = "decision verdict rule dropped alone overruled behaviour answers correct truncated flag note edited strategy source subject problem tag level tokens";
@@ -100,8 +102,21 @@ impl Filter {
         Ok(Self { text: text.split_whitespace().collect::<Vec<_>>().join(" "), words })
     }
 
+    /// Of these samples alone, headed by what they have in common. It is no text that could be typed.
+    pub fn these(samples: &[i64], what: &str) -> Self {
+        let mut samples = samples.to_vec();
+        samples.sort_unstable();
+        Self { text: what.to_owned(), words: vec![(true, Test::These(samples))] }
+    }
+
+    /// What it lists, for a heading.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The words that a person typed, to be changed.
+    pub fn typed(&self) -> &str {
+        if self.words.iter().any(|(_, test)| matches!(test, Test::These(_))) { "" } else { &self.text }
     }
 
     /// The first word that asks what a blind check hides.
@@ -129,7 +144,8 @@ impl Filter {
             | Test::MoreTokens(_)
             | Test::FewerTokens(_)
             | Test::Edited(_)
-            | Test::Text(_) => false,
+            | Test::Text(_)
+            | Test::These(_) => false,
         };
         self.text.split(' ').zip(&self.words).find(|(_, (_, test))| hidden(test)).map(|(word, _)| word)
     }
@@ -259,6 +275,7 @@ fn holds(test: &Test, row: &SampleRow) -> bool {
         Test::Level(level) => row.level == Some(*level),
         Test::MoreTokens(tokens) => row.tokens > *tokens,
         Test::FewerTokens(tokens) => row.tokens < *tokens,
+        Test::These(samples) => samples.binary_search(&row.id).is_ok(),
         Test::Text(text) => {
             let fields = [Some(&row.problem_id), Some(&row.source), row.subject.as_ref(), row.answer.as_ref()];
             let standing = [row.standing.note.as_ref(), row.standing.reason.as_ref()];

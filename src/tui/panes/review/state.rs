@@ -299,14 +299,19 @@ impl ReviewState {
             self.fill();
             return Vec::new();
         }
-        self.beside = Some(Beside { id: next, open: None });
+        self.stand_beside(next)
+    }
+
+    /// Shows this sample beside the open one.
+    pub(super) fn stand_beside(&mut self, id: i64) -> Vec<Effect> {
+        self.beside = Some(Beside { id, open: None });
         self.side.clear();
         if self.show == Show::Dialogue {
             self.show = Show::Chain;
         }
         self.lay_out();
         self.fill();
-        vec![Effect::LoadBeside(next)]
+        vec![Effect::LoadBeside(id)]
     }
 
     /// The texts in sight are to be read again.

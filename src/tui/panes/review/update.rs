@@ -4,7 +4,7 @@ use super::action::ReviewAction;
 use super::audit::Audit;
 use super::filter::Filter;
 use super::keys::restore_filter;
-use super::mode::{Mode, Show};
+use super::mode::{Back, Mode, Show};
 use super::state::ReviewState;
 use super::writing;
 use crate::filter::audit::Order;
@@ -106,7 +106,7 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
         ReviewAction::NextHit => next_hit(state, 1),
         ReviewAction::PreviousHit => next_hit(state, -1),
         ReviewAction::Filter => {
-            state.mode = Mode::Filter { input: Input::new(state.filter.text()), error: None };
+            state.mode = Mode::Filter { input: Input::new(state.filter.typed()), error: None };
             Vec::new()
         }
         ReviewAction::ClearFilter => {
@@ -152,6 +152,26 @@ fn back(state: &mut ReviewState) -> Vec<Effect> {
     let Some(mode) = state.back.as_ref().map(|back| back.mode.clone()) else { return Vec::new() };
     let effects = restore_filter(state);
     state.mode = mode;
+    effects
+}
+
+/// Lists these samples and no others until the person goes back to their own filter; the first is selected, and `beside` stands
+/// beside it.
+pub fn show_only(state: &mut ReviewState, samples: &[i64], beside: Option<i64>, what: &str) -> Vec<Effect> {
+    if state.audit.is_some() {
+        state.refuse("a spot check is going on: end it first, then list other samples");
+        return Vec::new();
+    }
+    let own = std::mem::replace(&mut state.filter, Filter::these(samples, what));
+    let own = state.back.take().map_or(own, |back| back.filter);
+    state.back = Some(Back { filter: own, mode: Mode::Browse });
+    state.mode = Mode::Browse;
+    let mut effects = state.rearrange();
+    let first = samples.first().and_then(|first| state.place_of(*first));
+    effects.extend(first.map(|place| state.go(place)).into_iter().flatten());
+    if let Some(id) = beside.filter(|id| state.row(*id).is_some() && state.selected != Some(*id)) {
+        effects.extend(state.stand_beside(id));
+    }
     effects
 }
 

@@ -238,7 +238,8 @@ impl Work {
             Effect::SteerTraining { verb, arguments } => {
                 self.open_session()?.session.send_command(TRAINING, verb, &arguments)?;
             }
-            // These belong to the loop, which keeps them to itself.
+            // These belong to the screen and the loop, which keep them to themselves.
+            Effect::Show { .. } | Effect::TalkWith(_) => {}
             Effect::Copy(_) | Effect::Mouse(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
         Ok(())

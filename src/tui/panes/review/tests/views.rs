@@ -110,3 +110,22 @@ fn the_panel_shows_the_problem_first_and_scrolls() {
     update(&mut state, ReviewAction::SideUp);
     assert!(matches!(&state.notice, Some(Notice::Said(text)) if text.contains("120 columns")));
 }
+
+#[test]
+fn a_list_from_another_pane_is_shown_until_the_own_filter_is_asked_for() {
+    let mut state = opened(8, None);
+    state.filter = super::filter::Filter::parse("problem:00000").unwrap();
+    state.rearrange();
+    let effects = show_only(&mut state, &[7, 2], Some(2), "hard problems");
+    assert_eq!(effects.last(), Some(&Effect::LoadBeside(2)));
+    assert_eq!((state.selected, state.listed.len(), state.filter.text()), (Some(7), 2, "hard problems"));
+    assert!(drawn(&mut state, 160, 48, false).contains("hard"), "{}", drawn(&mut state, 160, 48, false));
+    // The heading is no text to go on from.
+    update(&mut state, ReviewAction::Filter);
+    assert!(matches!(&state.mode, mode::Mode::Filter { input, .. } if input.text().is_empty()));
+    press(&mut state, KeyCode::Esc);
+    update(&mut state, ReviewAction::Back);
+    assert_eq!(state.filter.text(), "hard problems", "first out of two side by side");
+    update(&mut state, ReviewAction::Back);
+    assert_eq!(state.filter.text(), "problem:00000");
+}
