@@ -42,6 +42,7 @@ loss_on = "all_but_wrong_attempts"
 
 [stage2]
 problems = 40
+retry = 2
 [stage2.sampling]
 temperature = 0.8
 max_tokens = 300
@@ -171,6 +172,17 @@ fn a_pass_killed_in_every_step_ends_as_one_that_was_not() {
     let rows = session.sample_rows().unwrap();
     assert!(rows.iter().any(|row| row.held_out));
     assert!(rows.iter().filter(|row| row.held_out).all(|row| !row.trained_on() && row.accepted.is_none()));
+
+    // Second tries of problems that no sample solved are of a setting of their own, and no pass rate counts them.
+    let of_step =
+        |name: &str| -> Value { serde_json::from_str(&session.step(name).unwrap().unwrap().outcome).unwrap() };
+    let (drawn, retried) = (of_step("stage 2 samples"), of_step("stage 2 retry"));
+    let of = |step: &Value| rows.iter().filter(|row| row.settings == step["settings"]).collect::<Vec<_>>();
+    let solved = |problem: &str| of(&drawn).iter().any(|row| row.problem_id == problem && row.correct == Some(true));
+    let unsolved = drawn["problems"].as_u64().unwrap() - drawn["solved"].as_u64().unwrap();
+    assert!(unsolved > 0, "{drawn}");
+    assert_eq!(of(&retried).len() as u64, 2 * unsolved);
+    assert!(of(&retried).iter().all(|row| row.accepted.is_some() && !solved(&row.problem_id)));
 
     // Two seeds, pooled.
     last_line(&run("other", "5"));

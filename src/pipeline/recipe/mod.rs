@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::difficulty::{Bins, Budget, Rule};
 use crate::filter;
 use crate::filter::settings::SettingsError;
+use crate::model::MICRO;
 use crate::records::Sampling;
 use crate::train::TrainSettings;
 
@@ -141,6 +142,9 @@ pub struct StageTwo {
     pub from: Start,
     pub sampling: Sampling,
     pub budget: Budget,
+    /// Dialogues, of as many turns as the first stage's, for each problem that no sample solved; 0 is none. Their chains may be
+    /// learnt from. They never count in a pass rate: another setting is another difficulty.
+    pub retry: u32,
     pub review: Review,
     pub select: Rule,
     pub train: TrainSettings,
@@ -154,6 +158,7 @@ impl Default for StageTwo {
             from: Start::PiSft,
             sampling: Sampling::default(),
             budget: Budget::default(),
+            retry: 0,
             review: Review::None,
             select: Rule::default(),
             train: TrainSettings::default(),
@@ -242,7 +247,31 @@ impl Recipe {
             RecipeError::File(spec.into(), format!("{error}; recipes that come with the program: {}", names.join(", ")))
         })?;
         let name = path.file_stem().map_or_else(|| spec.into(), |stem| stem.to_string_lossy().into_owned());
-        Self::read(&name, spec, &text)
+        let mut recipe = Self::read(&name, spec, &text)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        recipe.resolve(folder).map_err(|error| RecipeError::File(spec.into(), error.to_string()))?;
+        Ok(recipe)
+    }
+
+    /// What a file names by a relative path lies beside it, from wherever the program is called. What is not there is a name that
+    /// comes with the program, or an error of whoever opens it.
+    fn resolve(&mut self, folder: &Path) -> std::io::Result<()> {
+        let beside = |path: &Path| -> std::io::Result<Option<PathBuf>> {
+            let there = folder.join(path);
+            let named = !path.as_os_str().is_empty() && path.is_relative() && there.exists();
+            named.then(|| std::path::absolute(there)).transpose()
+        };
+        if self.model != MICRO
+            && let Some(path) = beside(Path::new(&self.model))?
+        {
+            self.model = path.to_string_lossy().into_owned();
+        }
+        for path in [&mut self.problems, &mut self.test] {
+            if let Some(there) = beside(path)?.filter(|there| there.is_file()) {
+                *path = there;
+            }
+        }
+        Ok(())
     }
 
     /// From a recipe's text; `file` is what errors call it.
@@ -331,6 +360,11 @@ impl Recipe {
             (one.samples >= 1, "stage1.samples", "must be 1 or more".to_owned()),
             ((1..=6).contains(&one.turns), "stage1.turns", "must be 1 to 6".to_owned()),
             (two.rounds >= 1, "stage2.rounds", "must be 1 or more".to_owned()),
+            (
+                two.retry == 0 || one.turns >= 2,
+                "stage2.retry",
+                "tries again in a dialogue: it needs stage1.turns of 2 or more".to_owned(),
+            ),
             (self.eval.samples >= 1, "eval.samples", "must be 1 or more".to_owned()),
             (
                 two.sampling.temperature > 0.0 || two.budget.most == 1,

@@ -51,3 +51,19 @@ fn reviews_are_read() {
         assert_eq!(String::from(recipe.stage1.review), text);
     }
 }
+
+#[test]
+fn what_a_file_names_lies_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("train.jsonl"), "").unwrap();
+    std::fs::create_dir(at("model")).unwrap();
+    std::fs::create_dir(at("micro")).unwrap();
+    std::fs::write(at("mine.toml"), "model = \"model\"\nproblems = \"train.jsonl\"\ntest = \"micro-test\"\n").unwrap();
+    let recipe = Recipe::open(&at("mine.toml").to_string_lossy()).unwrap();
+    assert_eq!((recipe.model, recipe.problems), (at("model").to_string_lossy().into_owned(), at("train.jsonl")));
+    assert_eq!(recipe.test, Path::new("micro-test"), "that comes with the program");
+    std::fs::write(at("other.toml"), "model = \"micro\"\nproblems = \"micro\"\n").unwrap();
+    let recipe = Recipe::open(&at("other.toml").to_string_lossy()).unwrap();
+    assert_eq!((recipe.model.as_str(), recipe.problems.as_path()), ("micro", Path::new("micro")));
+}

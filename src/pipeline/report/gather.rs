@@ -54,7 +54,7 @@ pub fn report(session: &Session, recipe: &Recipe) -> Result<Option<Report>> {
             let line = format!("{} steps over {} chains, {} tokens", trained.steps, trained.chains.0, trained.tokens);
             training.push(trained);
             line
-        } else if name.ends_with(" dialogues") {
+        } else if name.ends_with(" dialogues") || name.ends_with(" retry") {
             // From the samples: a call that went on with another's counts only its own.
             let drawn: GenerateOutcome = serde_json::from_str(&step.outcome)?;
             let of = || rows.iter().filter(|row| row.settings == drawn.settings && !row.held_out);

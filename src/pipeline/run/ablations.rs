@@ -12,7 +12,7 @@ use super::{Pass, Planned};
 use crate::difficulty::{Rule, ShapeName};
 use crate::eval::{Ballot, compare, majority_at_k};
 use crate::filter::RuleId;
-use crate::pipeline::generate::generate;
+use crate::pipeline::generate::{GenerateOutcome, generate};
 use crate::pipeline::recipe::{Recipe, Review, Start};
 use crate::pipeline::sample::SampleOutcome;
 use crate::pipeline::select::SelectOutcome;
@@ -104,7 +104,7 @@ impl Pass<'_> {
         rules.set(RuleId::Behaviour, "enabled", 0.0);
         rules.set(RuleId::Length, "enabled", 0.0);
         rules.set(RuleId::Empty, "enabled", 0.0);
-        self.step("plain filter", |pass| pass.filter("plain filter", &drawn.settings, &rules))?;
+        self.step("plain filter", |pass| pass.filter("plain filter", std::slice::from_ref(&drawn.settings), &rules))?;
         let other = self.selected(&refined_stage(self.recipe()))?;
         let rule = Rule { tokens: other.tokens, samples: 0, k: 0.0, ..stage.select };
         let made = self.step("plain select", |pass| pass.select("plain", &rule, &drawn.settings, None))?;
@@ -120,12 +120,21 @@ impl Pass<'_> {
         let drawn: SampleOutcome = self.done(&format!("{place} samples"))?;
         let rule = Rule { shape: ShapeName::Uniform, tokens: other.tokens, samples: 0, k: 0.0, ..stage.select };
         let made = self.step("uniform select", |pass| {
-            pass.select("uniform", &rule, &drawn.settings, Some(drawn.wanted.clone()))
+            let also = pass.retried(&place)?;
+            pass.select_from("uniform", &rule, &drawn.settings, also, Some(drawn.wanted.clone()))
         })?;
         let start = self.start_of_stage_two()?;
         let model = self.train("uniform", &start, "uniform", &stage.train)?;
         self.score("uniform", &model)?;
         self.compared("uniform", about, against, (made.tokens, other.tokens))
+    }
+
+    /// Settings of the second tries of a round, if there were any.
+    fn retried(&self, place: &str) -> Result<Vec<String>> {
+        if self.recipe().stage2.retry == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.done::<GenerateOutcome>(&format!("{place} retry"))?.settings])
     }
 
     fn no_behaviour(&mut self, about: &str, against: &str) -> Result<Ablation> {
@@ -136,11 +145,11 @@ impl Pass<'_> {
             let as_before = pass.recipe().filter_settings()?;
             let mut rules = as_before.clone();
             rules.set(RuleId::Behaviour, "enabled", 0.0);
-            pass.filter("no-behaviour select", &other.settings, &rules)?;
+            pass.filter("no-behaviour select", std::slice::from_ref(&other.settings), &rules)?;
             let rule = Rule { tokens: other.tokens, samples: 0, k: 0.0, ..stage.select };
             let made = pass.select("no-behaviour", &rule, &other.settings, None);
             // The verdicts that the session shows are those of its recipe.
-            pass.filter("no-behaviour select", &other.settings, &as_before)?;
+            pass.filter("no-behaviour select", std::slice::from_ref(&other.settings), &as_before)?;
             made
         })?;
         let model = self.train("no-behaviour", &base, "no-behaviour", &stage.train)?;
@@ -174,7 +183,7 @@ impl Pass<'_> {
             let outcome = generate(pass.session, &mut *backend, &problems, &pass.policies.0, &order, pass.host)?;
             pass.whole("more-stage1 dialogues", outcome)
         })?;
-        self.judge("more-stage1", &drawn.settings, Review::None)?;
+        self.judge("more-stage1", std::slice::from_ref(&drawn.settings), Review::None)?;
         let other = self.selected(&refined_stage(self.recipe()))?;
         let rule = Rule { tokens: other.tokens, samples: 0, k: 0.0, ..one.select };
         let made = self.step("more-stage1 select", |pass| pass.select("more-stage1", &rule, &drawn.settings, None))?;

@@ -179,6 +179,7 @@ fn cost(order: &RunOrder, probe: &Probe, (pool, test): (usize, usize), step: Pla
     };
     let refined_train = (1..=two.rounds).any(|round| step.name == format!("train {}", refined(recipe, round)));
     let sampling = (1..=two.rounds).any(|round| step.name == format!("{} samples", round_of(recipe, round)));
+    let retrying = (1..=two.rounds).any(|round| step.name == format!("{} retry", round_of(recipe, round)));
     let (tokens, seconds) = match step.name.as_str() {
         "eval base" => write(answers, probe.answer, probe.answers_per_second),
         "stage 1 dialogues" => write(dialogues, probe.dialogue, probe.dialogues_per_second),
@@ -190,6 +191,11 @@ fn cost(order: &RunOrder, probe: &Probe, (pool, test): (usize, usize), step: Pla
                 0 => (tokens, seconds),
                 most => (tokens.min(most as f64), seconds.min(probe.load + most as f64 / probe.answers_per_second)),
             }
+        }
+        _ if retrying => {
+            // As if each draw were as likely to be right as a dialogue of the probe: what is unsolved is the least likely part.
+            let unsolved = some(two.problems, pool) * (1.0 - probe.accepted).powi(two.budget.first as i32);
+            write(unsolved * f64::from(two.retry), 2.0 * written, probe.dialogues_per_second)
         }
         _ if refined_train => train(chosen(two.select.samples, draws * probe.accepted), &two.train),
         _ => (0.0, 1.0),

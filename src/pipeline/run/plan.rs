@@ -57,6 +57,11 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
             &format!("{place} samples"),
             format!("{first} to {most} chains of {from} for {} problems of the pool", some(two.problems)),
         );
+        if two.retry > 0 {
+            let about =
+                format!("{} dialogues of {} turns for each problem that none of them solves", two.retry, one.turns);
+            add(&format!("{place} retry"), about);
+        }
         add(&format!("{place} filter"), "the rules judge each chain".into());
         if two.review != Review::None {
             add(&format!("{place} review"), format!("a person decides on {}", String::from(two.review)));

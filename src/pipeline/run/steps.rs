@@ -13,6 +13,7 @@ use crate::difficulty::Rule;
 use crate::generate::Backend;
 use crate::generate::local::{LocalBackend, LocalOptions};
 use crate::model::ComputeChoice;
+use crate::pipeline::difficulty::tallies;
 use crate::pipeline::filter::{FilterOutcome, FilterSources, benchmarks, judge_session};
 use crate::pipeline::generate::{GenerateOutcome, generate};
 use crate::pipeline::recipe::{Review, Start};
@@ -59,7 +60,7 @@ impl Pass<'_> {
     fn stage_one(&mut self, base: &str) -> Result<String> {
         let stage = self.recipe().stage1.clone();
         let drawn = self.step("stage 1 dialogues", |pass| pass.dialogues("stage 1 dialogues", base))?;
-        self.judge("stage 1", &drawn.settings, stage.review)?;
+        self.judge("stage 1", std::slice::from_ref(&drawn.settings), stage.review)?;
         self.step("stage 1 select", |pass| pass.select("stage 1", &stage.select, &drawn.settings, None))?;
         self.train("pi_sft", base, "stage 1", &stage.train)
     }
@@ -70,9 +71,15 @@ impl Pass<'_> {
         let (place, trained) = (round_of(self.recipe(), round), refined(self.recipe(), round));
         let samples = format!("{place} samples");
         let drawn = self.step(&samples, |pass| pass.samples(&samples, model))?;
-        self.judge(&place, &drawn.settings, stage.review)?;
+        let mut settings = vec![drawn.settings.clone()];
+        if stage.retry > 0 {
+            let retry = format!("{place} retry");
+            settings.push(self.step(&retry, |pass| pass.retry(&retry, model, &drawn))?.settings);
+        }
+        self.judge(&place, &settings, stage.review)?;
         self.step(&format!("{place} select"), |pass| {
-            pass.select(&place, &stage.select, &drawn.settings, Some(drawn.wanted))
+            let also = settings[1..].to_vec();
+            pass.select_from(&place, &stage.select, &drawn.settings, also, Some(drawn.wanted))
         })?;
         let start = match stage.from {
             Start::Base => base,
@@ -140,8 +147,23 @@ impl Pass<'_> {
         Ok(outcome)
     }
 
-    /// The rules, and where the recipe says so a person, over the samples of one setting.
-    pub(super) fn judge(&mut self, place: &str, settings: &str, review: Review) -> Result<FilterOutcome> {
+    /// Dialogues for the problems that no sample solved.
+    fn retry(&mut self, step: &str, model: &str, drawn: &SampleOutcome) -> Result<GenerateOutcome> {
+        let (stage, turns) = (self.recipe().stage2.clone(), self.recipe().stage1.turns);
+        let rows = self.session.sample_rows()?;
+        let of = rows.iter().filter(|row| row.settings == drawn.settings);
+        let tallies = tallies(of, |problem| drawn.wanted.get(problem).copied().unwrap_or(0));
+        let unsolved =
+            |problem: &&Problem| tallies.get(problem.id.as_str()).is_none_or(|(tally, _)| tally.correct == 0);
+        let problems: Vec<Problem> = first(&self.pool, stage.problems).iter().filter(unsolved).cloned().collect();
+        let order = self.generation(stage.retry, turns, stage.sampling);
+        let mut backend = self.backend(model)?;
+        let outcome = generate(self.session, &mut *backend, &problems, &self.policies.0, &order, self.host)?;
+        self.whole(step, outcome)
+    }
+
+    /// The rules, and where the recipe says so a person, over the samples of these settings.
+    pub(super) fn judge(&mut self, place: &str, settings: &[String], review: Review) -> Result<FilterOutcome> {
         let step = format!("{place} filter");
         let judged = self.step(&step, |pass| pass.filter(&step, settings, &pass.recipe().filter_settings()?))?;
         if review != Review::None {
@@ -154,13 +176,13 @@ impl Pass<'_> {
     pub(super) fn filter(
         &mut self,
         step: &str,
-        settings: &str,
+        settings: &[String],
         rules: &crate::filter::Settings,
     ) -> Result<FilterOutcome> {
         let file = self.session.dir().join("filter.toml");
         std::fs::write(&file, rules.to_toml()).wrap_err_with(|| file.display().to_string())?;
         let test = self.recipe().test.clone();
-        let sources = FilterSources { settings: Some(file), benchmarks: vec![test], only: vec![settings.to_owned()] };
+        let sources = FilterSources { settings: Some(file), benchmarks: vec![test], only: settings.to_vec() };
         let known = benchmarks(&sources.benchmarks)?;
         let host = &mut *self.host;
         let outcome = judge_session(self.session, rules, &known, &sources, &mut |_, _| !host.stopping())?;
@@ -168,9 +190,9 @@ impl Pass<'_> {
     }
 
     /// Waits for a person: the samples that the recipe wants to be decided on are, or the person said to go on.
-    fn review(&mut self, step: &str, settings: &str, review: Review) -> Result<usize> {
+    fn review(&mut self, step: &str, settings: &[String], review: Review) -> Result<usize> {
         let rows = self.session.sample_rows()?;
-        let mine = |row: &&crate::session::SampleRow| row.settings == settings && row.accepted.is_some();
+        let mine = |row: &&crate::session::SampleRow| settings.contains(&row.settings) && row.accepted.is_some();
         let decided = rows.iter().filter(mine).filter(|row| row.standing.verb.is_some()).count();
         let all = rows.iter().filter(mine).count();
         let wanted = match review {
@@ -191,8 +213,19 @@ impl Pass<'_> {
         settings: &str,
         draws: Option<HashMap<String, u32>>,
     ) -> Result<SelectOutcome> {
-        let order =
-            SelectOrder { name: name.to_owned(), rule: *rule, settings: settings.to_owned(), also: Vec::new(), draws };
+        self.select_from(name, rule, settings, Vec::new(), draws)
+    }
+
+    /// `also`: settings whose samples may be chosen, and say nothing of difficulty.
+    pub(super) fn select_from(
+        &mut self,
+        name: &str,
+        rule: &Rule,
+        settings: &str,
+        also: Vec<String>,
+        draws: Option<HashMap<String, u32>>,
+    ) -> Result<SelectOutcome> {
+        let order = SelectOrder { name: name.to_owned(), rule: *rule, settings: settings.to_owned(), also, draws };
         choose(self.session, &order)
     }
 
