@@ -133,8 +133,8 @@ fn a_pass_killed_in_every_step_ends_as_one_that_was_not() {
         assert!(text.contains(part), "{part}");
     }
 
-    // Killed again and again, a little later each time, so that every step is hit at some moment.
-    let mut kills = 0;
+    // Killed, asked to stop or hung up on again and again, a little later each time, so that every step is hit at some moment.
+    let (mut kills, mut interrupted) = (0, 0);
     let mut patience = Duration::from_millis(250);
     let ended = loop {
         let mut child = home
@@ -150,13 +150,33 @@ fn a_pass_killed_in_every_step_ends_as_one_that_was_not() {
         if child.try_wait().unwrap().is_some() {
             break child.wait_with_output().unwrap();
         }
-        child.kill().unwrap();
+        let signal = |signal| {
+            rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+        };
+        match kills % 3 {
+            // Asked to stop, it says so with its exit code, unless it had not come to listen yet.
+            0 => {
+                signal(rustix::process::Signal::INT);
+                let code = child.wait().unwrap().code();
+                assert!(matches!(code, Some(130 | 0) | None), "{code:?}");
+                interrupted += usize::from(code == Some(130));
+            }
+            1 => child.kill().unwrap(),
+            // A connection that is gone ends nothing.
+            _ => {
+                signal(rustix::process::Signal::HUP);
+                std::thread::sleep(Duration::from_millis(50));
+                let listened = patience > Duration::from_secs(1);
+                assert!(!listened || child.try_wait().unwrap().is_none_or(|status| status.success()));
+                child.kill().unwrap();
+            }
+        }
         child.wait().unwrap();
         kills += 1;
         assert!(kills < 200, "it never ends");
         patience = patience.mul_f64(1.1);
     };
-    assert!(kills >= 5, "killed {kills} times only");
+    assert!(kills >= 5 && interrupted > 0, "killed {kills} times, {interrupted} times asked to stop");
     let after = last_line(&ended);
     assert_eq!(figures(after, &home.session("killed")), figures(whole, &home.session("whole")), "after {kills} kills");
 

@@ -61,22 +61,25 @@ pub struct Sets {
 }
 
 impl Sets {
-    /// The test set and the pool of a seed. No two problems in both have the same key.
+    /// The test set and the pool of a seed, levels in turn, so that the first so many are of every level. No two problems in both
+    /// have the same key.
     pub fn draw(seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(1);
         let mut taken = BTreeSet::new();
-        let mut fill = |per_level: usize| {
-            let mut set = Vec::with_capacity(5 * per_level);
-            for level in 1..=5 {
-                while set.len() < per_level * usize::from(level) {
-                    let problem = problem::draw(&mut random, level);
-                    if taken.insert(problem.key()) {
-                        set.push(problem);
-                    }
+        let mut level = |level: u8, count: usize| {
+            let mut set = Vec::with_capacity(count);
+            while set.len() < count {
+                let problem = problem::draw(&mut random, level);
+                if taken.insert(problem.key()) {
+                    set.push(problem);
                 }
             }
-            set
+            set.into_iter()
+        };
+        let mut fill = |per_level: usize| {
+            let mut levels: Vec<_> = (1..=5).map(|number| level(number, per_level)).collect();
+            (0..per_level).flat_map(|_| levels.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>()).collect()
         };
         let test = fill(TEST_PER_LEVEL);
         Self { pool: fill(POOL_PER_LEVEL), test }

@@ -31,7 +31,7 @@ impl Problem {
 }
 
 /// The most work of each level.
-pub const WORK: [u32; 5] = [3, 6, 9, 13, 18];
+pub const WORK: [u32; 5] = [4, 8, 12, 16, 21];
 
 /// The level of so much work; `None` above the highest.
 pub fn level(work: u32) -> Option<u8> {
@@ -87,9 +87,9 @@ fn fill(random: &mut impl Rng, story: &Story) -> Option<Task> {
     (task.start > 1).then_some(task)
 }
 
-/// A number of a problem: of two or three digits mostly, of one or four sometimes.
+/// A number of a problem: of three or four digits mostly, of one or two sometimes.
 fn number(random: &mut impl Rng) -> u32 {
-    let digits = [1, 2, 2, 3, 3, 4].choose(random).copied().unwrap_or(2);
+    let digits = [1, 2, 3, 3, 4, 4].choose(random).copied().unwrap_or(2);
     random.random_range(10u32.pow(digits - 1).max(3)..10u32.pow(digits))
 }
 

@@ -51,6 +51,9 @@ pub struct Shape {
 /// Examples that the vocabulary is learnt from.
 const VOCABULARY_FROM: usize = 20_000;
 
+/// So often each bridge is counted for the vocabulary: words that are rarer than others are spelled.
+const BRIDGES: usize = 200;
+
 /// Learns the vocabulary and draws the first weights: a model directory that knows nothing.
 ///
 /// # Errors
@@ -61,7 +64,11 @@ pub fn begin(recipe: &Recipe, policy: &Policy, directory: &Path) -> Result<(), F
     let texts = corpus::taught(recipe.seed, VOCABULARY_FROM, &kept, policy).flat_map(|Taught { example, .. }| {
         example.prompt.into_iter().map(|message| message.content).chain([example.answer]).collect::<Vec<_>>()
     });
-    let texts: Vec<String> = texts.collect();
+    // The phrases that will join the turns of its chains occur in nothing that it is taught; their words are words all the same,
+    // so that a few steps of fine-tuning need not spell them.
+    let bridges = policy.choices.iter().flat_map(|(strategy, _)| strategy.bridge.iter().cloned());
+    let often = bridges.flat_map(|bridge| vec![format!("\n\n{bridge}\n\n"); BRIDGES]);
+    let texts: Vec<String> = texts.chain(often).collect();
     let tokenizer = tokenizer::learn(texts.into_iter(), recipe.vocabulary)?;
     let value: serde_json::Value = serde_json::from_str(&tokenizer)?;
     let merged = value["model"]["vocab"].as_object().map_or(0, serde_json::Map::len);

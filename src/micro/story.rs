@@ -193,7 +193,7 @@ pub const STRUCTURES: [Story; 23] = [
 
 const NAMES: [&str; 10] = ["Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gina", "Hugo", "Ida", "Jon"];
 const THINGS: [&str; 12] =
-    ["apples", "shells", "stamps", "pens", "cards", "stones", "nuts", "books", "beads", "plums", "keys", "coins"];
+    ["apples", "shells", "stamps", "pens", "cards", "stones", "nuts", "books", "beads", "plums", "keys", "buttons"];
 const HOLDERS: [&str; 6] = ["bags", "boxes", "baskets", "jars", "rows", "crates"];
 
 /// A telling of `task`, which has the structure's shape.

@@ -102,7 +102,7 @@ pub enum Start {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageOne {
-    /// The first so many problems of the pool; 0 is all.
+    /// Problems drawn from the pool by the seed; 0 is all. Fewer are the first of more.
     pub problems: usize,
     /// Dialogues of each.
     pub samples: u32,
@@ -135,7 +135,7 @@ impl Default for StageOne {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageTwo {
-    /// The first so many problems of the pool; 0 is all.
+    /// Problems drawn from the pool by the seed; 0 is all. Fewer are the first of more.
     pub problems: usize,
     /// How often the stage is done, each time with the model of the time before.
     pub rounds: u32,

@@ -17,6 +17,7 @@ use std::time::Instant;
 use color_eyre::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use super::recipe::Recipe;
 use super::train::{Prepared, TrainOrder, TrainOutcome};
@@ -127,7 +128,15 @@ pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host
     Ok(report.into_outcome())
 }
 
-/// Problems to learn from, and to be scored on.
+/// Where a problem stands in the order that a seed draws problems in. Of a longer draw a shorter one is the beginning.
+fn drawn(seed: u64, problem: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(seed.to_le_bytes());
+    digest.update(problem);
+    digest.finalize().into()
+}
+
+/// Problems to learn from, in the order that the seed draws them in, and to be scored on, in the order of their file.
 ///
 /// # Errors
 /// If a file cannot be read, has no answers, or a problem is in both.
@@ -135,6 +144,8 @@ pub fn problems(recipe: &Recipe) -> Result<(Vec<Problem>, Vec<Problem>)> {
     let read = |path: &PathBuf| crate::exchange::problems::read(path);
     let (mut pool, mut test) = (read(&recipe.problems)?.0, read(&recipe.test)?.0);
     let some = |count: usize| if count == 0 { usize::MAX } else { count };
+    // Files are sorted by level or subject: the first so many would be of one kind.
+    pool.sort_by_cached_key(|problem| drawn(recipe.seed, &problem.id));
     pool.truncate(some(recipe.stage1.problems).max(some(recipe.stage2.problems)));
     test.truncate(some(recipe.eval.problems));
     let ids: HashSet<&str> = pool.iter().map(|problem| problem.id.as_str()).collect();
