@@ -8,12 +8,9 @@ use super::{BinRow, Chains, DifficultyOf, Report, StepTime, Trained};
 use crate::difficulty::{Bin, Tally};
 use crate::model::ops;
 use crate::pipeline::difficulty::tallies;
-use crate::pipeline::filter::FilterOutcome;
-use crate::pipeline::generate::GenerateOutcome;
 use crate::pipeline::recipe::Recipe;
-use crate::pipeline::run::{ModelScores, ablations, outcome, plan};
+use crate::pipeline::run::{ModelScores, ablations, came, outcome, plan};
 use crate::pipeline::sample::SampleOutcome;
-use crate::pipeline::select::SelectOutcome;
 use crate::pipeline::train::TrainOutcome;
 use crate::session::{SampleRow, Session};
 use crate::train::{metrics, runs};
@@ -37,44 +34,17 @@ pub fn report(session: &Session, recipe: &Recipe) -> Result<Option<Report>> {
     for planned in plan(recipe, Some(session))? {
         let Some(step) = session.step(&planned.name)? else { continue };
         let name = planned.name.as_str();
-        let came = if let Some(stage) = name.strip_suffix(" filter") {
-            let judged: FilterOutcome = serde_json::from_str(&step.outcome)?;
-            let line = format!("{} judged, {} accepted", judged.judged, judged.accepted);
-            funnels.push((stage.to_owned(), judged));
-            line
+        if let Some(stage) = name.strip_suffix(" filter") {
+            funnels.push((stage.to_owned(), serde_json::from_str(&step.outcome)?));
         } else if let Some(stage) = name.strip_suffix(" select") {
-            let made: SelectOutcome = serde_json::from_str(&step.outcome)?;
             if let Some(drawn) = session.step(&format!("{stage} samples"))? {
                 let drawn: SampleOutcome = serde_json::from_str(&drawn.outcome)?;
                 difficulty.push(of_stage(session, recipe, &rows, stage, &drawn)?);
             }
-            format!("{} samples of {} problems, hash {}", made.samples, made.problems, made.hash)
         } else if let Some(run) = name.strip_prefix("train ") {
-            let trained = trained(session, run, &serde_json::from_str(&step.outcome)?, step.seconds)?;
-            let line = format!("{} steps over {} chains, {} tokens", trained.steps, trained.chains.0, trained.tokens);
-            training.push(trained);
-            line
-        } else if name.ends_with(" dialogues") {
-            // From the samples: a call that went on with another's counts only its own.
-            let drawn: GenerateOutcome = serde_json::from_str(&step.outcome)?;
-            let of = || rows.iter().filter(|row| row.settings == drawn.settings && !row.held_out);
-            let right = of().filter(|row| row.correct == Some(true)).count();
-            let tokens: usize = of().map(|row| row.tokens).sum();
-            format!("{} dialogues, {right} right, {tokens} tokens", of().count())
-        } else if name.ends_with(" samples") {
-            let drawn: SampleOutcome = serde_json::from_str(&step.outcome)?;
-            format!(
-                "{} chains in {} rounds, {} of {} problems solved, {} given up, {} tokens",
-                drawn.draws + drawn.existing,
-                drawn.rounds,
-                drawn.solved,
-                drawn.problems,
-                drawn.given_up,
-                drawn.tokens
-            )
-        } else {
-            String::new()
-        };
+            training.push(trained(session, run, &serde_json::from_str(&step.outcome)?, step.seconds)?);
+        }
+        let came = came(session, recipe, &step)?;
         steps.push(StepTime { step: planned.name, seconds: step.seconds, came });
     }
     let chains = match (scores.models.first(), scores.models.last()) {

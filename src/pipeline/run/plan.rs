@@ -20,6 +20,13 @@ pub(super) fn refined(recipe: &Recipe, round: u32) -> String {
     if recipe.stage2.rounds == round { "pi_rej".into() } else { format!("pi_rej-{round}") }
 }
 
+/// Names of the models of a pass, in the order in which they are made.
+pub(super) fn models(recipe: &Recipe) -> Vec<String> {
+    let mut names = vec!["base".to_owned(), "pi_sft".to_owned()];
+    names.extend((1..=recipe.stage2.rounds).map(|round| refined(recipe, round)));
+    names
+}
+
 /// All steps of a recipe; which of them are done in the session, if there is one.
 ///
 /// # Errors

@@ -189,9 +189,7 @@ impl App {
 
     /// Whether a job is at work as far as the screen knows.
     pub fn job_runs(&self) -> bool {
-        self.live.as_ref().is_some_and(|board| {
-            matches!(board.state, LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Stopping)
-        })
+        self.live.as_ref().is_some_and(|board| !matches!(board.state, LiveState::Done | LiveState::Failed))
     }
 
     /// When the screen changes by itself: the end of what is said at its foot, or a job that has been silent for a while.

@@ -147,6 +147,7 @@ fn job_words(app: &App) -> (String, Look) {
     match board.state {
         LiveState::Starting => ("starting".into(), Look::Info),
         LiveState::Paused => (format!("paused {done}"), Look::Warn),
+        LiveState::Waiting => ("waits for you".into(), Look::Warn),
         LiveState::Stopping => (format!("stopping {done}"), Look::Warn),
         LiveState::Running | LiveState::Done | LiveState::Failed => {
             let eta = totals.eta_seconds.map_or(String::new(), |eta| format!("  {}", duration(eta)));
