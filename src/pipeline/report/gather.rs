@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use color_eyre::Result;
 
 use super::{BinRow, Chains, DifficultyOf, Report, StepTime, Trained};
-use crate::difficulty::{Bin, Tally};
+use crate::difficulty::{Bin, TENTHS, Tally};
 use crate::model::ops;
 use crate::pipeline::difficulty::tallies;
 use crate::pipeline::recipe::Recipe;
@@ -121,14 +121,14 @@ fn of_stage(
         .into_iter()
         .map(|bin| (bin, BinRow { bin, problems: 0, drawn: 0, accepted: 0, selected: 0 }))
         .collect();
-    let mut histogram = [0; 12];
+    let mut histogram = [0; TENTHS];
     let mut levels: BTreeMap<i64, (usize, Tally)> = BTreeMap::new();
     let level: HashMap<&str, i64> = mine.iter().filter_map(|row| Some((row.problem_id.as_str(), row.level?))).collect();
     for (problem, (tally, _)) in &tallies {
         if let Some(row) = recipe.bins.of(tally).and_then(|bin| bins.get_mut(&bin)) {
             row.problems += 1;
         }
-        histogram[tenth(tally)] += 1;
+        histogram[tally.tenth()] += 1;
         if let Some(level) = level.get(problem) {
             let (problems, sum) = levels.entry(*level).or_default();
             *problems += 1;
@@ -155,14 +155,6 @@ fn of_stage(
         unsolved,
         levels: levels.into_iter().map(|(level, (problems, tally))| (level, problems, tally)).collect(),
     })
-}
-
-fn tenth(tally: &Tally) -> usize {
-    match tally.correct {
-        0 => 0,
-        all if all == tally.samples => 11,
-        correct => (10 * correct).div_ceil(tally.samples).clamp(1, 10) as usize,
-    }
 }
 
 /// The first sample of both models, for problems evenly over the test set: what is shown is not chosen by how well it looks.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::filter::FilterOutcome;
 use super::recipe::Recipe;
 use super::run::{Ablation, RunOutcome};
-use crate::difficulty::{Bin, Tally};
+use crate::difficulty::{Bin, TENTHS, Tally};
 use crate::eval::Comparison;
 use crate::session::Session;
 use crate::stats::Interval;
@@ -54,7 +54,7 @@ pub struct DifficultyOf {
     pub settings: String,
     pub bins: Vec<BinRow>,
     /// Problems by share of right samples, in tenths: [0], (0, .1], ... (.9, 1), [1].
-    pub histogram: [usize; 12],
+    pub histogram: [usize; TENTHS],
     pub unsolved: Vec<String>,
     /// (level, problems, tally of all their samples).
     pub levels: Vec<(i64, usize, Tally)>,

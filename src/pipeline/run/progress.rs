@@ -30,6 +30,8 @@ pub struct StepSeen {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flow {
     pub stage: String,
+    /// Names the training that ends the stage.
+    pub run: String,
     pub drawn: Option<usize>,
     pub accepted: Option<usize>,
     pub chosen: Option<usize>,
@@ -138,7 +140,7 @@ fn stage_of(session: &Session, stage: String, run: &str) -> Result<(Flow, Option
     let chosen = value(&step("select")?, &["samples"])?;
     let trained = value(&session.step(&format!("train {run}"))?, &["chains"])?;
     let accepted = judged.as_ref().map(|judged| judged.accepted);
-    Ok((Flow { drawn, accepted, chosen, trained, stage }, judged))
+    Ok((Flow { drawn, accepted, chosen, trained, stage, run: run.to_owned() }, judged))
 }
 
 fn scores(session: &Session, recipe: &Recipe) -> Result<Vec<Scored>> {
