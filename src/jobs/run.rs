@@ -59,8 +59,7 @@ pub fn start_forecast(order: RunOrder) -> Result<ForecastJob> {
     Job::start(FORECAST, move |context| {
         order.recipe.complete()?;
         let policies = policies(&order)?;
-        let mut host = Staged { context, say: &mut |_, _| {}, step: "probe".into(), waited: None };
-        host.publish(LiveBoard { job: FORECAST.into(), state: LiveState::Running, ..LiveBoard::default() });
+        let mut host = Staged { context, say: &mut |_, _| {}, step: "probe".into(), probes: true, waited: None };
         forecast(&order, &policies, &mut host)
     })
 }
@@ -84,7 +83,7 @@ fn work(
     order.recipe.complete()?;
     run::problems(&order.recipe)?;
     let held = hold(Session::open_or_create(dir)?, PASS, context)?;
-    let mut host = Staged { context, say, step: String::new(), waited: None };
+    let mut host = Staged { context, say, step: String::new(), probes: false, waited: None };
     let end = match run::run(&held.session, order, policies, &mut host) {
         Ok(outcome) => Ok(PassEnd::Whole(Box::new(outcome))),
         Err(error) => error.downcast::<Halt>().map(PassEnd::Halted),
@@ -106,6 +105,8 @@ struct Staged<'a> {
     context: &'a mut JobContext,
     say: &'a mut dyn FnMut(&str, (usize, usize)),
     step: String,
+    /// What is done is no step of a pass, and its boards are the forecast's.
+    probes: bool,
     /// What was shown last of a person who is waited for.
     waited: Option<(usize, usize)>,
 }
@@ -132,6 +133,9 @@ impl Watcher for Staged<'_> {
             "" => self.step.clone(),
             message => format!("{}: {message}", self.step),
         };
+        if self.probes {
+            board.job = FORECAST.into();
+        }
         // The end of a step is not the end of the job.
         if board.state == LiveState::Done {
             board.state = LiveState::Running;

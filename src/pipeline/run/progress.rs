@@ -8,7 +8,7 @@ use color_eyre::Result;
 use super::ablations::planned;
 use super::came::came;
 use super::plan::{models, plan, refined, round_of};
-use super::review::{Waiting, waiting};
+use super::review::{Waiting, is_review, waiting};
 use crate::eval::Score;
 use crate::pipeline::filter::FilterOutcome;
 use crate::pipeline::recipe::Recipe;
@@ -118,6 +118,12 @@ impl Progress {
 
     pub fn done(&self) -> usize {
         self.steps.iter().filter(|step| step.done.is_some()).count()
+    }
+
+    /// Seconds of the steps that are done, but for those that waited for a person.
+    pub fn seconds(&self) -> f64 {
+        let worked = self.steps.iter().filter(|step| !is_review(&step.name));
+        worked.filter_map(|step| step.done.as_ref()).map(|(seconds, _)| seconds).sum()
     }
 
     /// All steps are done.

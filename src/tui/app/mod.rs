@@ -213,8 +213,8 @@ impl App {
         let board = self.live.as_deref();
         match board.map_or("", |board| board.job.as_str()) {
             FORECAST => "A forecast is being measured here: it is given up.",
-            _ if self.passes() && self.trains() => "A pass runs here: the step is saved, going on later loses nothing.",
-            _ if self.passes() => "A pass runs here: it stops, what is done is kept, it can go on.",
+            _ if self.passes() && self.trains() => "A pass runs here: its training is saved, and it can go on.",
+            _ if self.passes() => "A pass runs here: what is done is kept, and it can go on.",
             TRAINING => "A training runs here: it stops after this step and is saved.",
             _ => "A generation runs here: it stops, finished samples are kept.",
         }

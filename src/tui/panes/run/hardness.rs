@@ -97,7 +97,8 @@ impl Hardness {
             let share = match at {
                 0 => "0".to_owned(),
                 last if last == TENTHS - 1 => "all".to_owned(),
-                tenth => format!(".{}", if tenth == 10 { "99".into() } else { tenth.to_string() }),
+                10 => "<1".to_owned(),
+                tenth => format!(".{tenth}"),
             };
             put_clean(buffer, x, area.bottom() - 1, wide, &share, style(Look::Dim));
         }

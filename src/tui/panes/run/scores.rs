@@ -24,11 +24,7 @@ pub(super) fn view(progress: Option<&Progress>, context: &ViewContext, area: Rec
         return;
     };
     let mut rows = Vec::new();
-    let of = progress.scores.first().map_or((0, 0), |score| (score.problems, score.samples));
-    let head = format!(
-        "{:<10}{:>20}{:>8}{:>20}{:>8}  {} problems, {} samples each",
-        "model", "pass@1 [95%]", "greedy", "maj@n [95%]", "tokens", of.0, of.1
-    );
+    let head = format!("{:<10}{:>20}{:>8}{:>20}{:>8}", "model", "pass@1 [95%]", "greedy", "maj@n [95%]", "tokens");
     rows.push((head, Look::Dim));
     for score in &progress.scores {
         let greedy = score.greedy.map_or("-".into(), percent);
@@ -61,6 +57,10 @@ pub(super) fn view(progress: Option<&Progress>, context: &ViewContext, area: Rec
         let path = path.to_string_lossy();
         let room = usize::from(area.width.saturating_sub(8));
         rows.push((format!("report {}", fit_tail(&path, room, context.ascii)), Look::Dim));
+    }
+    if let Some(score) = progress.scores.first() {
+        let line = format!("{} problems, {} samples each; 95% over problems", score.problems, score.samples);
+        rows.push((line, Look::Dim));
     }
     for (y, (line, look)) in (0..area.height).zip(rows) {
         put_spans(buffer, part(area, 0, y, area.width, 1), &[(line, style(look))], context.ascii);

@@ -132,7 +132,7 @@ impl RunState {
     /// What a person is waited for.
     pub(super) fn waits_for(&self) -> Option<String> {
         let Waiting { decided, wanted, .. } = self.waiting()?;
-        Some(format!("waits for you: {decided} of {wanted} decided"))
+        Some(format!("for you: {decided} of {wanted} decided"))
     }
 
     /// What the step at this place is at.
@@ -155,12 +155,7 @@ impl RunState {
         let Some(pass) = &board.pass else { return board.message.clone() };
         let name = format!("step {} of {}, {}", pass.at, pass.of, pass.step);
         let said = board.message.strip_prefix(&name).unwrap_or(&board.message);
-        let said = said.strip_prefix(": ").unwrap_or(said);
-        match (said, board.totals.samples_wanted) {
-            ("", 0) => "at work".into(),
-            ("", wanted) => format!("{}/{wanted}", board.totals.existing + board.totals.finished),
-            (said, _) => said.to_owned(),
-        }
+        said.strip_prefix(": ").unwrap_or(said).to_owned()
     }
 
     /// The view that is seen where there is room for one.

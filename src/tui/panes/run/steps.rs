@@ -35,9 +35,9 @@ pub(super) fn view(state: &RunState, context: &ViewContext, area: Rect, buffer: 
             (None, At::Running) => {
                 let since = state.board.as_ref().and_then(|board| board.pass.as_ref()).map(|pass| pass.since);
                 let time = since.map_or(String::new(), |since| duration((context.now - since).max(0) as f64 / 1e3));
-                (time, state.doing())
+                (time, doing(state))
             }
-            (None, At::Waiting) => (String::new(), state.waits_for().unwrap_or_default()),
+            (None, At::Waiting) => (String::new(), format!("waits {}", state.waits_for().unwrap_or_default())),
             (None, _) => (String::new(), step.about.clone()),
         };
         let selected = state.roaming && at == state.window.selected;
@@ -62,5 +62,19 @@ pub(super) fn view(state: &RunState, context: &ViewContext, area: Rect, buffer: 
             (words.0, style(words.1)),
         ];
         put_spans(buffer, part(area, 0, y, area.width, 1), &spans, context.ascii);
+    }
+}
+
+/// What the step at work says of itself, and how far it is.
+fn doing(state: &RunState) -> String {
+    let said = state.doing();
+    match state.board.as_ref().map(|board| &board.totals).filter(|totals| totals.samples_wanted > 0) {
+        None if said.is_empty() => "at work".into(),
+        None => said,
+        Some(totals) => {
+            let left = totals.eta_seconds.map_or(String::new(), |left| format!(", {} left", duration(left)));
+            let count = format!("{} of {}{left}", totals.existing + totals.finished, totals.samples_wanted);
+            if said.is_empty() { count } else { format!("{count}  {said}") }
+        }
     }
 }

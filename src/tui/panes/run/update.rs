@@ -291,6 +291,9 @@ pub fn receive(state: &mut RunState, message: &Message) -> Vec<Effect> {
         }
         Message::Runs(news) => news.iter().for_each(|news| state.losses.take(news)),
         Message::Pass(progress) => {
+            if progress.waiting.is_none() && std::mem::take(&mut state.confirming) {
+                state.notice = None;
+            }
             state.progress = Some(progress.clone());
             state.lay_out();
         }
@@ -302,10 +305,11 @@ pub fn receive(state: &mut RunState, message: &Message) -> Vec<Effect> {
         Message::Plan(Err(error)) if std::mem::take(&mut state.planning) => {
             state.screen = Screen::Setup;
             state.form.wrong = Some(error.clone());
+            state.form.fields.go_to(Field::Recipe as usize);
             state.refuse("no plan: the recipe cannot be run");
         }
         Message::Forecast(made) => {
-            state.notice = None;
+            (state.notice, state.forecast) = (None, None);
             match (made, &mut state.plan) {
                 (Ok(made), Some(plan)) => plan.forecast = Some((**made).clone()),
                 (Ok(_), None) => {}

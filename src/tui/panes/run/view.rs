@@ -109,18 +109,14 @@ fn head(state: &RunState, context: &ViewContext, layout: &Layout, buffer: &mut B
             meter(totals.existing, totals.finished, totals.samples_wanted, context, layout.meter, buffer);
         }
         _ => {
-            let (done, all) =
-                state.progress.as_ref().map_or((0, 0), |progress| (progress.done(), progress.steps.len()));
-            let seconds: f64 = state.progress.iter().flat_map(|progress| &progress.steps).filter_map(time).sum();
+            let progress = state.progress.as_ref();
+            let (done, all) = progress.map_or((0, 0), |progress| (progress.done(), progress.steps.len()));
+            let seconds = progress.map_or(0.0, |progress| progress.seconds());
             let line = format!("{} of work in {done} steps", duration(seconds));
             put(buffer, layout.numbers.x, layout.numbers.y, layout.numbers.width, &line, style(Look::Dim));
             meter(0, done, all, context, layout.meter, buffer);
         }
     }
-}
-
-fn time(step: &crate::pipeline::run::StepSeen) -> Option<f64> {
-    step.done.as_ref().map(|(seconds, _)| *seconds)
 }
 
 fn numbers(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
