@@ -97,6 +97,13 @@ impl Session {
         rows.map(|row| self.read(row)).collect()
     }
 
+    /// How many of those a person has decided on: costs as much as there are decisions, however many samples there are.
+    pub fn reviewed(&self, settings: &str) -> Result<usize> {
+        let sql = "SELECT count(*) FROM standings s JOIN samples m ON m.problem_id = s.problem_id AND m.draw = s.draw \
+             AND m.settings = s.settings JOIN verdicts v ON v.sample = m.id WHERE s.settings = ?1 AND s.verb IS NOT NULL";
+        self.read(self.connection.query_row(sql, [settings], |row| row.get::<_, i64>(0))).map(|count| count as usize)
+    }
+
     /// Everything that the filter looks at in a sample.
     pub fn filter_input(&self, id: i64) -> Result<FilterInput> {
         let mut statement = self.read(self.connection.prepare_cached(

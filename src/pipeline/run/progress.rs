@@ -8,7 +8,7 @@ use color_eyre::Result;
 use super::ablations::planned;
 use super::came::came;
 use super::plan::{models, plan, refined, round_of};
-use super::review::{Waiting, is_review, waiting};
+use super::review::{Waiting, is_review, still_waiting};
 use crate::eval::Score;
 use crate::pipeline::filter::FilterOutcome;
 use crate::pipeline::recipe::Recipe;
@@ -107,7 +107,7 @@ impl Progress {
         Ok(Some(Self {
             scores: scores(session, &recipe)?,
             paired: report.as_ref().map_or(Vec::new(), |_| report::paired(&directory)),
-            waiting: waiting(session, &recipe)?,
+            waiting: still_waiting(session, &recipe, before.and_then(|before| before.waiting.as_ref()))?,
             recipe,
             steps,
             flow,

@@ -25,6 +25,9 @@ pub struct Waiting {
     /// The samples that a person is asked to look at, by row: so many as are wanted, spread over all that were judged. Whichever
     /// they decide on counts.
     pub samples: Vec<i64>,
+    /// What the recipe asks for, of the samples drawn under which settings.
+    pub review: Review,
+    pub settings: String,
 }
 
 impl Waiting {
@@ -43,7 +46,20 @@ impl Waiting {
         }
         judged.truncate(wanted);
         let samples = judged.into_iter().map(|sample| sample.id).collect();
-        Ok(Self { step: step.to_owned(), decided: decided.min(wanted), wanted, samples })
+        let decided = decided.min(wanted);
+        Ok(Self { step: step.to_owned(), decided, wanted, samples, review, settings: settings.to_owned() })
+    }
+
+    /// The same a moment later. Only when it seems to be over is everything looked at again.
+    ///
+    /// # Errors
+    /// If the session cannot be read.
+    fn again(&self, session: &Session) -> Result<Self> {
+        let decided = session.reviewed(&self.settings)?;
+        if decided >= self.wanted {
+            return Self::of(session, &self.step, &self.settings, self.review);
+        }
+        Ok(Self { decided, ..self.clone() })
     }
 
     /// Whether enough is decided.
@@ -72,8 +88,16 @@ pub(super) fn is_review(step: &str) -> bool {
 /// # Errors
 /// If the session cannot be read.
 pub fn waiting(session: &Session, recipe: &Recipe) -> Result<Option<Waiting>> {
+    still_waiting(session, recipe, None)
+}
+
+/// The same, by what was known before.
+pub(super) fn still_waiting(session: &Session, recipe: &Recipe, before: Option<&Waiting>) -> Result<Option<Waiting>> {
     let Some(next) = plan(recipe, Some(session))?.into_iter().find(|planned| !planned.done) else { return Ok(None) };
     let Some(place) = next.name.strip_suffix(REVIEW) else { return Ok(None) };
+    if let Some(before) = before.filter(|before| before.step == next.name) {
+        return before.again(session).map(Some);
+    }
     let (review, drawn) = match place {
         "stage 1" => (recipe.stage1.review, "dialogues"),
         _ => (recipe.stage2.review, "samples"),
@@ -105,7 +129,7 @@ impl Pass<'_> {
     /// Waits for a person: the samples that the recipe wants to be decided on are, or the person said to go on. Returns how many
     /// are decided.
     pub(super) fn review(&mut self, step: &str, settings: &str, review: Review) -> Result<usize> {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::of(self.session, step, settings, review)?;
         let mut seen = None;
         loop {
             let version = self.session.data_version()?;
@@ -113,7 +137,7 @@ impl Pass<'_> {
                 if let Some(released) = self.session.step(step)? {
                     return Ok(serde_json::from_str(&released.outcome)?);
                 }
-                waiting = Waiting::of(self.session, step, settings, review)?;
+                waiting = waiting.again(self.session)?;
             }
             let Waiting { decided, wanted, .. } = waiting;
             if decided >= wanted {

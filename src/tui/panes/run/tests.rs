@@ -64,8 +64,13 @@ fn progress(done: usize) -> Progress {
         StepSeen { name, about, done: (at < done).then_some((7.0 * at as f64, came)) }
     });
     let steps: Vec<StepSeen> = steps.collect();
-    let waiting =
-        (done == 3).then(|| Waiting { step: "stage 1 review".into(), decided: 3, wanted: 20, samples: vec![11, 5, 8] });
+    let waiting = (done == 3).then(|| Waiting {
+        step: "stage 1 review".into(),
+        decided: 3,
+        wanted: 20,
+        samples: vec![11, 5, 8],
+        ..Waiting::default()
+    });
     let count = |from: usize, count: usize| (done > from).then_some(count);
     let flow = Flow {
         stage: "stage 1".into(),
