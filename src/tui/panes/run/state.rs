@@ -225,7 +225,7 @@ impl RunState {
         }
     }
 
-    /// The recipe that is set up is the one of the session's pass, for which the form has nothing to ask.
+    /// Shows the form, its first field selected.
     pub(super) fn begin_set_up(&mut self) {
         self.form.fields.clear_errors();
         self.form.wrong = None;
