@@ -243,6 +243,36 @@ fn a_pass_waits_for_a_person_and_hears_them() {
     assert!(chosen.contains_key(&taken) && !chosen.contains_key(&refused), "a person's decision goes before a verdict");
 }
 
+/// The word of another process reaches a pass that waits: it goes on where it runs, and nothing is begun beside it.
+#[test]
+fn a_pass_that_waits_goes_on_by_the_word_of_another_process() {
+    use cribble::jobs::{PassEnd, Steer, start_run};
+    use cribble::pipeline::recipe::Recipe;
+    use cribble::pipeline::run::{Halt, RunOrder};
+    use cribble::records::LiveState;
+    let home = Home::new();
+    let path = home.recipe(&RECIPE.replace("[stage1]\n", "[stage1]\nreview = \"sample(3)\"\n"));
+    let order = RunOrder { recipe: Recipe::open(&path).unwrap(), slots: None, wait: true, ablations: false };
+    let dir = home.session("waits");
+    let job = start_run(dir.clone(), order, |_, _| {}).unwrap();
+    while job.board().state != LiveState::Waiting {
+        assert!(!job.finished(), "{}", job.board().message);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(job.board().pass.as_ref().map(|pass| pass.step.clone()).as_deref(), Some("stage 1 review"));
+    let said = last_line(&home.run(&["run", "--recipe", &path, "-s", "waits", "--resume", "--json"]));
+    assert_eq!(said["resumed"]["step"], "stage 1 review");
+    assert_eq!(said["resumed"]["pid"].as_u64(), Some(u64::from(std::process::id())));
+    while job.board().state == LiveState::Waiting {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    job.control().steer(Steer::Stop);
+    let end = job.join().unwrap();
+    assert!(matches!(end, PassEnd::Halted(Halt::Stopped { .. })), "{end:?}");
+    let session = Session::open(&dir).unwrap();
+    assert!(session.step("stage 1 review").unwrap().is_some());
+}
+
 #[test]
 fn what_cannot_be_run_is_told_in_one_line() {
     let home = Home::new();

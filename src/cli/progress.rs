@@ -85,7 +85,7 @@ impl Count {
 fn line(board: &LiveBoard) -> String {
     let totals = &board.totals;
     match board.state {
-        LiveState::Starting => text::clean(&board.message),
+        LiveState::Starting | LiveState::Waiting => text::clean(&board.message),
         state => {
             let done = totals.existing + totals.finished;
             let eta = totals.eta_seconds.map_or(String::new(), |seconds| format!(", {} left", duration(seconds)));

@@ -14,8 +14,9 @@ use super::progress::{BETWEEN, ProgressLine, follow};
 use super::signals;
 use crate::eval::Comparison;
 use crate::jobs;
-use crate::pipeline::recipe::Recipe;
-use crate::pipeline::run::{Halt, RunOrder, RunOutcome, plan, problems};
+use crate::jobs::PassEnd;
+use crate::pipeline::recipe::{Recipe, Wanted};
+use crate::pipeline::run::{Halt, RunOrder, RunOutcome, plan, problems, release};
 use crate::session::Session;
 
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ pub struct Arguments {
     /// Print the steps and what they will take, measured on a few samples, and make nothing
     #[arg(long)]
     dry_run: bool,
-    /// Go on past a review although not all of it is decided
+    /// Go on past the review that waits although not all of it is decided, here or in the process that runs the pass
     #[arg(long)]
     resume: bool,
     /// After the pass, the variants that tell what each part of it is worth; they are kept with its report
@@ -60,31 +61,16 @@ pub struct Arguments {
 
 impl Arguments {
     fn recipe(&self) -> Result<Recipe> {
-        let mut recipe = Recipe::open(&self.recipe)?;
-        let absolute = |path: &PathBuf| {
-            // A set that comes with the program is no file.
-            if path.exists() { std::path::absolute(path) } else { Ok(path.clone()) }
+        let Self { recipe, model, problems, test, seed, compute, .. } = self;
+        let wanted = Wanted {
+            recipe: recipe.clone(),
+            model: model.clone(),
+            problems: problems.clone(),
+            test: test.clone(),
+            seed: *seed,
+            compute: compute.clone(),
         };
-        if let Some(model) = &self.model {
-            recipe.model = absolute(&PathBuf::from(model))?.to_string_lossy().into_owned();
-        }
-        if let Some(path) = &self.problems {
-            recipe.problems = absolute(path)?;
-        }
-        if let Some(path) = &self.test {
-            recipe.test = absolute(path)?;
-        }
-        if let Some(seed) = self.seed {
-            recipe.seed = seed;
-        }
-        if let Some(compute) = &self.compute {
-            recipe.compute.clone_from(compute);
-        }
-        recipe.complete()?;
-        if let Err(error) = recipe.compute.parse::<crate::model::ComputeChoice>() {
-            return Err(super::failure::BadInput(format!("--compute: {error}")).into());
-        }
-        Ok(recipe)
+        wanted.open()
     }
 
     fn session(&self, recipe: &Recipe) -> Result<PathBuf> {
@@ -101,7 +87,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.dry_run {
         return dry_run(arguments, &recipe, &path);
     }
-    let order = RunOrder { recipe, slots: arguments.slots, go_on: arguments.resume, ablations: arguments.ablations };
+    if arguments.resume && resumed(&recipe, &path, arguments.json)? {
+        return Ok(());
+    }
+    let order = RunOrder { recipe, slots: arguments.slots, wait: false, ablations: arguments.ablations };
     let (send, begun) = channel();
     let job = jobs::start_run(path.clone(), order, move |step: &str, place| {
         let _ = send.send((step.to_owned(), place));
@@ -120,9 +109,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         job.wait(BETWEEN);
     }
     progress.clear();
-    let outcome = match job.join() {
-        Ok(outcome) => outcome,
-        Err(error) => return Err(halted(error, arguments.json)?),
+    let outcome = match job.join()? {
+        PassEnd::Whole(outcome) => outcome,
+        PassEnd::Halted(halt) => return Err(halted(&halt, arguments.json)?.into()),
     };
     if arguments.json {
         return super::out::line(outcome.json());
@@ -130,17 +119,33 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     super::out::text(&words(&outcome, &path))
 }
 
-/// A pass that waits for a person has not failed: it says so and that is all. Returns any other error.
-fn halted(error: color_eyre::Report, as_json: bool) -> Result<color_eyre::Report> {
-    match error.downcast_ref::<Halt>() {
-        Some(halt @ Halt::Stopped { .. }) => Ok(Interrupted(halt.to_string()).into()),
-        Some(halt @ Halt::Waiting { step, count }) if as_json => {
-            super::out::line(json!({ "waiting": { "step": step, "samples": count } }))?;
-            Ok(Interrupted(halt.to_string()).into())
-        }
-        Some(halt) => Ok(Interrupted(halt.to_string()).into()),
-        None => Ok(error),
+/// The person's word that the pass may go on past the review at which it waits. Whether it goes on in the process that runs it:
+/// then there is nothing more to do here.
+fn resumed(recipe: &Recipe, path: &Path, as_json: bool) -> Result<bool> {
+    if !path.join("session.db").exists() {
+        return Ok(false);
     }
+    let session = Session::open(path)?;
+    recipe.may_run(&session)?;
+    let Some(waiting) = release(&session, recipe)? else { return Ok(false) };
+    let Some(holder) = session.holder()?.filter(|holder| holder.job == jobs::PASS) else { return Ok(false) };
+    if as_json {
+        super::out::line(json!({ "resumed": { "step": waiting.step, "pid": holder.pid } }))?;
+    } else {
+        let line = format!("{} is passed; process {} on {} goes on", waiting.step, holder.pid, holder.host);
+        super::out::line(crate::tui::text::clean(&line))?;
+    }
+    Ok(true)
+}
+
+/// A pass that waits for a person has not failed: it says so and that is all.
+fn halted(halt: &Halt, as_json: bool) -> Result<Interrupted> {
+    if let Halt::Waiting { step, count } = halt
+        && as_json
+    {
+        super::out::line(json!({ "waiting": { "step": step, "samples": count } }))?;
+    }
+    Ok(Interrupted(halt.to_string()))
 }
 
 /// The steps with what they will take, measured on a few samples in a place that is thrown away.
@@ -148,13 +153,18 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
     let (pool, test) = problems(recipe)?;
     let session = if path.join("session.db").exists() { Some(Session::open(path)?) } else { None };
     let steps = plan(recipe, session.as_ref())?;
-    let order = RunOrder { recipe: recipe.clone(), slots: arguments.slots, go_on: false, ablations: false };
+    let order = RunOrder { recipe: recipe.clone(), slots: arguments.slots, wait: false, ablations: false };
     let job = jobs::start_forecast(order)?;
     signals::listen(job.control().clone())?;
     follow(&job);
     let (probe, mut forecasts) = match job.join() {
         Ok(made) => made,
-        Err(error) => return Err(halted(error, arguments.json)?),
+        Err(error) => {
+            return Err(match error.downcast_ref::<Halt>() {
+                Some(halt) => halted(halt, arguments.json)?.into(),
+                None => error,
+            });
+        }
     };
     for (forecast, step) in forecasts.iter_mut().zip(&steps) {
         forecast.step.done = step.done;

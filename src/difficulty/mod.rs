@@ -15,5 +15,5 @@ pub use bins::{Bin, Bins};
 pub use budget::Budget;
 pub use rule::{Pick, Rule, ShapeName};
 pub use select::{Candidate, Chosen, PoolProblem, Selection, select};
-pub use tally::{Failures, Outcome, Tally};
+pub use tally::{Failures, Outcome, TENTHS, Tally};
 pub use target::{Shape, Target};

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::stats::{jeffreys, jeffreys_mean, wilson};
 
+/// Columns of a histogram of pass rates: no sample right, ten tenths, every sample right.
+pub const TENTHS: usize = 12;
+
 /// What came of a sample. All but the first count as wrong for the pass rate, and are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +53,15 @@ impl Tally {
     /// Right samples over all; 0 where there is none.
     pub fn pass_rate(&self) -> f64 {
         if self.samples == 0 { 0.0 } else { f64::from(self.correct) / f64::from(self.samples) }
+    }
+
+    /// Place in a histogram of pass rates by tenths: 0, (0, .1], ... (.9, 1), 1.
+    pub fn tenth(&self) -> usize {
+        match self.correct {
+            0 => 0,
+            all if all == self.samples => TENTHS - 1,
+            correct => (10 * correct).div_ceil(self.samples).clamp(1, 10) as usize,
+        }
     }
 
     /// 1 - pass rate, the fail rate of DART-Math.

@@ -11,7 +11,7 @@ use color_eyre::eyre::{WrapErr, eyre};
 use tokio::sync::watch;
 
 use super::Control;
-use crate::records::{LiveBoard, LiveState, now_millis};
+use crate::records::{LiveBoard, LiveState, PassPlace, now_millis};
 
 /// Boards follow each other at least so long, but for a change of state, which is shown at once.
 const BETWEEN_BOARDS: Duration = Duration::from_millis(33);
@@ -24,6 +24,7 @@ pub struct JobContext {
     board: watch::Sender<Arc<LiveBoard>>,
     last: Option<(Instant, LiveState)>,
     version: u64,
+    pass: Option<PassPlace>,
 }
 
 impl JobContext {
@@ -41,8 +42,14 @@ impl JobContext {
         self.last.is_none_or(|(at, before)| before != state || at.elapsed() >= BETWEEN_BOARDS)
     }
 
+    /// What is shown from now on is of this step of a pass.
+    pub fn set_pass(&mut self, place: PassPlace) {
+        self.pass = Some(place);
+    }
+
     /// Shows the board to whoever looks. Never waits.
     pub fn publish(&mut self, mut board: LiveBoard) -> Arc<LiveBoard> {
+        board.pass.clone_from(&self.pass);
         self.version += 1;
         board.version = self.version;
         board.updated_at = now_millis();
@@ -67,7 +74,7 @@ impl<T: Send + 'static> Job<T> {
         let control = Control::new();
         let first = LiveBoard { job: name.to_owned(), message: "starting".into(), ..LiveBoard::default() };
         let (sender, board) = watch::channel(Arc::new(first));
-        let mut context = JobContext { control: control.clone(), board: sender, last: None, version: 0 };
+        let mut context = JobContext { control: control.clone(), board: sender, last: None, version: 0, pass: None };
         let (end, ended) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())

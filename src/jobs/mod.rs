@@ -18,7 +18,7 @@ pub use filter::{FilterJob, FilterNews, start_filter};
 pub use generate::start_generate;
 pub use job::{Job, JobContext, yield_to_the_screen};
 pub use own::OwnJob;
-pub use run::{RunJob, start_forecast, start_run};
+pub use run::{FORECAST, ForecastJob, PASS, PassEnd, RunJob, start_forecast, start_run};
 pub use sample::{SampleJob, start_sample};
 pub use train::{TRAINING, TrainJob, start_train};
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Control, GenerateJob, TrainJob};
+use super::{Control, ForecastJob, GenerateJob, RunJob, TRAINING, TrainJob};
 use crate::records::LiveBoard;
 
 /// A running or finished job of this process.
 pub enum OwnJob {
     Generate(GenerateJob),
     Train(TrainJob),
+    Run(RunJob),
+    Forecast(ForecastJob),
 }
 
 impl OwnJob {
@@ -19,6 +21,8 @@ impl OwnJob {
         match self {
             Self::Generate(job) => job.control(),
             Self::Train(job) => job.control(),
+            Self::Run(job) => job.control(),
+            Self::Forecast(job) => job.control(),
         }
     }
 
@@ -30,6 +34,17 @@ impl OwnJob {
         match self {
             Self::Generate(job) => job.watch(),
             Self::Train(job) => job.watch(),
+            Self::Run(job) => job.watch(),
+            Self::Forecast(job) => job.watch(),
+        }
+    }
+
+    /// Whether a training is at work, alone or as a step: when it stops it saves what it has learnt.
+    pub fn trains(&self) -> bool {
+        match self {
+            Self::Train(_) => true,
+            Self::Run(job) => job.board().job == TRAINING,
+            Self::Generate(_) | Self::Forecast(_) => false,
         }
     }
 
@@ -37,6 +52,8 @@ impl OwnJob {
         match self {
             Self::Generate(job) => job.finished(),
             Self::Train(job) => job.finished(),
+            Self::Run(job) => job.finished(),
+            Self::Forecast(job) => job.finished(),
         }
     }
 
@@ -45,6 +62,8 @@ impl OwnJob {
         match self {
             Self::Generate(job) => job.wait(limit),
             Self::Train(job) => job.wait(limit),
+            Self::Run(job) => job.wait(limit),
+            Self::Forecast(job) => job.wait(limit),
         }
     }
 }

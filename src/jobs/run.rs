@@ -1,4 +1,4 @@
-//! A whole pass as a job: holds the job lock from its first step to its last, serves other processes.
+//! A whole pass as a job: holds the job lock from its first step to its last, serves other processes. And the forecast of one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,16 +10,32 @@ use super::{Job, JobContext};
 use crate::config::Directories;
 use crate::dialogue::{Library, Policy};
 use crate::pipeline::Watcher;
-use crate::pipeline::run::{self, Forecast, Host, Probe, RunOrder, RunOutcome, forecast};
+use crate::pipeline::run::{self, Forecast, Halt, Host, Probe, RunOrder, RunOutcome, forecast};
 use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome};
-use crate::records::{LiveBoard, LiveState};
+use crate::records::{LiveBoard, LiveState, PassPlace, now_millis};
 use crate::session::Session;
 
-/// The job as the session names it.
-const JOB: &str = "run";
+/// The job as the session names it; boards of its steps may be those of a generation or a training.
+pub const PASS: &str = "run";
+/// The forecast as its board names it.
+pub const FORECAST: &str = "forecast";
+
+/// Between two looks whether a person has decided.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// How a pass ended.
+#[derive(Debug)]
+pub enum PassEnd {
+    Whole(Box<RunOutcome>),
+    /// It was stopped, or waits for a person: the same call goes on from there.
+    Halted(Halt),
+}
 
 /// A running or finished pass.
-pub type RunJob = Job<RunOutcome>;
+pub type RunJob = Job<PassEnd>;
+
+/// What a pass will take: what was measured, and each step.
+pub type ForecastJob = Job<(Probe, Vec<Forecast>)>;
 
 /// Starts or goes on with a recipe's pass in a session, which is made if it is missing. `say` is told each step as it begins:
 /// its name, its place, how many there are.
@@ -32,18 +48,18 @@ pub fn start_run(
     say: impl FnMut(&str, (usize, usize)) + Send + 'static,
 ) -> Result<RunJob> {
     let mut say = say;
-    Job::start(JOB, move |context| work(&dir, &order, context, &mut say))
+    Job::start(PASS, move |context| work(&dir, &order, context, &mut say))
 }
 
 /// Measures what the pass will cost; makes and changes no session of the person's.
 ///
 /// # Errors
 /// If no thread can be started.
-pub fn start_forecast(order: RunOrder) -> Result<Job<(Probe, Vec<Forecast>)>> {
-    Job::start(JOB, move |context| {
+pub fn start_forecast(order: RunOrder) -> Result<ForecastJob> {
+    Job::start(FORECAST, move |context| {
         order.recipe.complete()?;
         let policies = policies(&order)?;
-        let mut host = Staged { context, say: &mut |_, _| {}, step: "probe".into() };
+        let mut host = Staged { context, say: &mut |_, _| {}, step: "probe".into(), probes: true, waited: None };
         forecast(&order, &policies, &mut host)
     })
 }
@@ -61,13 +77,27 @@ fn work(
     order: &RunOrder,
     context: &mut JobContext,
     say: &mut dyn FnMut(&str, (usize, usize)),
-) -> Result<RunOutcome> {
+) -> Result<PassEnd> {
     let policies = policies(order)?;
     // What is wrong with the recipe or its files is found before anything is made.
     order.recipe.complete()?;
     run::problems(&order.recipe)?;
-    let held = hold(Session::open_or_create(dir)?, JOB, context)?;
-    run::run(&held.session, order, policies, &mut Staged { context, say, step: String::new() })
+    let held = hold(Session::open_or_create(dir)?, PASS, context)?;
+    let mut host = Staged { context, say, step: String::new(), probes: false, waited: None };
+    let end = match run::run(&held.session, order, policies, &mut host) {
+        Ok(outcome) => Ok(PassEnd::Whole(Box::new(outcome))),
+        Err(error) => error.downcast::<Halt>().map(PassEnd::Halted),
+    };
+    // While the session is still held, so that those who watch from elsewhere are told.
+    let mut board = LiveBoard::clone(&context.watch().borrow());
+    board.running.clear();
+    (board.state, board.message) = match &end {
+        Ok(PassEnd::Whole(_)) => (LiveState::Done, "the pass is done".into()),
+        Ok(PassEnd::Halted(halt)) => (LiveState::Done, halt.to_string()),
+        Err(error) => (LiveState::Failed, format!("{error:#}")),
+    };
+    context.publish(board);
+    end
 }
 
 /// Shows the boards of the steps with the step's name before their message.
@@ -75,6 +105,10 @@ struct Staged<'a> {
     context: &'a mut JobContext,
     say: &'a mut dyn FnMut(&str, (usize, usize)),
     step: String,
+    /// What is done is no step of a pass, and its boards are the forecast's.
+    probes: bool,
+    /// What was shown last of a person who is waited for.
+    waited: Option<(usize, usize)>,
 }
 
 impl Watcher for Staged<'_> {
@@ -99,6 +133,9 @@ impl Watcher for Staged<'_> {
             "" => self.step.clone(),
             message => format!("{}: {message}", self.step),
         };
+        if self.probes {
+            board.job = FORECAST.into();
+        }
         // The end of a step is not the end of the job.
         if board.state == LiveState::Done {
             board.state = LiveState::Running;
@@ -114,8 +151,17 @@ impl Host for Staged<'_> {
 
     fn begins(&mut self, step: &str, (at, of): (usize, usize)) {
         self.step = format!("step {at} of {of}, {step}");
+        self.context.set_pass(PassPlace { step: step.to_owned(), at, of, since: now_millis() });
         (self.say)(step, (at, of));
         let message = String::from("begins");
-        self.publish(LiveBoard { job: JOB.into(), state: LiveState::Running, message, ..LiveBoard::default() });
+        self.publish(LiveBoard { job: PASS.into(), state: LiveState::Running, message, ..LiveBoard::default() });
+    }
+
+    fn waits(&mut self, decided: usize, wanted: usize) {
+        if self.waited.replace((decided, wanted)) != Some((decided, wanted)) {
+            let message = format!("waits for your decisions, {decided} of {wanted} are made");
+            self.publish(LiveBoard { job: PASS.into(), state: LiveState::Waiting, message, ..LiveBoard::default() });
+        }
+        std::thread::sleep(LOOK);
     }
 }

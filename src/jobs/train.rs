@@ -79,6 +79,7 @@ pub(super) fn train(
                 board.totals.finished = step.step as usize;
                 board.totals.tokens = step.tokens as usize;
                 board.totals.tokens_per_second = step.tokens_per_second;
+                board.totals.eta_seconds = left(step.step, step.total_steps, step.tokens, step.tokens_per_second);
                 board.memory = Some((process_memory().resident, planned));
                 board.state = if control.stopping() { LiveState::Stopping } else { LiveState::Running };
             }
@@ -93,6 +94,12 @@ pub(super) fn train(
             context.publish(board.clone());
         }
     })
+}
+
+/// Seconds until all steps are done, if those to come have as many tokens as those before.
+fn left(step: u64, of: u64, tokens: u64, tokens_per_second: f64) -> Option<f64> {
+    let a_step = tokens as f64 / step as f64 / tokens_per_second;
+    Some(of.saturating_sub(step) as f64 * a_step).filter(|seconds| seconds.is_finite())
 }
 
 impl Steering for Control {

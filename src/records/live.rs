@@ -12,6 +12,8 @@ pub enum LiveState {
     Starting,
     Running,
     Paused,
+    /// A pass that goes on when a person has decided, or says so.
+    Waiting,
     /// Finishing what was asked to stop.
     Stopping,
     Done,
@@ -64,6 +66,17 @@ pub struct LiveTotals {
     pub eta_seconds: Option<f64>,
 }
 
+/// Which step of a pass a job is at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassPlace {
+    pub step: String,
+    /// Its place among all steps, from 1.
+    pub at: usize,
+    pub of: usize,
+    /// When this call began it.
+    pub since: UnixMillis,
+}
+
 /// The whole board. Published whole: a reader never sees half a change.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LiveBoard {
@@ -77,6 +90,9 @@ pub struct LiveBoard {
     /// Of a training: the run's name.
     #[serde(default)]
     pub run: String,
+    /// Of a step of a pass: which one.
+    #[serde(default)]
+    pub pass: Option<PassPlace>,
     /// Bytes that the process of the job holds, and those that it was planned to take at most; `None` where nobody counts.
     #[serde(default)]
     pub memory: Option<(u64, u64)>,

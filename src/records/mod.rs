@@ -11,7 +11,7 @@ mod selection;
 mod settings;
 
 pub use decision::{Decision, DecisionVerb, Standing};
-pub use live::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn};
+pub use live::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace};
 pub use problem::Problem;
 pub use sample::{Chain, EDITED, Sample, Segment, SegmentKind, Turn, TurnKind};
 pub use selection::Selected;

@@ -27,7 +27,7 @@ pub use lock::{FilterLock, Holder, JobLock};
 pub use selections::StoredSelection;
 pub use steps::StoredStep;
 pub use store::{Session, network_file_system};
-pub use verdicts::{FilterInput, FilterPlace, Filtering, StoredMeasure, StoredVerdict};
+pub use verdicts::{FilterInput, FilterPlace, Filtering, Reviewable, StoredMeasure, StoredVerdict};
 
 /// What can go wrong with a session; each says what, where and what to do in one line.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,15 @@ use super::{Result, Session, SessionError};
 use crate::records::{Sample, SampleSettings, Turn, now_millis};
 
 impl Session {
+    /// Samples drawn under these settings to learn from, right ones among them, and tokens of all.
+    pub fn drawn(&self, settings: &str) -> Result<(usize, usize, u64)> {
+        let sql = "SELECT count(*), coalesce(sum(m.correct = 1), 0), coalesce(sum(m.tokens), 0) FROM samples m \
+             JOIN problems p ON p.id = m.problem_id WHERE m.settings = ?1 AND NOT p.held_out";
+        self.read(self.connection.query_row(sql, [settings], |row| {
+            Ok((row.get::<_, i64>(0)? as usize, row.get::<_, i64>(1)? as usize, row.get::<_, i64>(2)? as u64))
+        }))
+    }
+
     /// Keeps the settings under their hash; the same hash twice is fine. `provenance`: versions, host, template text.
     pub fn put_settings(&self, settings: &SampleSettings, provenance: &serde_json::Value) -> Result<String> {
         let hash = settings.hash();

@@ -4,7 +4,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{Result, Session};
-use crate::records::now_millis;
+use crate::records::{UnixMillis, now_millis};
 
 /// A step that is done.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,15 @@ impl Session {
             params![step.name, step.outcome, step.seconds, now_millis()],
         ))?;
         Ok(())
+    }
+
+    /// How many steps are done, and when the last one was: changes when any of them does.
+    pub fn steps_version(&self) -> Result<(i64, UnixMillis)> {
+        self.read(
+            self.connection.query_row("SELECT count(*), coalesce(max(at), 0) FROM steps", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            }),
+        )
     }
 
     pub fn step(&self, name: &str) -> Result<Option<StoredStep>> {

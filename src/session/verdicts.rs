@@ -49,6 +49,15 @@ pub struct StoredVerdict {
     pub across: String,
 }
 
+/// A sample that the filter judged, and whether a person decided on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reviewable {
+    pub id: i64,
+    pub problem_id: String,
+    pub draw: u32,
+    pub decided: bool,
+}
+
 /// A run of the filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filtering {
@@ -73,6 +82,26 @@ impl Session {
             Ok(FilterPlace { id: row.get(0)?, problem_id: row.get(1)?, settings: row.get(2)?, measuring: row.get(3)? })
         }))?;
         rows.map(|row| self.read(row)).collect()
+    }
+
+    /// What the filter judged of the samples drawn under these settings, in order of rows.
+    pub fn reviewable(&self, settings: &str) -> Result<Vec<Reviewable>> {
+        let mut statement = self.read(self.connection.prepare_cached(
+            "SELECT m.id, m.problem_id, m.draw, s.verb IS NOT NULL FROM samples m JOIN verdicts v ON v.sample = m.id \
+             LEFT JOIN standings s ON s.problem_id = m.problem_id AND s.draw = m.draw AND s.settings = m.settings \
+             WHERE m.settings = ?1 ORDER BY m.id",
+        ))?;
+        let rows = self.read(statement.query_map([settings], |row| {
+            Ok(Reviewable { id: row.get(0)?, problem_id: row.get(1)?, draw: row.get(2)?, decided: row.get(3)? })
+        }))?;
+        rows.map(|row| self.read(row)).collect()
+    }
+
+    /// How many of those a person has decided on: costs as much as there are decisions, however many samples there are.
+    pub fn reviewed(&self, settings: &str) -> Result<usize> {
+        let sql = "SELECT count(*) FROM standings s JOIN samples m ON m.problem_id = s.problem_id AND m.draw = s.draw \
+             AND m.settings = s.settings JOIN verdicts v ON v.sample = m.id WHERE s.settings = ?1 AND s.verb IS NOT NULL";
+        self.read(self.connection.query_row(sql, [settings], |row| row.get::<_, i64>(0))).map(|count| count as usize)
     }
 
     /// Everything that the filter looks at in a sample.

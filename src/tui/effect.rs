@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use crate::config::SessionInfo;
 use crate::filter::audit::Order;
 use crate::filter::{Measured, Verdict};
+use crate::pipeline::recipe::{Recipe, Wanted};
+use crate::pipeline::run::{Forecast, Planned, Probe, Progress, RunOrder};
 use crate::pipeline::train::Preview;
 use crate::pipeline::{FilterOutcome, GenerateOrder, TrainOrder};
 use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
@@ -27,6 +29,16 @@ pub enum PreviewOf {
     Order(Box<TrainOrder>),
     /// A run that is there.
     Run(String),
+}
+
+/// A pass that could be started in the open session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PassPlan {
+    pub recipe: Recipe,
+    pub steps: Vec<Planned>,
+    /// Problems to learn from, and to be scored on.
+    pub pool: usize,
+    pub test: usize,
 }
 
 /// Asked of the outside.
@@ -76,6 +88,16 @@ pub enum Effect {
     PlanAudit(Order),
     StartGenerate(Box<GenerateOrder>),
     StartTrain(Box<TrainOrder>),
+    /// Read a recipe and show what its pass will do.
+    PlanPass(Box<Wanted>),
+    /// Measure what a pass will take.
+    ForecastPass(Box<RunOrder>),
+    /// Begin a pass, or go on with it.
+    StartRun(Box<RunOrder>),
+    /// The pass that waits for decisions may go on, wherever it runs.
+    ReleaseReview,
+    /// Read the report of the pass.
+    ReadReport,
     /// Show the samples of a training as tokens, those with a loss marked.
     PreviewTraining(PreviewOf),
     /// Read the settings of a run, to go on with it or to begin one like it.
@@ -110,7 +132,8 @@ impl Effect {
     /// Whether it writes to the open session.
     pub fn changes_session(&self) -> bool {
         use Effect::{
-            ArchiveRun, Decide, DecideAll, Edit, Filter, RenameRun, RestoreRun, StartGenerate, StartTrain, Undo,
+            ArchiveRun, Decide, DecideAll, Edit, Filter, ReleaseReview, RenameRun, RestoreRun, StartGenerate, StartRun,
+            StartTrain, Undo,
         };
         matches!(
             self,
@@ -121,6 +144,8 @@ impl Effect {
                 | Filter
                 | StartGenerate(_)
                 | StartTrain(_)
+                | StartRun(_)
+                | ReleaseReview
                 | RenameRun { .. }
                 | ArchiveRun(_)
                 | RestoreRun(_)
@@ -134,6 +159,14 @@ pub enum Message {
     Sessions(Vec<SessionInfo>),
     /// What is new in the records of the session's trainings.
     Runs(Vec<RunNews>),
+    /// The session's pass, as far as it has come.
+    Pass(Box<Progress>),
+    /// The plan that was asked for, or what is wrong with the recipe.
+    Plan(Result<Box<PassPlan>, String>),
+    /// What a pass will take, or why that could not be measured.
+    Forecast(Result<Box<(Probe, Vec<Forecast>)>, String>),
+    /// The report of the pass, as Markdown.
+    Report(String),
     /// The first samples of a training as tokens, and how many there are.
     Previews {
         previews: Vec<Preview>,

@@ -6,6 +6,7 @@
 mod place;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -22,6 +23,7 @@ use crate::train::TrainSettings;
 use super::OrderError;
 use crate::session::{Session, StoredStep};
 use place::Place;
+pub use wanted::Wanted;
 
 /// Recipes that come with the program, by name.
 const EMBEDDED: [(&str, &str); 3] = [
@@ -233,6 +235,11 @@ impl Default for Recipe {
 }
 
 impl Recipe {
+    /// Names of the recipes that come with the program.
+    pub fn names() -> [&'static str; EMBEDDED.len()] {
+        EMBEDDED.map(|(name, _)| name)
+    }
+
     /// Reads a recipe that comes with the program, by name, or a file.
     ///
     /// # Errors
@@ -243,8 +250,8 @@ impl Recipe {
         }
         let path = Path::new(spec);
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let names: Vec<&str> = EMBEDDED.iter().map(|(name, _)| *name).collect();
-            RecipeError::File(spec.into(), format!("{error}; recipes that come with the program: {}", names.join(", ")))
+            let names = Self::names().join(", ");
+            RecipeError::File(spec.into(), format!("{error}; recipes that come with the program: {names}"))
         })?;
         let name = path.file_stem().map_or_else(|| spec.into(), |stem| stem.to_string_lossy().into_owned());
         let mut recipe = Self::read(&name, spec, &text)?;
@@ -308,18 +315,26 @@ impl Recipe {
     /// # Errors
     /// If another recipe's pass is here, or the session cannot be written.
     pub fn own(&self, session: &Session) -> color_eyre::Result<()> {
-        let mine = StoredRecipe { name: self.name.clone(), toml: self.to_toml() };
-        let Some(step) = session.step(STEP)? else {
-            let outcome = serde_json::to_string(&mine)?;
-            return Ok(session.put_step(&StoredStep { name: STEP.into(), outcome, seconds: 0.0 })?);
-        };
-        let stored: StoredRecipe = serde_json::from_str(&step.outcome)?;
-        // Compared as read, so that a setting which came with a later version of the program is its default here.
-        let before = Self::read(&stored.name, "the recipe in the session", &stored.toml)?.to_toml();
-        if before == mine.toml {
+        if self.may_run(session)? {
             return Ok(());
         }
-        let differs = before.lines().zip(mine.toml.lines()).find(|(was, is)| was != is);
+        let mine = StoredRecipe { name: self.name.clone(), toml: self.to_toml() };
+        let outcome = serde_json::to_string(&mine)?;
+        Ok(session.put_step(&StoredStep { name: STEP.into(), outcome, seconds: 0.0 })?)
+    }
+
+    /// Whether a session is this recipe's already; false where it is nobody's yet.
+    ///
+    /// # Errors
+    /// If another recipe's pass is here, or the session cannot be read.
+    pub fn may_run(&self, session: &Session) -> color_eyre::Result<bool> {
+        // Compared as read, so that a setting which came with a later version of the program is its default here.
+        let Some(before) = Self::of_session(session)? else { return Ok(false) };
+        let (before, mine) = (before.to_toml(), self.to_toml());
+        if before == mine {
+            return Ok(true);
+        }
+        let differs = before.lines().zip(mine.lines()).find(|(was, is)| was != is);
         let (was, is) = differs.unwrap_or(("fewer settings", "more"));
         Err(OrderError(format!(
             "{}: another recipe's pass is here (`{was}`, now `{is}`); take another session for this one",

@@ -5,15 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use color_eyre::Result;
 
 use super::{BinRow, Chains, DifficultyOf, Report, StepTime, Trained};
-use crate::difficulty::{Bin, Tally};
+use crate::difficulty::{Bin, TENTHS, Tally};
 use crate::model::ops;
 use crate::pipeline::difficulty::tallies;
-use crate::pipeline::filter::FilterOutcome;
-use crate::pipeline::generate::GenerateOutcome;
 use crate::pipeline::recipe::Recipe;
-use crate::pipeline::run::{ModelScores, ablations, outcome, plan};
+use crate::pipeline::run::{ModelScores, ablations, came, outcome, plan};
 use crate::pipeline::sample::SampleOutcome;
-use crate::pipeline::select::SelectOutcome;
 use crate::pipeline::train::TrainOutcome;
 use crate::session::{SampleRow, Session};
 use crate::train::{metrics, runs};
@@ -37,44 +34,17 @@ pub fn report(session: &Session, recipe: &Recipe) -> Result<Option<Report>> {
     for planned in plan(recipe, Some(session))? {
         let Some(step) = session.step(&planned.name)? else { continue };
         let name = planned.name.as_str();
-        let came = if let Some(stage) = name.strip_suffix(" filter") {
-            let judged: FilterOutcome = serde_json::from_str(&step.outcome)?;
-            let line = format!("{} judged, {} accepted", judged.judged, judged.accepted);
-            funnels.push((stage.to_owned(), judged));
-            line
+        if let Some(stage) = name.strip_suffix(" filter") {
+            funnels.push((stage.to_owned(), serde_json::from_str(&step.outcome)?));
         } else if let Some(stage) = name.strip_suffix(" select") {
-            let made: SelectOutcome = serde_json::from_str(&step.outcome)?;
             if let Some(drawn) = session.step(&format!("{stage} samples"))? {
                 let drawn: SampleOutcome = serde_json::from_str(&drawn.outcome)?;
                 difficulty.push(of_stage(session, recipe, &rows, stage, &drawn)?);
             }
-            format!("{} samples of {} problems, hash {}", made.samples, made.problems, made.hash)
         } else if let Some(run) = name.strip_prefix("train ") {
-            let trained = trained(session, run, &serde_json::from_str(&step.outcome)?, step.seconds)?;
-            let line = format!("{} steps over {} chains, {} tokens", trained.steps, trained.chains.0, trained.tokens);
-            training.push(trained);
-            line
-        } else if name.ends_with(" dialogues") || name.ends_with(" retry") {
-            // From the samples: a call that went on with another's counts only its own.
-            let drawn: GenerateOutcome = serde_json::from_str(&step.outcome)?;
-            let of = || rows.iter().filter(|row| row.settings == drawn.settings && !row.held_out);
-            let right = of().filter(|row| row.correct == Some(true)).count();
-            let tokens: usize = of().map(|row| row.tokens).sum();
-            format!("{} dialogues, {right} right, {tokens} tokens", of().count())
-        } else if name.ends_with(" samples") {
-            let drawn: SampleOutcome = serde_json::from_str(&step.outcome)?;
-            format!(
-                "{} chains in {} rounds, {} of {} problems solved, {} given up, {} tokens",
-                drawn.draws + drawn.existing,
-                drawn.rounds,
-                drawn.solved,
-                drawn.problems,
-                drawn.given_up,
-                drawn.tokens
-            )
-        } else {
-            String::new()
-        };
+            training.push(trained(session, run, &serde_json::from_str(&step.outcome)?, step.seconds)?);
+        }
+        let came = came(session, recipe, &step)?;
         steps.push(StepTime { step: planned.name, seconds: step.seconds, came });
     }
     let chains = match (scores.models.first(), scores.models.last()) {
@@ -151,14 +121,14 @@ fn of_stage(
         .into_iter()
         .map(|bin| (bin, BinRow { bin, problems: 0, drawn: 0, accepted: 0, selected: 0 }))
         .collect();
-    let mut histogram = [0; 12];
+    let mut histogram = [0; TENTHS];
     let mut levels: BTreeMap<i64, (usize, Tally)> = BTreeMap::new();
     let level: HashMap<&str, i64> = mine.iter().filter_map(|row| Some((row.problem_id.as_str(), row.level?))).collect();
     for (problem, (tally, _)) in &tallies {
         if let Some(row) = recipe.bins.of(tally).and_then(|bin| bins.get_mut(&bin)) {
             row.problems += 1;
         }
-        histogram[tenth(tally)] += 1;
+        histogram[tally.tenth()] += 1;
         if let Some(level) = level.get(problem) {
             let (problems, sum) = levels.entry(*level).or_default();
             *problems += 1;
@@ -185,14 +155,6 @@ fn of_stage(
         unsolved,
         levels: levels.into_iter().map(|(level, (problems, tally))| (level, problems, tally)).collect(),
     })
-}
-
-fn tenth(tally: &Tally) -> usize {
-    match tally.correct {
-        0 => 0,
-        all if all == tally.samples => 11,
-        correct => (10 * correct).div_ceil(tally.samples).clamp(1, 10) as usize,
-    }
 }
 
 /// The first sample of both models, for problems evenly over the test set: what is shown is not chosen by how well it looks.

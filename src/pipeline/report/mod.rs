@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 
 use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::filter::FilterOutcome;
 use super::recipe::Recipe;
 use super::run::{Ablation, RunOutcome};
-use crate::difficulty::{Bin, Tally};
+use crate::difficulty::{Bin, TENTHS, Tally};
 use crate::eval::Comparison;
 use crate::session::Session;
+use crate::stats::Interval;
 
 /// A training of the pass.
 #[derive(Debug, Clone, Serialize)]
@@ -53,7 +54,7 @@ pub struct DifficultyOf {
     pub settings: String,
     pub bins: Vec<BinRow>,
     /// Problems by share of right samples, in tenths: [0], (0, .1], ... (.9, 1), [1].
-    pub histogram: [usize; 12],
+    pub histogram: [usize; TENTHS],
     pub unsolved: Vec<String>,
     /// (level, problems, tally of all their samples).
     pub levels: Vec<(i64, usize, Tally)>,
@@ -122,6 +123,22 @@ impl Report {
 /// If the session cannot be read.
 pub fn report(session: &Session, recipe: &Recipe) -> Result<Option<Report>> {
     gather::report(session, recipe)
+}
+
+/// The differences in pass@1 that the report in a directory tells of: (later, earlier, difference). What cannot be read is none:
+/// the report can be written again.
+pub fn paired(directory: &Path) -> Vec<(String, String, Interval)> {
+    #[derive(Deserialize)]
+    struct Told {
+        paired: Vec<(String, String, Difference)>,
+    }
+    #[derive(Deserialize)]
+    struct Difference {
+        delta: Interval,
+    }
+    let text = std::fs::read(directory.join("report.json")).unwrap_or_default();
+    let told = serde_json::from_slice(&text).unwrap_or(Told { paired: Vec::new() });
+    told.paired.into_iter().map(|(later, earlier, Difference { delta })| (later, earlier, delta)).collect()
 }
 
 /// Writes `report.md`, `report.json` and the plots into a directory, each file whole or not at all. Returns the first's path.

@@ -5,10 +5,15 @@
 //! session belongs to one recipe.
 
 mod ablations;
+mod came;
 mod forecast;
 mod outcome;
 mod plan;
+mod progress;
+mod review;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -28,9 +33,12 @@ use crate::records::{Problem, Sampling};
 use crate::session::{Session, StoredStep};
 
 pub use ablations::{Ablation, ablations};
+pub use came::came;
 pub use forecast::{Forecast, Probe, forecast};
 pub use outcome::{ModelScores, RunOutcome, SelectionMade, outcome};
 pub use plan::{Planned, plan};
+pub use progress::{Flow, Progress, Scored, StepSeen};
+pub use review::{Waiting, release, waiting};
 
 /// What runs a pass beside watching it.
 pub trait Host: Watcher {
@@ -42,16 +50,19 @@ pub trait Host: Watcher {
 
     /// A step begins: its name and its place among all.
     fn begins(&mut self, step: &str, place: (usize, usize));
+
+    /// A person is waited for, who has decided on so many of those wanted. Returns after a moment.
+    fn waits(&mut self, decided: usize, wanted: usize);
 }
 
 /// What a pass is to do.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunOrder {
     pub recipe: Recipe,
     /// Sequences decoded together; no result depends on it.
     pub slots: Option<usize>,
-    /// The person has looked at what was to be reviewed: go on though not all of it is decided.
-    pub go_on: bool,
+    /// Where a person is to decide, the call waits for that; else it ends with [`Halt::Waiting`].
+    pub wait: bool,
     /// After the pass, the variants of it that tell what each part is worth.
     pub ablations: bool,
 }
@@ -100,8 +111,6 @@ pub struct Pass<'a> {
     pool: Vec<Problem>,
     test: Vec<Problem>,
     planned: Vec<Planned>,
-    /// The person said to go on past a review; good for one.
-    go_on: bool,
 }
 
 /// Runs the pass to its end. `policies`: that of the recipe's dialogues, and the default one, which asks single turns.
@@ -118,7 +127,7 @@ pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host
     let compute: ComputeChoice =
         recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
     let planned = plan(recipe, Some(session))?;
-    let mut pass = Pass { session, order, host, policies, compute, pool, test, planned, go_on: order.go_on };
+    let mut pass = Pass { session, order, host, policies, compute, pool, test, planned };
     pass.both_stages()?;
     if order.ablations {
         pass.ablations()?;

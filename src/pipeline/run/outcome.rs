@@ -6,7 +6,8 @@ use color_eyre::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::plan::{plan, refined, round_of};
+use super::plan::{self, plan, round_of};
+use super::review::is_review;
 use crate::eval::{Answered, Comparison, Score, compare};
 use crate::pipeline::eval;
 use crate::pipeline::recipe::Recipe;
@@ -46,7 +47,7 @@ pub struct RunOutcome {
     /// Each model against the one before, and the last against the base: (later, earlier, comparison).
     pub paired: Vec<(String, String, Comparison)>,
     pub selections: Vec<SelectionMade>,
-    /// Of all steps; of one that was interrupted, its last call.
+    /// Of all steps but those that wait for a person; of one that was interrupted, its last call.
     pub wall_seconds: f64,
 }
 
@@ -96,10 +97,8 @@ impl RunOutcome {
 /// # Errors
 /// If the session cannot be read.
 pub fn outcome(session: &Session, recipe: &Recipe) -> Result<Option<RunOutcome>> {
-    let mut names = vec!["base".to_owned(), "pi_sft".to_owned()];
-    names.extend((1..=recipe.stage2.rounds).map(|round| refined(recipe, round)));
     let mut models = Vec::new();
-    for name in names {
+    for name in plan::models(recipe) {
         models.extend(scores(session, &name)?);
     }
     if models.is_empty() {
@@ -124,7 +123,7 @@ pub fn outcome(session: &Session, recipe: &Recipe) -> Result<Option<RunOutcome>>
         }
     }
     let mut wall_seconds = 0.0;
-    for planned in plan(recipe, None)? {
+    for planned in plan(recipe, None)?.into_iter().filter(|planned| !is_review(&planned.name)) {
         wall_seconds += session.step(&planned.name)?.map_or(0.0, |step| step.seconds);
     }
     Ok(Some(RunOutcome { recipe: recipe.name.clone(), seed: recipe.seed, models, paired, selections, wall_seconds }))

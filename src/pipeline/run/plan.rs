@@ -20,6 +20,21 @@ pub(super) fn refined(recipe: &Recipe, round: u32) -> String {
     if recipe.stage2.rounds == round { "pi_rej".into() } else { format!("pi_rej-{round}") }
 }
 
+/// Names of the models of a pass, in the order in which they are made.
+pub(super) fn models(recipe: &Recipe) -> Vec<String> {
+    let mut names = vec!["base".to_owned(), "pi_sft".to_owned()];
+    names.extend((1..=recipe.stage2.rounds).map(|round| refined(recipe, round)));
+    names
+}
+
+fn decides(review: Review) -> String {
+    match review {
+        Review::None => "nothing is waited for".into(),
+        Review::Sample(count) => format!("a person decides on {count} of them, whichever they take"),
+        Review::All => "a person decides on all of them".into(),
+    }
+}
+
 /// All steps of a recipe; which of them are done in the session, if there is one.
 ///
 /// # Errors
@@ -41,7 +56,7 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
     );
     add("stage 1 filter", "the rules judge each chain".into());
     if one.review != Review::None {
-        add("stage 1 review", format!("a person decides on {}", String::from(one.review)));
+        add("stage 1 review", decides(one.review));
     }
     add(
         "stage 1 select",
@@ -64,7 +79,7 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
         }
         add(&format!("{place} filter"), "the rules judge each chain".into());
         if two.review != Review::None {
-            add(&format!("{place} review"), format!("a person decides on {}", String::from(two.review)));
+            add(&format!("{place} review"), decides(two.review));
         }
         let select = &two.select;
         add(

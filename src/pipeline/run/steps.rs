@@ -189,23 +189,6 @@ impl Pass<'_> {
         outcome.ok_or_else(|| Halt::Stopped { step: step.to_owned() }.into())
     }
 
-    /// Waits for a person: the samples that the recipe wants to be decided on are, or the person said to go on.
-    fn review(&mut self, step: &str, settings: &[String], review: Review) -> Result<usize> {
-        let rows = self.session.sample_rows()?;
-        let mine = |row: &&crate::session::SampleRow| settings.contains(&row.settings) && row.accepted.is_some();
-        let decided = rows.iter().filter(mine).filter(|row| row.standing.verb.is_some()).count();
-        let all = rows.iter().filter(mine).count();
-        let wanted = match review {
-            Review::None => 0,
-            Review::Sample(count) => count.min(all),
-            Review::All => all,
-        };
-        if decided >= wanted || std::mem::take(&mut self.go_on) {
-            return Ok(decided);
-        }
-        Err(Halt::Waiting { step: step.to_owned(), count: wanted - decided }.into())
-    }
-
     pub(super) fn select(
         &mut self,
         name: &str,

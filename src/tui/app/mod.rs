@@ -27,7 +27,7 @@ use super::panes::run::RunState;
 use super::panes::start::StartState;
 use super::panes::train::TrainState;
 use super::theme::Theme;
-use crate::jobs::TRAINING;
+use crate::jobs::{FORECAST, PASS, TRAINING};
 use crate::records::{LiveBoard, LiveState, UnixMillis};
 use crate::session::Counts;
 
@@ -170,13 +170,13 @@ impl App {
 
     /// The values of the forms by name, for keeping them over a restart.
     pub fn form_values(&self) -> Vec<(&'static str, String)> {
-        self.generate.values().into_iter().chain(self.train.values()).collect()
+        self.generate.values().into_iter().chain(self.train.values()).chain(self.run.values()).collect()
     }
 
     /// Takes values that were kept; names that are not known are passed over.
     pub fn set_form_values(&mut self, values: &[(String, String)]) {
         for (name, value) in values {
-            if !self.train.set_value(name, value) {
+            if !self.train.set_value(name, value) && !self.run.set_value(name, value) {
                 self.generate.set_value(name, value);
             }
         }
@@ -189,9 +189,7 @@ impl App {
 
     /// Whether a job is at work as far as the screen knows.
     pub fn job_runs(&self) -> bool {
-        self.live.as_ref().is_some_and(|board| {
-            matches!(board.state, LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Stopping)
-        })
+        self.live.as_ref().is_some_and(|board| !matches!(board.state, LiveState::Done | LiveState::Failed))
     }
 
     /// When the screen changes by itself: the end of what is said at its foot, or a job that has been silent for a while.
@@ -212,11 +210,19 @@ impl App {
 
     /// What becomes of the job of this process when it is left.
     fn own_job_ends(&self) -> &'static str {
-        if self.trains() {
-            "A training runs here: it stops after this step and is saved."
-        } else {
-            "A generation runs here: it stops, finished samples are kept."
+        let board = self.live.as_deref();
+        match board.map_or("", |board| board.job.as_str()) {
+            FORECAST => "A forecast is being measured here: it is given up.",
+            _ if self.passes() && self.trains() => "A pass runs here: its training is saved, and it can go on.",
+            _ if self.passes() => "A pass runs here: what is done is kept, and it can go on.",
+            TRAINING => "A training runs here: it stops after this step and is saved.",
+            _ => "A generation runs here: it stops, finished samples are kept.",
         }
+    }
+
+    /// Whether the job on the board is a whole pass.
+    fn passes(&self) -> bool {
+        self.live.as_ref().is_some_and(|board| board.pass.is_some() || board.job == PASS)
     }
 
     fn trains(&self) -> bool {

@@ -8,7 +8,7 @@ use super::super::keymap::{Key, Lookup};
 use super::super::panes::{chat, difficulty, eval, generate, review, run, start, train};
 use super::help::Help;
 use super::{App, OpenSession, Overlay, Pane, view};
-use crate::records::UnixMillis;
+use crate::records::{LiveState, UnixMillis};
 
 /// A paste beyond this is cut: no field takes more.
 const LONGEST_PASTE: usize = 1 << 20;
@@ -132,7 +132,13 @@ impl App {
             Message::Judging { .. } => self.filtering = true,
             Message::JudgingOver { .. } => self.filtering = false,
             Message::Undone { what, .. } => self.notices.say(format!("undone: {what}"), false, now),
-            Message::Live(board) => self.live = Some(board.clone()),
+            Message::Live(board) => {
+                let waited = self.live.as_ref().is_some_and(|before| before.state == LiveState::Waiting);
+                if board.state == LiveState::Waiting && !waited {
+                    self.notices.say("the pass waits for your decisions; the Run pane says on what", false, now);
+                }
+                self.live = Some(board.clone());
+            }
             Message::RunRenamed { from, to } => self.notices.say(format!("{from} is called {to} now"), false, now),
             Message::RunArchived(run) => {
                 self.notices.say(format!("{run} is put away; u brings it back"), false, now);
@@ -149,6 +155,10 @@ impl App {
             }
             Message::Sessions(_)
             | Message::Runs(_)
+            | Message::Pass(_)
+            | Message::Plan(_)
+            | Message::Forecast(_)
+            | Message::Report(_)
             | Message::Previews { .. }
             | Message::RunSettings { .. }
             | Message::Sample { .. }

@@ -143,10 +143,18 @@ fn session_line(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffe
 fn job_words(app: &App) -> (String, Look) {
     let Some(board) = app.live.as_ref().filter(|_| app.job_runs()) else { return (String::new(), Look::Dim) };
     let totals = &board.totals;
-    let done = format!("{}/{}", totals.existing + totals.finished, totals.samples_wanted);
+    let step = board.pass.as_ref().map_or(String::new(), |pass| format!("step {} of {}  ", pass.at, pass.of));
+    let done = match totals.samples_wanted {
+        // A step that counts nothing.
+        0 if board.pass.is_some() && board.state == LiveState::Running => {
+            return (step.trim_end().to_owned(), Look::Info);
+        }
+        wanted => format!("{step}{}/{wanted}", totals.existing + totals.finished),
+    };
     match board.state {
         LiveState::Starting => ("starting".into(), Look::Info),
         LiveState::Paused => (format!("paused {done}"), Look::Warn),
+        LiveState::Waiting => ("waits for you".into(), Look::Warn),
         LiveState::Stopping => (format!("stopping {done}"), Look::Warn),
         LiveState::Running | LiveState::Done | LiveState::Failed => {
             let eta = totals.eta_seconds.map_or(String::new(), |eta| format!("  {}", duration(eta)));

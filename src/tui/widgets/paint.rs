@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::wrap::grapheme_width;
+use super::wrap::{grapheme_width, wrap};
 use crate::tui::text::clean;
 
 /// The signs that differ between a Unicode and an ASCII screen.
@@ -178,6 +178,14 @@ pub fn put_spans(buffer: &mut Buffer, area: Rect, spans: &[(String, Style)], asc
         at = put_clean(buffer, at, area.y, left, &fit(&line, usize::from(left), ascii), *style);
     }
     at
+}
+
+/// Paints a text, cleaned and wrapped, in as many lines as the area has.
+pub fn put_lines(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let text = one_line(text);
+    for (y, line) in (area.top()..area.bottom()).zip(wrap(&text, area.width)) {
+        put_clean(buffer, area.x, y, area.width, &text[line.begin..line.end], style);
+    }
 }
 
 /// Styles a whole area without changing its text.

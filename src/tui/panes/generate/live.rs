@@ -51,13 +51,13 @@ const SILENT: UnixMillis = 15_000;
 
 /// Whether news of this job are to be expected.
 fn speaks(board: &LiveBoard) -> bool {
-    is_active(board.state) && board.state != LiveState::Paused
+    is_active(board.state) && !matches!(board.state, LiveState::Paused | LiveState::Waiting)
 }
 
 /// Whether a job in this state still works or can work.
 pub fn is_active(state: LiveState) -> bool {
     match state {
-        LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Stopping => true,
+        LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Waiting | LiveState::Stopping => true,
         LiveState::Done | LiveState::Failed => false,
     }
 }
@@ -224,7 +224,8 @@ impl Live {
         let Some(board) = &self.board else { return };
         let text = |text: String, look| Piece { text, look: Some(look), ..Piece::default() };
         match board.state {
-            LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Stopping => {}
+            LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Waiting | LiveState::Stopping => {
+            }
             LiveState::Done => {
                 self.outcome.push(text(said(&board.message, "done"), Look::Good));
                 let totals = &board.totals;

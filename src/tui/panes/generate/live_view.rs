@@ -48,6 +48,7 @@ fn job(state: &GenerateState, board: &LiveBoard, context: &ViewContext, area: Re
         LiveState::Starting => ("Starting", Look::Info),
         LiveState::Running => ("Running", Look::Good),
         LiveState::Paused => ("Paused", Look::Warn),
+        LiveState::Waiting => ("Waiting", Look::Warn),
         LiveState::Stopping => ("Stopping", Look::Warn),
         LiveState::Done => ("Done", Look::Good),
         LiveState::Failed => ("Failed", Look::Bad),
@@ -115,6 +116,7 @@ fn rows(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut B
     if live.rows() == 0 {
         let text = match live.state() {
             None | Some(LiveState::Starting) => "the model is being loaded",
+            Some(LiveState::Waiting) => "a person is waited for: the Run pane says what for",
             Some(LiveState::Running | LiveState::Paused | LiveState::Stopping) => "no sample is in work",
             Some(LiveState::Done | LiveState::Failed) => "",
         };

@@ -59,6 +59,7 @@ fn board(version: u64, state: LiveState, running: Vec<LiveSample>) -> LiveBoard 
         state,
         message: String::new(),
         run: String::new(),
+        pass: None,
         model: "micro".into(),
         compute: "q8".into(),
         totals: LiveTotals {

@@ -155,6 +155,10 @@ fn pause(state: &mut GenerateState) -> Vec<Effect> {
             state.asked = Some(Steer::Resume);
             vec![Effect::ResumeJob]
         }
+        Some(LiveState::Waiting) => {
+            state.say("it waits for a person: go on in the Run pane");
+            Vec::new()
+        }
         Some(LiveState::Stopping) => {
             state.say("it is stopping");
             Vec::new()
@@ -168,7 +172,7 @@ fn pause(state: &mut GenerateState) -> Vec<Effect> {
 
 fn stop(state: &mut GenerateState) -> Vec<Effect> {
     match state.live.state() {
-        Some(LiveState::Starting | LiveState::Running | LiveState::Paused) => {
+        Some(LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Waiting) => {
             state.asked = Some(Steer::Stop);
             vec![Effect::StopJob]
         }

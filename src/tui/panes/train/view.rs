@@ -130,6 +130,7 @@ fn status(state: &TrainState, run: &Run, context: &ViewContext, area: Rect, buff
     let (word, look) = match board.map(|board| board.state) {
         Some(LiveState::Starting) => ("Starting", Look::Info),
         Some(LiveState::Running) => ("Running", Look::Good),
+        Some(LiveState::Waiting) => ("Waiting", Look::Warn),
         Some(LiveState::Paused) => ("Paused", Look::Warn),
         Some(LiveState::Stopping) => ("Stopping", Look::Warn),
         Some(LiveState::Failed) => ("Failed", Look::Bad),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::super::super::effect::Message;
+use super::pass::PassSeen;
 use super::{Told, Work};
 use crate::filter::Settings;
 use crate::pipeline::FilterOutcome;
@@ -35,6 +36,8 @@ pub(super) struct Following {
     /// The records of its trainings.
     pub runs: Follower,
     pub runs_read: Option<Instant>,
+    /// What was told of its pass.
+    pub pass: PassSeen,
 }
 
 /// A job of another process.
@@ -54,7 +57,8 @@ impl Work {
         let Some(following) = &mut self.session else { return Ok(()) };
         let session = &following.session;
         let version = session.data_version()?;
-        if version != following.version {
+        let changed = version != following.version;
+        if changed {
             let counts = session.counts()?;
             let rows = session.sample_rows_after(following.last_row)?;
             let (last, decided) = session.decided_after(following.last_decision)?;
@@ -86,6 +90,7 @@ impl Work {
             }
             following.runs_read = Some(Instant::now());
         }
+        self.follow_pass(changed)?;
         self.follow_other()
     }
 

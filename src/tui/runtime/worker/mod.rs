@@ -2,6 +2,7 @@
 //! another process.
 
 mod follow;
+mod pass;
 mod queue;
 mod runs;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use color_eyre::Result;
 use tokio::sync::{mpsc, watch};
 
 use self::follow::{Following, Other, outcome_of};
+use self::pass::PassSeen;
 use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
@@ -136,6 +138,7 @@ impl Work {
             if let Err(error) = self.follow() {
                 self.say(Message::Error(error.to_string()));
             }
+            self.take_forecast();
             if self.filter_again
                 && !self.filter_runs()
                 && let Err(error) = self.filter()
@@ -227,6 +230,11 @@ impl Work {
                 let job = (self.launcher.start_train)(dir, *order)?;
                 self.begun(OwnJob::Train(job));
             }
+            Effect::PlanPass(_)
+            | Effect::ForecastPass(_)
+            | Effect::StartRun(_)
+            | Effect::ReleaseReview
+            | Effect::ReadReport => self.pass(effect)?,
             Effect::PreviewTraining(_)
             | Effect::LoadRunSettings(_)
             | Effect::RenameRun { .. }
@@ -278,6 +286,7 @@ impl Work {
             Effect::Undo => return Ok(()),
             Effect::StartGenerate(order) => order.check()?,
             Effect::StartTrain(order) => order.check()?,
+            Effect::StartRun(order) => order.recipe.complete()?,
             _ => {}
         }
         let dir = tour::adopt(&self.directories.sessions_path())?;
@@ -325,6 +334,7 @@ impl Work {
             settings: None,
             runs: Follower::default(),
             runs_read: None,
+            pass: PassSeen::default(),
         });
         Ok(())
     }
@@ -444,7 +454,7 @@ impl Work {
             job.control().steer(Steer::Stop);
         }
         let begun = Instant::now();
-        let trains = matches!(self.job, Some(OwnJob::Train(_)));
+        let trains = self.job.as_ref().is_some_and(OwnJob::trains);
         let patient = || (trains || begun.elapsed() < LAST_WAIT) && !self.hurry.load(Ordering::Acquire);
         while self.job.as_ref().is_some_and(|job| !job.finished()) && patient() {
             if let Some(job) = &self.job {

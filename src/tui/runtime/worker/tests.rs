@@ -68,6 +68,8 @@ fn home(samples: u32) -> Home {
     let launcher = Launcher {
         start_generate: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
         start_train: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+        start_run: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+        start_forecast: Box::new(|_| color_eyre::eyre::bail!("no model here")),
     };
     let (worker, told) = Worker::start(launcher, directories).unwrap();
     worker.ask(Effect::OpenSession(path.clone()));
@@ -152,4 +154,78 @@ fn the_tour_is_looked_at_in_place_and_changed_as_a_copy() {
     assert_eq!(standings.len(), 1);
     assert_eq!(standings[0].0, first);
     assert_eq!(Session::open(&own).unwrap().counts().unwrap().flagged, 1);
+}
+
+#[test]
+fn a_recipe_is_planned_or_refused_with_its_line() {
+    use crate::pipeline::recipe::Wanted;
+    let mut home = home(0);
+    let plan = |home: &mut Home, recipe: &str| {
+        home.worker.ask(Effect::PlanPass(Box::new(Wanted { recipe: recipe.into(), ..Wanted::default() })));
+        match home.until(|message| matches!(message, Message::Plan(_))).pop() {
+            Some(Message::Plan(plan)) => plan,
+            other => panic!("{other:?}"),
+        }
+    };
+    let made = plan(&mut home, "micro").unwrap();
+    assert_eq!((made.recipe.name.as_str(), made.pool, made.test), ("micro", 1600, 400));
+    assert!(made.steps.len() > 8 && made.steps.iter().all(|step| !step.done));
+    let file = home.session.join("mine.toml");
+    std::fs::write(&file, "seed = 1\nsead = 2\n").unwrap();
+    let refused = plan(&mut home, &file.to_string_lossy()).unwrap_err();
+    assert!(refused.contains("mine.toml:2: unknown field `sead`"), "{refused}");
+    let refused = plan(&mut home, "gsm8k-small").unwrap_err();
+    assert!(refused.contains("is left open"), "{refused}");
+}
+
+#[test]
+fn a_pass_is_told_as_it_comes_on_and_released() {
+    use crate::pipeline::recipe::Recipe;
+    use crate::session::StoredStep;
+    let mut home = home(3);
+    home.worker.ask(Effect::ReadReport);
+    home.until(|message| matches!(message, Message::Error(error) if error.contains("report.md")));
+    // Another process begins a pass here.
+    let other = Session::open(&home.session).unwrap();
+    let text = "model = \"micro\"\nproblems = \"micro\"\ntest = \"micro-test\"\n[stage1]\nreview = \"all\"\n";
+    Recipe::read("small", "small.toml", text).unwrap().own(&other).unwrap();
+    let told = |home: &mut Home| match home.until(|message| matches!(message, Message::Pass(_))).pop() {
+        Some(Message::Pass(progress)) => progress,
+        other => panic!("{other:?}"),
+    };
+    let progress = told(&mut home);
+    assert_eq!((progress.recipe.name.as_str(), progress.done(), &progress.waiting), ("small", 0, &None));
+    let rows = other.sample_rows().unwrap();
+    let judged = rows.iter().map(|row| crate::session::StoredVerdict {
+        id: row.id,
+        accepted: true,
+        failed: "[]".into(),
+        across: "[]".into(),
+    });
+    other.put_filtering("h", "", "{}", &judged.collect::<Vec<_>>()).unwrap();
+    let drawn = serde_json::json!({
+        "session": "", "problems": 1, "samples": 3, "existing": 0, "tokens": 36, "tokens_per_second": 1.0,
+        "wall_seconds": 1.0, "compute": "f32", "correct": 3, "failed": 0, "stopped": false, "settings": rows[0].settings,
+    });
+    let judged = serde_json::json!({
+        "judged": 3, "accepted": 3, "rejected": 0, "funnel": [], "measured": 3, "changed": 3, "to_review": [],
+        "overruled": [0, 0], "settings": "h",
+    });
+    let steps =
+        [("eval base", "{}".into()), ("stage 1 dialogues", drawn.to_string()), ("stage 1 filter", judged.to_string())];
+    for (name, outcome) in steps {
+        other.put_step(&StoredStep { name: name.into(), outcome, seconds: 1.0 }).unwrap();
+    }
+    let mut progress = told(&mut home);
+    while progress.waiting.is_none() {
+        progress = told(&mut home);
+    }
+    assert_eq!(progress.waiting.as_ref().map(|waiting| (waiting.decided, waiting.wanted)), Some((0, 3)));
+    home.worker.ask(Effect::Decide { sample: 2, verb: DecisionVerb::Accept, reason: None, note: None });
+    let progress = told(&mut home);
+    assert_eq!(progress.waiting.as_ref().map(|waiting| (waiting.decided, waiting.samples.len())), Some((1, 3)));
+    home.worker.ask(Effect::ReleaseReview);
+    let progress = told(&mut home);
+    assert_eq!((progress.done(), &progress.waiting), (4, &None));
+    assert!(other.step("stage 1 review").unwrap().is_some());
 }
