@@ -62,6 +62,7 @@ pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
         start_generate: Box::new(jobs::start_generate),
         // The screen follows the run's record and its board; events are for those who have neither.
         start_train: Box::new(|dir, order| jobs::start_train(dir, order, |_| {})),
+        start_eval: Box::new(jobs::start_eval),
     };
     if let Some(frame) = tui::run(options, launcher)? {
         super::out::line(format_args!("{frame}"))?;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Control, GenerateJob, TrainJob};
+use super::{Control, EvalJob, GenerateJob, TrainJob};
 use crate::records::LiveBoard;
 
 /// A running or finished job of this process.
 pub enum OwnJob {
     Generate(GenerateJob),
     Train(TrainJob),
+    Eval(EvalJob),
 }
 
 impl OwnJob {
@@ -19,6 +20,7 @@ impl OwnJob {
         match self {
             Self::Generate(job) => job.control(),
             Self::Train(job) => job.control(),
+            Self::Eval(job) => job.control(),
         }
     }
 
@@ -30,6 +32,7 @@ impl OwnJob {
         match self {
             Self::Generate(job) => job.watch(),
             Self::Train(job) => job.watch(),
+            Self::Eval(job) => job.watch(),
         }
     }
 
@@ -37,6 +40,7 @@ impl OwnJob {
         match self {
             Self::Generate(job) => job.finished(),
             Self::Train(job) => job.finished(),
+            Self::Eval(job) => job.finished(),
         }
     }
 
@@ -45,6 +49,7 @@ impl OwnJob {
         match self {
             Self::Generate(job) => job.wait(limit),
             Self::Train(job) => job.wait(limit),
+            Self::Eval(job) => job.wait(limit),
         }
     }
 }

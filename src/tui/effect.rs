@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::config::SessionInfo;
 use crate::filter::audit::Order;
 use crate::filter::{Measured, Verdict};
+use crate::pipeline::eval::{EvalOrder, Listed, ScoreRequest, Scores};
 use crate::pipeline::train::Preview;
 use crate::pipeline::{FilterOutcome, GenerateOrder, TrainOrder};
 use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
@@ -76,6 +77,12 @@ pub enum Effect {
     PlanAudit(Order),
     StartGenerate(Box<GenerateOrder>),
     StartTrain(Box<TrainOrder>),
+    /// Draw what is missing of an evaluation, and keep the score.
+    StartEval(Box<EvalOrder>),
+    /// Read the list of evaluations.
+    LoadEvals,
+    /// Work scores out of samples, in the background.
+    ReadScores(ScoreRequest),
     /// Show the samples of a training as tokens, those with a loss marked.
     PreviewTraining(PreviewOf),
     /// Read the settings of a run, to go on with it or to begin one like it.
@@ -110,7 +117,8 @@ impl Effect {
     /// Whether it writes to the open session.
     pub fn changes_session(&self) -> bool {
         use Effect::{
-            ArchiveRun, Decide, DecideAll, Edit, Filter, RenameRun, RestoreRun, StartGenerate, StartTrain, Undo,
+            ArchiveRun, Decide, DecideAll, Edit, Filter, RenameRun, RestoreRun, StartEval, StartGenerate, StartTrain,
+            Undo,
         };
         matches!(
             self,
@@ -121,6 +129,7 @@ impl Effect {
                 | Filter
                 | StartGenerate(_)
                 | StartTrain(_)
+                | StartEval(_)
                 | RenameRun { .. }
                 | ArchiveRun(_)
                 | RestoreRun(_)
@@ -150,6 +159,13 @@ pub enum Message {
     },
     RunArchived(String),
     RunRestored(String),
+    /// The evaluations of the session, oldest first.
+    Evals(Vec<Listed>),
+    /// Scores that were asked for, or why there are none.
+    Scores {
+        asked: ScoreRequest,
+        answer: Result<Scores, String>,
+    },
     /// A session is open.
     Opened {
         dir: PathBuf,

@@ -27,7 +27,7 @@ use super::panes::run::RunState;
 use super::panes::start::StartState;
 use super::panes::train::TrainState;
 use super::theme::Theme;
-use crate::jobs::TRAINING;
+use crate::jobs::{EVALUATION, TRAINING};
 use crate::records::{LiveBoard, LiveState, UnixMillis};
 use crate::session::Counts;
 
@@ -170,13 +170,13 @@ impl App {
 
     /// The values of the forms by name, for keeping them over a restart.
     pub fn form_values(&self) -> Vec<(&'static str, String)> {
-        self.generate.values().into_iter().chain(self.train.values()).collect()
+        self.generate.values().into_iter().chain(self.train.values()).chain(self.eval.values()).collect()
     }
 
     /// Takes values that were kept; names that are not known are passed over.
     pub fn set_form_values(&mut self, values: &[(String, String)]) {
         for (name, value) in values {
-            if !self.train.set_value(name, value) {
+            if !self.train.set_value(name, value) && !self.eval.set_value(name, value) {
                 self.generate.set_value(name, value);
             }
         }
@@ -214,6 +214,8 @@ impl App {
     fn own_job_ends(&self) -> &'static str {
         if self.trains() {
             "A training runs here: it stops after this step and is saved."
+        } else if self.live.as_ref().is_some_and(|board| board.job == EVALUATION) {
+            "An evaluation runs here: it stops, answers that are written are kept."
         } else {
             "A generation runs here: it stops, finished samples are kept."
         }

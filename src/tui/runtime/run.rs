@@ -29,7 +29,8 @@ use super::worker::{Told, Worker};
 use super::{form_memory, hangup};
 use crate::config::Directories;
 use crate::dialogue::Library;
-use crate::jobs::{GenerateJob, TrainJob};
+use crate::jobs::{EvalJob, GenerateJob, TrainJob};
+use crate::pipeline::eval::EvalOrder;
 use crate::pipeline::{GenerateOrder, TrainOrder};
 use crate::records::{LiveBoard, LiveState, now_millis};
 
@@ -57,10 +58,14 @@ pub type StartGenerate = Box<dyn Fn(PathBuf, GenerateOrder) -> Result<GenerateJo
 /// Starts a training in the session of this directory.
 pub type StartTrain = Box<dyn Fn(PathBuf, TrainOrder) -> Result<TrainJob> + Send>;
 
+/// Starts an evaluation in the session of this directory.
+pub type StartEval = Box<dyn Fn(PathBuf, EvalOrder) -> Result<EvalJob> + Send>;
+
 /// What the screen needs from below and does not know itself.
 pub struct Launcher {
     pub start_generate: StartGenerate,
     pub start_train: StartTrain,
+    pub start_eval: StartEval,
 }
 
 /// Shows the workbench until it is left. A replay returns its last frame as text.
@@ -293,7 +298,7 @@ impl Screen {
                 Effect::Mouse(_) => {}
                 Effect::Quit => self.leave(),
                 effect => {
-                    if matches!(effect, Effect::StartGenerate(_) | Effect::StartTrain(_)) {
+                    if matches!(effect, Effect::StartGenerate(_) | Effect::StartTrain(_) | Effect::StartEval(_)) {
                         self.keep_form();
                     }
                     self.worker.ask(effect);

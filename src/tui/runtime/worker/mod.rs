@@ -4,6 +4,7 @@
 mod follow;
 mod queue;
 mod runs;
+mod scores;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
-use crate::jobs::{FilterJob, FilterNews, OwnJob, Steer, TRAINING, start_filter};
+use crate::jobs::{FilterJob, FilterNews, OwnJob, ScoreReader, Steer, TRAINING, start_filter};
 use crate::pipeline::{edit, filter};
 use crate::records::{DecisionVerb, LiveBoard, now_millis};
 use crate::session::{Session, tour};
@@ -72,6 +73,9 @@ impl Worker {
             other: None,
             filter: None,
             filter_again: false,
+            scores: None,
+            evals_read: None,
+            evals_due: false,
             hurry: Arc::clone(&hurry),
         };
         let asked = Queue::new(asked);
@@ -111,6 +115,11 @@ struct Work {
     filter: Option<FilterJob>,
     /// The filter was asked for while it ran: it runs once more when it has ended.
     filter_again: bool,
+    /// Works scores out of the open session.
+    scores: Option<ScoreReader>,
+    /// When the list of evaluations was read last, and whether it is to be read again.
+    evals_read: Option<Instant>,
+    evals_due: bool,
     hurry: Arc<AtomicBool>,
 }
 
@@ -134,6 +143,9 @@ impl Work {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if let Err(error) = self.follow() {
+                self.say(Message::Error(error.to_string()));
+            }
+            if let Err(error) = self.evals() {
                 self.say(Message::Error(error.to_string()));
             }
             if self.filter_again
@@ -227,6 +239,17 @@ impl Work {
                 let job = (self.launcher.start_train)(dir, *order)?;
                 self.begun(OwnJob::Train(job));
             }
+            Effect::StartEval(mut order) => {
+                let generate = &mut order.generate;
+                generate.model = expand_home(&generate.model);
+                generate.problems =
+                    generate.problems.take().map(|path| PathBuf::from(expand_home(&path.to_string_lossy())));
+                let dir = self.free_session()?;
+                let job = (self.launcher.start_eval)(dir, *order)?;
+                self.begun(OwnJob::Eval(job));
+            }
+            Effect::LoadEvals => self.evals_due = true,
+            Effect::ReadScores(request) => self.read_scores(request)?,
             Effect::PreviewTraining(_)
             | Effect::LoadRunSettings(_)
             | Effect::RenameRun { .. }
@@ -278,6 +301,7 @@ impl Work {
             Effect::Undo => return Ok(()),
             Effect::StartGenerate(order) => order.check()?,
             Effect::StartTrain(order) => order.check()?,
+            Effect::StartEval(order) => order.check()?,
             _ => {}
         }
         let dir = tour::adopt(&self.directories.sessions_path())?;
@@ -286,6 +310,7 @@ impl Work {
         })?;
         following.version = following.session.data_version()?;
         following.tour = false;
+        self.scores = None;
         let _ = self.directories.remember_session(&dir);
         let name = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.say(Message::Adopted(dir));
@@ -296,6 +321,7 @@ impl Work {
     }
 
     fn open(&mut self, session: Session, tour: bool) -> Result<()> {
+        (self.scores, self.evals_read, self.evals_due) = (None, None, false);
         let version = session.data_version()?;
         let last_decision = session.decided_after(0)?.0;
         let rows = session.sample_rows()?;

@@ -68,6 +68,7 @@ fn home(samples: u32) -> Home {
     let launcher = Launcher {
         start_generate: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
         start_train: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+        start_eval: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
     };
     let (worker, told) = Worker::start(launcher, directories).unwrap();
     worker.ask(Effect::OpenSession(path.clone()));
