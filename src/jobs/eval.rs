@@ -70,3 +70,48 @@ fn end(context: &mut JobContext, message: String) {
     let board = LiveBoard::clone(&context.watch().borrow());
     context.publish(LiveBoard { state: LiveState::Done, message, running: Vec::new(), ..board });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ComputeChoice, MICRO};
+    use crate::pipeline::GenerateOrder;
+    use crate::pipeline::eval::list;
+    use crate::records::Sampling;
+    use crate::session::Session;
+
+    #[test]
+    fn answers_are_drawn_and_the_score_is_kept_under_its_name() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("s");
+        let generate = GenerateOrder {
+            model: MICRO.into(),
+            problems: Some("micro-test".into()),
+            held_out: false,
+            samples: 4,
+            turns: 2,
+            sampling: Sampling { temperature: 0.0, max_tokens: 60, ..Sampling::default() },
+            limit: Some(3),
+            seed: 0,
+            prompt: None,
+            policy: None,
+            slots: None,
+            compute: ComputeChoice::Auto,
+            lookup: true,
+        };
+        let order = EvalOrder::new("mine".into(), generate);
+        let job = start_eval(dir.clone(), order.clone()).unwrap();
+        let watch = job.watch();
+        let outcome = job.join().unwrap();
+        let score = outcome.score.unwrap();
+        assert_eq!((outcome.drawn.samples, score.problems, score.n), (3, 3, 1), "greedy answers are drawn once");
+        let board = watch.borrow().clone();
+        assert_eq!((board.job.as_str(), board.state), (EVALUATION, LiveState::Done));
+        assert!(board.message.starts_with("mine: pass@1 "), "{}", board.message);
+        let listed = list(&Session::open(&dir).unwrap()).unwrap();
+        assert_eq!((listed.len(), listed[0].eval.name.as_str(), listed[0].greedy()), (1, "mine", true));
+        assert_eq!(listed[0].score, score);
+        let nameless = EvalOrder { name: " ".into(), ..order };
+        assert!(start_eval(dir, nameless).unwrap().join().unwrap_err().to_string().contains("name"));
+    }
+}

@@ -8,6 +8,8 @@ mod listed;
 mod order;
 mod paired;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
