@@ -33,7 +33,7 @@ pub const ACTIONS: &[(EvalAction, ActionSpec)] = &[
     (EvalAction::Previous, spec("eval.previous", "previous", "Go to the evaluation, line or field before.")),
     (
         EvalAction::Activate,
-        spec("eval.activate", "lines, open", "Go into the lines; open a line's samples in Review; edit a field."),
+        spec("eval.activate", "lines, open", "Go in; open a line's samples in Review; edit a field."),
     ),
     (EvalAction::Back, spec("eval.back", "back", "Leave the lines or the form; take the mark away.")),
     (EvalAction::NextTab, spec("eval.next_tab", "tabs", "Go on to levels, chains, the other model, second turns.")),
@@ -42,10 +42,7 @@ pub const ACTIONS: &[(EvalAction, ActionSpec)] = &[
     (EvalAction::PreviousLine, spec("eval.previous_line", "line before", "Go to the line with samples before.")),
     (EvalAction::PageDown, spec("eval.page_down", "page down", "Go a page of lines down.")),
     (EvalAction::PageUp, spec("eval.page_up", "page up", "Go a page of lines up.")),
-    (
-        EvalAction::Against,
-        spec("eval.against", "compare with", "Mark the evaluation: others are compared with it, problem by problem."),
-    ),
+    (EvalAction::Against, spec("eval.against", "compare with", "Mark the evaluation that others are compared with.")),
     (EvalAction::Swap, spec("eval.swap", "swap", "Compare the other way round.")),
     (EvalAction::Talk, spec("eval.talk", "chat", "Talk with the model, or with both that are compared.")),
     (EvalAction::New, spec("eval.new", "new", "Set up a new evaluation.")),

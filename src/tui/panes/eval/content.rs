@@ -161,11 +161,11 @@ fn levels(detail: &Detail) -> Vec<Line> {
 /// What a transition is, in words.
 fn became(transition: Transition) -> &'static str {
     match transition {
-        Transition::TrueTrue => "right, and stays right",
-        Transition::TrueFalse => "right, then wrong",
-        Transition::FalseTrue => "wrong, then right",
-        Transition::FalseSame => "wrong, and the same",
-        Transition::FalseOther => "wrong, and otherwise wrong",
+        Transition::TrueTrue => "stays right",
+        Transition::TrueFalse => "then wrong",
+        Transition::FalseTrue => "then right",
+        Transition::FalseSame => "the same again",
+        Transition::FalseOther => "another wrong one",
     }
 }
 
@@ -178,10 +178,9 @@ fn table(moves: &Moves, opens: impl Fn(Option<Transition>) -> Opens) -> Vec<Line
         lines.push(line.opening(opens(Some(transition))));
     }
     lines.push(Line::share("no answer", moves.no_answer).opening(opens(None)));
-    for (label, of, note) in [
-        ("mended", moves.mended, "of those first wrong, right at last"),
-        ("broken", moves.broken, "of those first right, wrong at last"),
-    ] {
+    for (label, of, note) in
+        [("mended", moves.mended, "of those first wrong"), ("broken", moves.broken, "of those first right")]
+    {
         lines.extend(of.map(|of| Line::share(label, of).noted(note)));
     }
     lines
@@ -332,7 +331,7 @@ fn dialogue(at: usize, of: &Dialogues) -> Vec<Line> {
         for (strategy, moves) in &of.by_strategy {
             let mended = moves.mended.map_or("-".into(), |mended| format!("{:.1}%", 100.0 * mended.value));
             let broken = moves.broken.map_or("-".into(), |broken| format!("{:.1}%", 100.0 * broken.value));
-            let note = format!("{} dialogues, mended {mended}, broken {broken}", moves.samples);
+            let note = format!("mended {mended}, broken {broken}, {} dialogues", moves.samples);
             lines.push(Line::change(strategy.clone(), moves.change).noted(note));
         }
     }

@@ -70,7 +70,8 @@ impl Line {
     pub fn change(label: impl Into<String>, of: Interval) -> Self {
         let reach = of.low.abs().max(of.high.abs());
         let scale = [0.1, 0.25, 0.5, 1.0].into_iter().find(|scale| *scale >= reach).unwrap_or(1.0);
-        Self { bar: Some(Bar::Change(of, scale)), ..Self::value(label, points(&of)) }
+        let note = format!("axis to {:.0} points", 100.0 * scale);
+        Self { bar: Some(Bar::Change(of, scale)), note, ..Self::value(label, points(&of)) }
     }
 
     pub fn noted(self, note: impl Into<String>) -> Self {

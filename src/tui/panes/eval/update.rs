@@ -351,6 +351,10 @@ fn answered(state: &mut EvalState, asked: &ScoreRequest, answer: &Result<Scores,
         Err(error) => state.failed.push((asked.clone(), error.clone())),
     }
     state.rebuild();
+    // What was waited for has lines to go to now.
+    if state.inside && state.panel().selected().is_none_or(|line| line.opens.is_none()) {
+        go_inside(state);
+    }
     Vec::new()
 }
 

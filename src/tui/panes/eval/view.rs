@@ -52,8 +52,9 @@ fn none(state: &EvalState, context: &ViewContext, area: Rect, buffer: &mut Buffe
         (true, true) => &[
             "No evaluation yet.",
             "",
-            "n sets one up: a model answers held-out problems (GSM8K, MATH-500, AIME, any file), and its",
-            "answers are graded. `cribble eval` and each step of `cribble run` leave theirs here too.",
+            "n sets one up: a model answers problems that are held out (any file, such as",
+            "GSM8K, MATH-500 or AIME) and its answers are graded. Those of `cribble eval`",
+            "and `cribble run` stand here too.",
         ],
     };
     for (row, line) in lines.iter().enumerate() {
@@ -84,17 +85,11 @@ impl Columns {
         };
         let tokens = take(16);
         let bar = take(BAR.0 + 1);
-        let problems = take(7);
+        let problems = take(9);
         let name = take(6);
         let sampling = take(40);
-        let more = left.min(BAR.1 - BAR.0);
-        Self {
-            name: if name { 20 } else { 14 },
-            problems,
-            bar: if bar { BAR.0 + if sampling || !name { 0 } else { more } } else { 0 },
-            tokens,
-            sampling,
-        }
+        let more = if sampling { (left / 3).min(12) } else { left.min(BAR.1 - BAR.0) };
+        Self { name: if name { 20 } else { 14 }, problems, bar: if bar { BAR.0 + more } else { 0 }, tokens, sampling }
     }
 }
 
@@ -120,7 +115,7 @@ fn list(state: &EvalState, context: &ViewContext, layout: &Layout, buffer: &mut 
 
 /// The first columns of a row.
 fn cells_of(columns: &Columns, [mark, name, problems, n, pass]: [&str; 5], context: &ViewContext) -> String {
-    let problems = if columns.problems { format!("{:>6} ", fit(problems, 6, context.ascii)) } else { String::new() };
+    let problems = if columns.problems { format!("{problems:>8} ") } else { String::new() };
     let name = fit(name, columns.name - 1, context.ascii).into_owned();
     let pad = (columns.name).saturating_sub(cells(&name));
     format!("{mark:<2}{name}{}{problems}{n:<7} {pass:<width$}", " ".repeat(pad), width = NUMBER)
@@ -178,6 +173,7 @@ fn tabs(state: &EvalState, context: &ViewContext, layout: &Layout, buffer: &mut 
     let two = layout.right.width > 0;
     for tab in Tab::ALL {
         if two && tab == Tab::Against {
+            below(&state.panels[0], layout.left, area, x + 1, context, buffer);
             x = x.max(layout.right.x);
         }
         let mut text = title(tab).to_owned();
@@ -190,6 +186,8 @@ fn tabs(state: &EvalState, context: &ViewContext, layout: &Layout, buffer: &mut 
         let room = area.right().saturating_sub(x);
         x = put_clean(buffer, x, area.y, room, &text, style(if chosen { Look::Title } else { Look::Dim }));
     }
+    let (last, place) = if two { (1, layout.right) } else { (0, layout.left) };
+    below(&state.panels[last], place, area, x + 1, context, buffer);
 }
 
 fn panel(panel: &Panel, inside: bool, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
@@ -197,11 +195,15 @@ fn panel(panel: &Panel, inside: bool, context: &ViewContext, area: Rect, buffer:
         let selected = inside && at == panel.window.selected;
         line(&panel.lines[at], selected, context, part(area, 0, row as u16, area.width, 1), buffer);
     }
+}
+
+/// How many lines lie below a panel, at the end of the rule above it.
+fn below(panel: &Panel, area: Rect, rule: Rect, free: u16, context: &ViewContext, buffer: &mut Buffer) {
     let below = panel.lines.len().saturating_sub(panel.window.top + usize::from(area.height));
-    if below > 0 && area.width > 12 {
-        let text = format!(" {} {below} ", signs(context.ascii).down);
-        let x = area.right().saturating_sub(cells(&text) as u16);
-        put_clean(buffer, x, area.bottom() - 1, area.width, &text, context.theme.style(Look::Dim));
+    let text = format!(" {} {below} ", signs(context.ascii).down);
+    let x = area.right().saturating_sub(cells(&text) as u16 + 1);
+    if below > 0 && x >= free {
+        put_clean(buffer, x, rule.y, area.right().saturating_sub(x), &text, context.theme.style(Look::Dim));
     }
 }
 
@@ -230,10 +232,9 @@ fn line(line: &Line, selected: bool, context: &ViewContext, area: Rect, buffer: 
     let end = put_clean(buffer, x, area.y, room(x), &fit(&text, wide, context.ascii), number);
     x = if line.bar.is_some() { x + NUMBER as u16 } else { end + 2 };
     if let Some(bar) = &line.bar {
-        // What the line says in words has room first where it is short.
-        let note = if line.note.is_empty() { 0 } else { cells(&line.note) as u16 + 2 };
-        let width = room(x).saturating_sub(note).clamp(BAR.0, BAR.1);
-        if room(x) < BAR.0 {
+        // As wide in every line, so that bars can be compared; what is said in words has the rest.
+        let width = (room(x) / 2).clamp(BAR.0, BAR.1);
+        if room(x) < width {
             return;
         }
         let place = part(area, x - area.x, 0, width, 1);
