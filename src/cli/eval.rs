@@ -7,11 +7,12 @@ use color_eyre::Result;
 
 use super::arguments::{SessionArgument, SingleTurnArguments};
 use super::failure::BadInput;
-use super::generate;
+use super::progress::follow;
+use super::{generate, signals};
 use crate::eval::Score;
-use crate::exchange::problems;
-use crate::pipeline::{GenerateOutcome, eval};
-use crate::session::Session;
+use crate::jobs::{self, EvalOutcome};
+use crate::pipeline::GenerateOutcome;
+use crate::pipeline::eval::{self, EvalOrder};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -22,9 +23,12 @@ pub struct Arguments {
     /// Problem file, or micro-test, which comes with the program
     #[arg(long, short = 'p', value_name = "FILE")]
     problems: PathBuf,
-    /// Samples a problem
+    /// Samples a problem; of greedy answers (--temperature 0) one
     #[arg(long, short = 'n', value_name = "N", default_value_t = 8)]
     samples: u32,
+    /// What the evaluation is called in the session; left out, as the model
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// Print a JSON object: {"model","problems","n","pass_at_1","ci95","maj_at_k","mean_tokens","truncated","f_to_t","t_to_f"}
     #[arg(long)]
     json: bool,
@@ -33,17 +37,15 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let model = arguments.turns.model.as_str();
     let order = arguments.turns.order(Some(arguments.problems.clone()), true, arguments.samples);
-    let (mut problems, _) = problems::read(&arguments.problems)?;
-    problems.truncate(arguments.turns.limit.unwrap_or(usize::MAX));
-    let path = arguments.session.path()?;
-    let (outcome, _) = generate::write(path.clone(), order)?;
-    generate::complete(&outcome)?;
-    let session = Session::open(&path)?;
-    let names = (model, model);
-    let score = eval::keep(&session, names, &outcome.settings, &problems, arguments.samples)?;
+    let order = EvalOrder::new(arguments.name.clone().unwrap_or_else(|| model.to_owned()), order);
+    let job = jobs::start_eval(arguments.session.path()?, order)?;
+    signals::listen(job.control().clone())?;
+    follow(&job);
+    let EvalOutcome { drawn, score } = job.join()?;
+    generate::complete(&drawn)?;
     let score = score.ok_or_else(|| BadInput("there is no problem to be scored on".into()))?;
     if arguments.json {
-        return super::out::line(json(model, &outcome, &score));
+        return super::out::line(json(model, &drawn, &score));
     }
     super::out::line(words(model, &score))
 }

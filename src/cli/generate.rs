@@ -141,7 +141,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Runs a generation to its end with a progress line, and whether it was asked to stop.
-pub(super) fn write(session: PathBuf, order: GenerateOrder) -> Result<(GenerateOutcome, signals::Asked)> {
+fn write(session: PathBuf, order: GenerateOrder) -> Result<(GenerateOutcome, signals::Asked)> {
     let job = jobs::start_generate(session, order)?;
     let asked = signals::listen(job.control().clone())?;
     follow(&job);

@@ -64,6 +64,7 @@ pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
         start_train: Box::new(|dir, order| jobs::start_train(dir, order, |_| {})),
         start_run: Box::new(|dir, order| jobs::start_run(dir, order, |_, _| {})),
         start_forecast: Box::new(jobs::start_forecast),
+        start_eval: Box::new(jobs::start_eval),
     };
     if let Some(frame) = tui::run(options, launcher)? {
         super::out::line(format_args!("{frame}"))?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Answered;
 use super::score::mean;
-use crate::stats::{Bootstrap, Interval, wilson};
+use crate::stats::{Bootstrap, Interval};
 
 /// A problem on which the models differ much.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,15 +82,8 @@ pub fn pooled(pairs_of_models: &[(&[Answered], &[Answered])]) -> Option<Interval
 }
 
 fn mean_of(deltas: &[f64]) -> Interval {
-    let found = Bootstrap::over(deltas.len()).interval(|drawn| mean(drawn.iter().map(|unit| deltas[*unit])));
-    // Where the problems do not differ, resampling shows no spread and would be falsely sure: then as far as so many problems
-    // without an exception leave open.
-    if deltas.windows(2).all(|pair| pair[0] == pair[1]) {
-        let open = wilson(0.0, deltas.len() as f64).1;
-        let (low, high) = ((found.value - open).max(-1.0), (found.value + open).min(1.0));
-        return Interval { low, high, ..found };
-    }
-    found
+    let units: Vec<(f64, f64)> = deltas.iter().map(|delta| (*delta, 1.0)).collect();
+    Bootstrap::over(deltas.len()).change(&units)
 }
 
 fn pairs<'a>(first: &'a [Answered], second: &'a [Answered]) -> Vec<(&'a Answered, &'a Answered)> {

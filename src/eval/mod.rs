@@ -1,10 +1,12 @@
 //! Scores of a model from graded samples: pure formulas. Not: the drawing of the samples, nor how scores are shown.
 
 pub mod compare;
+pub mod moves;
 pub mod score;
 pub mod vote;
 
 pub use compare::{Comparison, Flip, compare, pooled};
+pub use moves::Moves;
 pub use score::{Answered, Graded, Score};
 pub use vote::{Ballot, majority_at_k};
 

@@ -19,7 +19,7 @@ pub struct Candidate {
 }
 
 /// From the first gradable answer of a chain to its last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
     /// Right, and right at the end.

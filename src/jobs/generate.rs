@@ -21,45 +21,64 @@ const JOB: &str = "generate";
 
 /// Starts a generation in a session, which is made if it is missing and the order is sound.
 pub fn start_generate(dir: PathBuf, order: GenerateOrder) -> Result<GenerateJob> {
-    Job::start(JOB, move |context| {
-        let options = LocalOptions {
-            compute: order.compute,
-            slots: order.slots,
-            lookup: order.lookup,
-            ..LocalOptions::default()
-        };
-        let load = || Ok(Box::new(LocalBackend::load(&order.model, options)?) as Box<dyn Backend>);
-        run(&dir, &order, load, context)
-    })
+    Job::start(JOB, move |context| run(&dir, &order, || local(&order), context))
 }
 
-/// The whole of the job. What can be wrong with the order is found before anything is made or written.
+/// The backend of an order, in this process.
+pub(super) fn local(order: &GenerateOrder) -> Result<Box<dyn Backend>> {
+    let options =
+        LocalOptions { compute: order.compute, slots: order.slots, lookup: order.lookup, ..LocalOptions::default() };
+    Ok(Box::new(LocalBackend::load(&order.model, options)?))
+}
+
 fn run(
     dir: &Path,
     order: &GenerateOrder,
     load: impl FnOnce() -> Result<Box<dyn Backend>>,
     context: &mut JobContext,
 ) -> Result<GenerateOutcome> {
+    Ok(drawn(dir, order, JOB, load, context)?.outcome)
+}
+
+/// Samples that were drawn, for which problems, and the session that still holds the lock.
+pub(super) struct Drawn {
+    pub held: Held,
+    pub problems: Vec<Problem>,
+    pub outcome: GenerateOutcome,
+}
+
+/// Draws what an order asks for, as the whole of a job or a part of it. What can be wrong with the order is found before
+/// anything is made or written.
+pub(super) fn drawn(
+    dir: &Path,
+    order: &GenerateOrder,
+    job: &str,
+    load: impl FnOnce() -> Result<Box<dyn Backend>>,
+    context: &mut JobContext,
+) -> Result<Drawn> {
     let began = Instant::now();
     order.check()?;
     let policy = policy(order)?;
     let given = order.problems.as_deref().map(problems::read).transpose()?.map(|(problems, _)| problems);
     let mut held = match Session::open(dir) {
-        Ok(session) => Some(hold(session, JOB, context)?),
+        Ok(session) => Some(hold(session, job, context)?),
         Err(error @ crate::session::SessionError::Missing { .. }) if given.is_none() => return Err(error.into()),
         Err(crate::session::SessionError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    announce(context, format!("loading {}", order.model));
+    let message = format!("loading {}", order.model);
+    let board = LiveBoard { job: job.into(), state: LiveState::Starting, message, ..LiveBoard::default() };
+    context.publish(board);
     let mut backend = load()?;
     let held = match held.take() {
         Some(held) => held,
-        None => hold(Session::create(dir)?, JOB, context)?,
+        None => hold(Session::create(dir)?, job, context)?,
     };
     let problems = chosen(&held.session, given, order)?;
-    let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, context)?;
+    let mut watched = Named { context, job };
+    let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, &mut watched)?;
     outcome.wall_seconds = began.elapsed().as_secs_f64();
-    Ok(outcome)
+    Ok(Drawn { held, problems, outcome })
 }
 
 /// A session under the job lock, with its companion. The companion goes before the lock does.
@@ -117,9 +136,34 @@ pub(super) fn chosen(session: &Session, given: Option<Vec<Problem>>, order: &Gen
     Ok(problems)
 }
 
-fn announce(context: &mut JobContext, message: String) {
-    let board = LiveBoard { job: JOB.into(), state: LiveState::Starting, message, ..LiveBoard::default() };
-    JobContext::publish(context, board);
+/// Shows the boards of a drawing as those of a job. Where the drawing is not the whole of it, its end is not the job's.
+struct Named<'a> {
+    context: &'a mut JobContext,
+    job: &'a str,
+}
+
+impl Watcher for Named<'_> {
+    fn stopping(&self) -> bool {
+        self.context.control().stopping()
+    }
+
+    fn paused(&self) -> bool {
+        self.context.control().paused()
+    }
+
+    fn wait_while_paused(&self, limit: Duration) {
+        self.context.control().wait_while_paused(limit);
+    }
+
+    fn due(&self, state: LiveState) -> bool {
+        self.context.due(state)
+    }
+
+    fn publish(&mut self, board: LiveBoard) {
+        let ends = board.state == LiveState::Done && self.job != JOB;
+        let state = if ends { LiveState::Running } else { board.state };
+        self.context.publish(LiveBoard { job: self.job.into(), state, ..board });
+    }
 }
 
 impl Watcher for JobContext {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Control, ForecastJob, GenerateJob, RunJob, TRAINING, TrainJob};
+use super::{Control, EvalJob, ForecastJob, GenerateJob, RunJob, TRAINING, TrainJob};
 use crate::records::LiveBoard;
 
 /// A running or finished job of this process.
@@ -14,6 +14,7 @@ pub enum OwnJob {
     Train(TrainJob),
     Run(RunJob),
     Forecast(ForecastJob),
+    Eval(EvalJob),
 }
 
 impl OwnJob {
@@ -23,6 +24,7 @@ impl OwnJob {
             Self::Train(job) => job.control(),
             Self::Run(job) => job.control(),
             Self::Forecast(job) => job.control(),
+            Self::Eval(job) => job.control(),
         }
     }
 
@@ -36,6 +38,7 @@ impl OwnJob {
             Self::Train(job) => job.watch(),
             Self::Run(job) => job.watch(),
             Self::Forecast(job) => job.watch(),
+            Self::Eval(job) => job.watch(),
         }
     }
 
@@ -44,7 +47,7 @@ impl OwnJob {
         match self {
             Self::Train(_) => true,
             Self::Run(job) => job.board().job == TRAINING,
-            Self::Generate(_) | Self::Forecast(_) => false,
+            Self::Generate(_) | Self::Forecast(_) | Self::Eval(_) => false,
         }
     }
 
@@ -54,6 +57,7 @@ impl OwnJob {
             Self::Train(job) => job.finished(),
             Self::Run(job) => job.finished(),
             Self::Forecast(job) => job.finished(),
+            Self::Eval(job) => job.finished(),
         }
     }
 
@@ -64,6 +68,7 @@ impl OwnJob {
             Self::Train(job) => job.wait(limit),
             Self::Run(job) => job.wait(limit),
             Self::Forecast(job) => job.wait(limit),
+            Self::Eval(job) => job.wait(limit),
         }
     }
 }

@@ -53,6 +53,14 @@ impl Session {
         }
     }
 
+    /// Opens beside a session that is open already, to read alone.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn open_to_read(dir: &Path) -> Result<Session> {
+        Self::open_for_viewing(dir, "it is being read only".into())
+    }
+
     pub fn open_or_create(dir: &Path) -> Result<Session> {
         match Self::open(dir) {
             Err(SessionError::Missing { .. }) => Self::create(dir),

@@ -67,10 +67,27 @@ impl Bootstrap {
     /// sure: then it is Wilson's interval of so many units.
     pub fn proportion(&self, shares: &[f64]) -> Interval {
         let units: Vec<(f64, f64)> = shares.iter().map(|share| (*share, 1.0)).collect();
-        let found = self.ratio(&units);
-        if shares.windows(2).all(|pair| pair[0] == pair[1]) {
-            let (low, high) = wilson(found.value * shares.len() as f64, shares.len() as f64);
+        self.ratio_or_wilson(&units)
+    }
+
+    /// The same of hits over samples, each unit with some.
+    pub fn ratio_or_wilson(&self, units: &[(f64, f64)]) -> Interval {
+        let found = self.ratio(units);
+        if agree(units) {
+            let count = units.len() as f64;
+            let (low, high) = wilson(found.value * count, count);
             return Interval { low, high, ..found };
+        }
+        found
+    }
+
+    /// A difference of shares as a ratio of sums over units. Where the units do not differ, it is as far as so many units
+    /// without an exception leave open.
+    pub fn change(&self, units: &[(f64, f64)]) -> Interval {
+        let found = self.ratio(units);
+        if agree(units) {
+            let open = wilson(0.0, units.len() as f64).1;
+            return Interval { low: (found.value - open).max(-1.0), high: (found.value + open).min(1.0), ..found };
         }
         found
     }
@@ -82,6 +99,11 @@ impl Bootstrap {
             if of > 0.0 { hits / of } else { 0.0 }
         })
     }
+}
+
+/// Whether all units have the same ratio.
+fn agree(units: &[(f64, f64)]) -> bool {
+    units.windows(2).all(|pair| pair[0].0 * pair[1].1 == pair[1].0 * pair[0].1)
 }
 
 /// Of sorted values, between neighbours by distance.

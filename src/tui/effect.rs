@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::config::SessionInfo;
 use crate::filter::audit::Order;
 use crate::filter::{Measured, Verdict};
+use crate::pipeline::eval::{EvalOrder, Listed, ScoreRequest, Scores};
 use crate::pipeline::recipe::{Recipe, Wanted};
 use crate::pipeline::run::{Forecast, Planned, Probe, Progress, RunOrder};
 use crate::pipeline::train::Preview;
@@ -98,6 +99,12 @@ pub enum Effect {
     ReleaseReview,
     /// Read the report of the pass.
     ReadReport,
+    /// Draw what is missing of an evaluation, and keep the score.
+    StartEval(Box<EvalOrder>),
+    /// Read the list of evaluations.
+    LoadEvals,
+    /// Work scores out of samples, in the background.
+    ReadScores(ScoreRequest),
     /// Show the samples of a training as tokens, those with a loss marked.
     PreviewTraining(PreviewOf),
     /// Read the settings of a run, to go on with it or to begin one like it.
@@ -132,8 +139,8 @@ impl Effect {
     /// Whether it writes to the open session.
     pub fn changes_session(&self) -> bool {
         use Effect::{
-            ArchiveRun, Decide, DecideAll, Edit, Filter, ReleaseReview, RenameRun, RestoreRun, StartGenerate, StartRun,
-            StartTrain, Undo,
+            ArchiveRun, Decide, DecideAll, Edit, Filter, ReleaseReview, RenameRun, RestoreRun, StartEval,
+            StartGenerate, StartRun, StartTrain, Undo,
         };
         matches!(
             self,
@@ -146,6 +153,7 @@ impl Effect {
                 | StartTrain(_)
                 | StartRun(_)
                 | ReleaseReview
+                | StartEval(_)
                 | RenameRun { .. }
                 | ArchiveRun(_)
                 | RestoreRun(_)
@@ -183,6 +191,13 @@ pub enum Message {
     },
     RunArchived(String),
     RunRestored(String),
+    /// The evaluations of the session, oldest first.
+    Evals(Vec<Listed>),
+    /// Scores that were asked for, or why there are none.
+    Scores {
+        asked: ScoreRequest,
+        answer: Result<Scores, String>,
+    },
     /// A session is open.
     Opened {
         dir: PathBuf,

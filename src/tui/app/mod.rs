@@ -27,7 +27,7 @@ use super::panes::run::RunState;
 use super::panes::start::StartState;
 use super::panes::train::TrainState;
 use super::theme::Theme;
-use crate::jobs::{FORECAST, PASS, TRAINING};
+use crate::jobs::{EVALUATION, FORECAST, PASS, TRAINING};
 use crate::records::{LiveBoard, LiveState, UnixMillis};
 use crate::session::Counts;
 
@@ -170,13 +170,17 @@ impl App {
 
     /// The values of the forms by name, for keeping them over a restart.
     pub fn form_values(&self) -> Vec<(&'static str, String)> {
-        self.generate.values().into_iter().chain(self.train.values()).chain(self.run.values()).collect()
+        let forms = [self.generate.values(), self.train.values(), self.run.values(), self.eval.values()];
+        forms.into_iter().flatten().collect()
     }
 
     /// Takes values that were kept; names that are not known are passed over.
     pub fn set_form_values(&mut self, values: &[(String, String)]) {
         for (name, value) in values {
-            if !self.train.set_value(name, value) && !self.run.set_value(name, value) {
+            let others = self.train.set_value(name, value)
+                || self.run.set_value(name, value)
+                || self.eval.set_value(name, value);
+            if !others {
                 self.generate.set_value(name, value);
             }
         }
@@ -216,6 +220,7 @@ impl App {
             _ if self.passes() && self.trains() => "A pass runs here: its training is saved, and it can go on.",
             _ if self.passes() => "A pass runs here: what is done is kept, and it can go on.",
             TRAINING => "A training runs here: it stops after this step and is saved.",
+            EVALUATION => "An evaluation runs here: it stops, answers that are written are kept.",
             _ => "A generation runs here: it stops, finished samples are kept.",
         }
     }

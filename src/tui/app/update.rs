@@ -92,6 +92,9 @@ impl App {
         if matches!(message, Message::Opened { .. }) {
             effects.extend(self.entered());
         }
+        if self.pane == Pane::Eval {
+            effects.extend(eval::refresh(&mut self.eval));
+        }
         effects
     }
 
@@ -163,7 +166,9 @@ impl App {
             | Message::RunSettings { .. }
             | Message::Sample { .. }
             | Message::Judged { .. }
-            | Message::Audit(_) => {}
+            | Message::Audit(_)
+            | Message::Evals(_)
+            | Message::Scores { .. } => {}
         }
     }
 

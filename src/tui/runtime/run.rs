@@ -29,7 +29,8 @@ use super::worker::{Told, Worker};
 use super::{form_memory, hangup};
 use crate::config::Directories;
 use crate::dialogue::Library;
-use crate::jobs::{ForecastJob, GenerateJob, RunJob, TrainJob};
+use crate::jobs::{EvalJob, ForecastJob, GenerateJob, RunJob, TrainJob};
+use crate::pipeline::eval::EvalOrder;
 use crate::pipeline::run::RunOrder;
 use crate::pipeline::{GenerateOrder, TrainOrder};
 use crate::records::{LiveBoard, LiveState, now_millis};
@@ -63,6 +64,8 @@ pub type StartRun = Box<dyn Fn(PathBuf, RunOrder) -> Result<RunJob> + Send>;
 
 /// Starts to measure what a pass will take.
 pub type StartForecast = Box<dyn Fn(RunOrder) -> Result<ForecastJob> + Send>;
+/// Starts an evaluation in the session of this directory.
+pub type StartEval = Box<dyn Fn(PathBuf, EvalOrder) -> Result<EvalJob> + Send>;
 
 /// What the screen needs from below and does not know itself.
 pub struct Launcher {
@@ -70,6 +73,7 @@ pub struct Launcher {
     pub start_train: StartTrain,
     pub start_run: StartRun,
     pub start_forecast: StartForecast,
+    pub start_eval: StartEval,
 }
 
 /// Shows the workbench until it is left. A replay returns its last frame as text.
@@ -302,7 +306,8 @@ impl Screen {
                 Effect::Mouse(_) => {}
                 Effect::Quit => self.leave(),
                 effect => {
-                    if matches!(effect, Effect::StartGenerate(_) | Effect::StartTrain(_) | Effect::StartRun(_)) {
+                    use Effect::{StartEval, StartGenerate, StartRun, StartTrain};
+                    if matches!(effect, StartGenerate(_) | StartTrain(_) | StartRun(_) | StartEval(_)) {
                         self.keep_form();
                     }
                     self.worker.ask(effect);

@@ -8,6 +8,7 @@ pub mod editor;
 pub mod fields;
 pub mod frame;
 pub mod input;
+pub mod interval;
 pub mod list;
 pub mod meter;
 pub mod notice;

@@ -5,6 +5,7 @@ mod follow;
 mod pass;
 mod queue;
 mod runs;
+mod scores;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +25,7 @@ use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
-use crate::jobs::{FilterJob, FilterNews, OwnJob, Steer, TRAINING, start_filter};
+use crate::jobs::{FilterJob, FilterNews, OwnJob, ScoreReader, Steer, TRAINING, start_filter};
 use crate::pipeline::{edit, filter};
 use crate::records::{DecisionVerb, LiveBoard, now_millis};
 use crate::session::{Session, tour};
@@ -74,6 +75,9 @@ impl Worker {
             other: None,
             filter: None,
             filter_again: false,
+            scores: None,
+            evals_read: None,
+            evals_due: false,
             hurry: Arc::clone(&hurry),
         };
         let asked = Queue::new(asked);
@@ -113,6 +117,11 @@ struct Work {
     filter: Option<FilterJob>,
     /// The filter was asked for while it ran: it runs once more when it has ended.
     filter_again: bool,
+    /// Works scores out of the open session.
+    scores: Option<ScoreReader>,
+    /// When the list of evaluations was read last, and whether it is to be read again.
+    evals_read: Option<Instant>,
+    evals_due: bool,
     hurry: Arc<AtomicBool>,
 }
 
@@ -139,6 +148,9 @@ impl Work {
                 self.say(Message::Error(error.to_string()));
             }
             self.take_forecast();
+            if let Err(error) = self.evals() {
+                self.say(Message::Error(error.to_string()));
+            }
             if self.filter_again
                 && !self.filter_runs()
                 && let Err(error) = self.filter()
@@ -235,6 +247,17 @@ impl Work {
             | Effect::StartRun(_)
             | Effect::ReleaseReview
             | Effect::ReadReport => self.pass(effect)?,
+            Effect::StartEval(mut order) => {
+                let generate = &mut order.generate;
+                generate.model = expand_home(&generate.model);
+                generate.problems =
+                    generate.problems.take().map(|path| PathBuf::from(expand_home(&path.to_string_lossy())));
+                let dir = self.free_session()?;
+                let job = (self.launcher.start_eval)(dir, *order)?;
+                self.begun(OwnJob::Eval(job));
+            }
+            Effect::LoadEvals => self.evals_due = true,
+            Effect::ReadScores(request) => self.read_scores(request)?,
             Effect::PreviewTraining(_)
             | Effect::LoadRunSettings(_)
             | Effect::RenameRun { .. }
@@ -287,6 +310,7 @@ impl Work {
             Effect::StartGenerate(order) => order.check()?,
             Effect::StartTrain(order) => order.check()?,
             Effect::StartRun(order) => order.recipe.complete()?,
+            Effect::StartEval(order) => order.check()?,
             _ => {}
         }
         let dir = tour::adopt(&self.directories.sessions_path())?;
@@ -295,6 +319,7 @@ impl Work {
         })?;
         following.version = following.session.data_version()?;
         following.tour = false;
+        self.scores = None;
         let _ = self.directories.remember_session(&dir);
         let name = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.say(Message::Adopted(dir));
@@ -305,6 +330,7 @@ impl Work {
     }
 
     fn open(&mut self, session: Session, tour: bool) -> Result<()> {
+        (self.scores, self.evals_read, self.evals_due) = (None, None, false);
         let version = session.data_version()?;
         let last_decision = session.decided_after(0)?.0;
         let rows = session.sample_rows()?;

@@ -70,6 +70,7 @@ fn home(samples: u32) -> Home {
         start_train: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
         start_run: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
         start_forecast: Box::new(|_| color_eyre::eyre::bail!("no model here")),
+        start_eval: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
     };
     let (worker, told) = Worker::start(launcher, directories).unwrap();
     worker.ask(Effect::OpenSession(path.clone()));

@@ -1,7 +1,24 @@
 //! The evaluation step: draws single-turn samples for problems that are held out, grades what happens inside their chains, and
-//! keeps what the model scores.
+//! keeps what the model scores. Beside it, what of the kept evaluations a person looks at: a list, one in detail, two against
+//! each other, and what the session's dialogues say of second turns.
+
+mod detail;
+mod dialogues;
+mod listed;
+mod order;
+mod paired;
+mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
+
+pub use detail::{Detail, Group};
+pub use dialogues::{Dialogues, dialogues};
+pub use listed::{Difference, EvalKey, Listed, differences, list};
+pub use order::EvalOrder;
+pub use paired::{Flipped, Paired};
+pub use reader::{Reader, ScoreRequest, Scores};
 
 use color_eyre::Result;
 use rayon::prelude::*;
@@ -17,6 +34,11 @@ use crate::session::{Session, StoredEval};
 /// # Errors
 /// If the session cannot be read.
 pub fn answered(session: &Session, settings: &str, problems: &[Problem], samples: u32) -> Result<Vec<Answered>> {
+    Ok(read(session, settings, problems, samples)?.into_iter().map(|(answered, _)| answered).collect())
+}
+
+/// The same, each with the rows of its samples.
+fn read(session: &Session, settings: &str, problems: &[Problem], samples: u32) -> Result<Vec<(Answered, Vec<i64>)>> {
     let places: HashMap<&str, usize> =
         problems.iter().enumerate().map(|(at, problem)| (problem.id.as_str(), at)).collect();
     let mut read = Vec::new();
@@ -26,25 +48,24 @@ pub fn answered(session: &Session, settings: &str, problems: &[Problem], samples
             && let Some(&at) = places.get(row.problem_id.as_str())
             && let Some(sample) = session.sample(row.id)?
         {
-            read.push((at, row.draw, sample));
+            read.push((at, row.draw, row.id, sample));
         }
     }
     // Order of arrival must not decide anything.
-    read.sort_by_key(|(at, draw, _)| (*at, *draw));
+    read.sort_by_key(|(at, draw, _, _)| (*at, *draw));
     let detector = Detector::new(&Settings::default());
-    let graded: Vec<(usize, Graded)> =
-        read.into_par_iter().map(|(at, _, sample)| (at, grade(&detector, &problems[at], sample))).collect();
-    let mut answered: Vec<Answered> = problems
+    let graded: Vec<(usize, i64, Graded)> =
+        read.into_par_iter().map(|(at, _, row, sample)| (at, row, grade(&detector, &problems[at], sample))).collect();
+    let mut answered: Vec<(Answered, Vec<i64>)> = problems
         .iter()
-        .map(|problem| Answered {
-            problem: problem.id.clone(),
-            gold: problem.answer.clone(),
-            level: problem.level,
-            samples: Vec::new(),
+        .map(|problem| {
+            let (gold, level) = (problem.answer.clone(), problem.level);
+            (Answered { problem: problem.id.clone(), gold, level, samples: Vec::new() }, Vec::new())
         })
         .collect();
-    for (at, sample) in graded {
-        answered[at].samples.push(sample);
+    for (at, row, sample) in graded {
+        answered[at].0.samples.push(sample);
+        answered[at].1.push(row);
     }
     Ok(answered)
 }
@@ -99,11 +120,16 @@ pub fn keep(
 /// # Errors
 /// If the session cannot be read.
 pub fn kept(session: &Session, eval: &StoredEval) -> Result<Vec<Answered>> {
+    answered(session, &eval.settings, &problems(session, eval)?, eval.samples)
+}
+
+/// The problems of an evaluation, in order.
+fn problems(session: &Session, eval: &StoredEval) -> Result<Vec<Problem>> {
     let mut problems = Vec::with_capacity(eval.problems.len());
     for id in &eval.problems {
         problems.extend(session.problem(id)?);
     }
-    answered(session, &eval.settings, &problems, eval.samples)
+    Ok(problems)
 }
 
 /// A score as it is printed: one object of plain values.

@@ -1,0 +1,117 @@
+//! An evaluation as a job: draws the answers that are missing, then keeps the score.
+
+use std::path::{Path, PathBuf};
+
+use color_eyre::Result;
+use color_eyre::eyre::eyre;
+
+use super::generate::{Drawn, drawn, local};
+use super::{Job, JobContext};
+use crate::eval::Score;
+use crate::pipeline::GenerateOutcome;
+use crate::pipeline::eval::{EvalOrder, keep};
+use crate::records::{LiveBoard, LiveState};
+
+/// The job as the session and its board name it.
+pub const EVALUATION: &str = "eval";
+
+/// A running or finished evaluation.
+pub type EvalJob = Job<EvalOutcome>;
+
+/// What an evaluation came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvalOutcome {
+    pub drawn: GenerateOutcome,
+    /// `None` where samples are missing: it was stopped, or some failed. Then nothing is kept.
+    pub score: Option<Score>,
+}
+
+/// Starts an evaluation in a session, which is made if it is missing and the order is sound.
+///
+/// # Errors
+/// If no thread can be started.
+pub fn start_eval(dir: PathBuf, order: EvalOrder) -> Result<EvalJob> {
+    Job::start(EVALUATION, move |context| run(&dir, &order, context))
+}
+
+fn run(dir: &Path, order: &EvalOrder, context: &mut JobContext) -> Result<EvalOutcome> {
+    order.check()?;
+    let generate = &order.generate;
+    let Drawn { held, problems, outcome } = drawn(dir, generate, EVALUATION, || local(generate), context)?;
+    if outcome.stopped || outcome.failed > 0 {
+        let message = match outcome.failed {
+            0 => format!("stopped; {} answers are kept, the same order goes on from there", outcome.samples),
+            failed => format!("not scored: {failed} answers failed; the same order tries them again"),
+        };
+        end(context, message);
+        return Ok(EvalOutcome { drawn: outcome, score: None });
+    }
+    let mut board = LiveBoard::clone(&context.watch().borrow());
+    board.message = "working out the scores".into();
+    context.publish(board);
+    let names = (order.name.as_str(), generate.model.as_str());
+    let score = keep(&held.session, names, &outcome.settings, &problems, generate.samples)?;
+    let score = score.ok_or_else(|| eyre!("there is no problem to be scored on"))?;
+    let pass = score.pass_at_1;
+    end(
+        context,
+        format!(
+            "{}: pass@1 {:.1}% [{:.1}, {:.1}]",
+            order.name,
+            100.0 * pass.value,
+            100.0 * pass.low,
+            100.0 * pass.high
+        ),
+    );
+    Ok(EvalOutcome { drawn: outcome, score: Some(score) })
+}
+
+fn end(context: &mut JobContext, message: String) {
+    let board = LiveBoard::clone(&context.watch().borrow());
+    context.publish(LiveBoard { state: LiveState::Done, message, running: Vec::new(), ..board });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ComputeChoice, MICRO};
+    use crate::pipeline::GenerateOrder;
+    use crate::pipeline::eval::list;
+    use crate::records::Sampling;
+    use crate::session::Session;
+
+    #[test]
+    fn answers_are_drawn_and_the_score_is_kept_under_its_name() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("s");
+        let generate = GenerateOrder {
+            model: MICRO.into(),
+            problems: Some("micro-test".into()),
+            held_out: false,
+            samples: 4,
+            turns: 2,
+            sampling: Sampling { temperature: 0.0, max_tokens: 60, ..Sampling::default() },
+            limit: Some(3),
+            seed: 0,
+            prompt: None,
+            policy: None,
+            slots: None,
+            compute: ComputeChoice::Auto,
+            lookup: true,
+        };
+        let order = EvalOrder::new("mine".into(), generate);
+        let job = start_eval(dir.clone(), order.clone()).unwrap();
+        let watch = job.watch();
+        let outcome = job.join().unwrap();
+        let score = outcome.score.unwrap();
+        assert_eq!((outcome.drawn.samples, score.problems, score.n), (3, 3, 1), "greedy answers are drawn once");
+        let board = watch.borrow().clone();
+        assert_eq!((board.job.as_str(), board.state), (EVALUATION, LiveState::Done));
+        assert!(board.message.starts_with("mine: pass@1 "), "{}", board.message);
+        let listed = list(&Session::open(&dir).unwrap()).unwrap();
+        assert_eq!((listed.len(), listed[0].eval.name.as_str(), listed[0].greedy()), (1, "mine", true));
+        assert_eq!(listed[0].score, score);
+        let nameless = EvalOrder { name: " ".into(), ..order };
+        assert!(start_eval(dir, nameless).unwrap().join().unwrap_err().to_string().contains("name"));
+    }
+}
