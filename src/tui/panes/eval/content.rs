@@ -111,6 +111,17 @@ fn score(state: &EvalState, selected: &Listed, detail: &Detail) -> Vec<Line> {
     let score = &detail.score;
     let group = |group| Opens::Group(group);
     let mut lines: Vec<Line> = settings(selected).into();
+    if score.problems < FEW {
+        let each = 100.0 / score.problems as f64;
+        lines.push(Line::warn(format!("Few problems: one alone is {each:.1} points, whatever the number of answers.")));
+    }
+    if detail.missing > 0 {
+        lines.push(Line::warn(format!("{} answers are not in this session.", detail.missing)));
+    }
+    if (score.pass_at_1.value - selected.score.pass_at_1.value).abs() > 1e-9 {
+        let kept = interval(&selected.score.pass_at_1);
+        lines.push(Line::warn(format!("When it was kept, pass@1 was {kept}: the samples or the grader have changed.")));
+    }
     let mean = if selected.greedy() { "greedy".into() } else { format!("mean of {}", score.n) };
     lines.push(Line::share("pass@1", score.pass_at_1).noted(mean).opening(group(Group::All)));
     if let Some(greedy) = state.greedy() {
@@ -130,17 +141,6 @@ fn score(state: &EvalState, selected: &Listed, detail: &Detail) -> Vec<Line> {
     lines.push(tokens("  wrong, ended", score.mean_tokens_wrong).opening(group(Group::Wrong)));
     if let Some(each) = detail.tokens_per_right {
         lines.push(Line::value("  a right answer", format!("{each:.1}")).noted("all tokens over right answers"));
-    }
-    if score.problems < FEW {
-        let each = 100.0 / score.problems as f64;
-        lines.push(Line::warn(format!("Few problems: one alone is {each:.1} points, whatever the number of answers.")));
-    }
-    if detail.missing > 0 {
-        lines.push(Line::warn(format!("{} answers are not in this session.", detail.missing)));
-    }
-    if (score.pass_at_1.value - selected.score.pass_at_1.value).abs() > 1e-9 {
-        let kept = interval(&selected.score.pass_at_1);
-        lines.push(Line::warn(format!("When it was kept, pass@1 was {kept}: the samples or the grader have changed.")));
     }
     lines
 }

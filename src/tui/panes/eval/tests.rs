@@ -32,13 +32,13 @@ fn answered(skill: usize) -> Vec<Answered> {
             truncated: draw == 7 && right < 4,
             transition: Some(if draw >= right {
                 Transition::FalseOther
-            } else if draw % 2 == 0 {
+            } else if draw.is_multiple_of(2) {
                 Transition::TrueTrue
             } else {
                 Transition::FalseTrue
             }),
-            behaviours: if draw % 3 == 0 { vec![Behaviour::Verification] } else { Vec::new() },
-            verdict: Some((draw % 2 == 0, true)),
+            behaviours: if draw.is_multiple_of(3) { vec![Behaviour::Verification] } else { Vec::new() },
+            verdict: Some((draw.is_multiple_of(2), true)),
         };
         let samples = (0..8).map(sample).collect();
         Answered { problem: format!("micro/{at}"), gold: "1".into(), level: Some(1 + at as i64 % 5), samples }
@@ -436,7 +436,7 @@ fn every_action_at_every_size() {
             for _ in 0..3 {
                 for (action, _) in ACTIONS {
                     update(&mut state, *action);
-                    let text = drawn(&state, size, size.0 % 3 == 0);
+                    let text = drawn(&state, size, size.0.is_multiple_of(3));
                     assert!(!text.contains(['\u{1b}', '\u{7}']));
                 }
                 update(&mut state, EvalAction::Back);
