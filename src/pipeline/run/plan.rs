@@ -4,6 +4,7 @@ use color_eyre::Result;
 use serde::Serialize;
 
 use super::super::recipe::{Recipe, Review};
+use crate::difficulty::Rule;
 use crate::session::Session;
 
 /// A step.
@@ -25,6 +26,13 @@ pub(super) fn models(recipe: &Recipe) -> Vec<String> {
     let mut names = vec!["base".to_owned(), "pi_sft".to_owned()];
     names.extend((1..=recipe.stage2.rounds).map(|round| refined(recipe, round)));
     names
+}
+
+fn chooses(rule: &Rule) -> String {
+    match rule.samples {
+        0 => format!("{}, as many samples as there are", rule.shape.name()),
+        most => format!("{}, at most {most} samples", rule.shape.name()),
+    }
 }
 
 fn decides(review: Review) -> String {
@@ -58,10 +66,7 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
     if one.review != Review::None {
         add("stage 1 review", decides(one.review));
     }
-    add(
-        "stage 1 select",
-        format!("{}, at most {} samples", one.select.shape.name(), some(one.select.samples as usize)),
-    );
+    add("stage 1 select", chooses(&one.select));
     add("train pi_sft", format!("the base model, {} epochs", one.train.epochs));
     add("eval pi_sft", eval("pi_sft"));
     for round in 1..=two.rounds {
@@ -81,11 +86,7 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
         if two.review != Review::None {
             add(&format!("{place} review"), decides(two.review));
         }
-        let select = &two.select;
-        add(
-            &format!("{place} select"),
-            format!("{}, at most {} samples", select.shape.name(), some(select.samples as usize)),
-        );
+        add(&format!("{place} select"), chooses(&two.select));
         let start = match two.from {
             super::super::recipe::Start::Base => "the base model".to_owned(),
             super::super::recipe::Start::PiSft => from,

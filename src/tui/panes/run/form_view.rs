@@ -14,7 +14,7 @@ pub(super) fn view(state: &RunState, context: &ViewContext, area: Rect, buffer: 
     let row = |y: u16, height: u16| part(area, 0, y, area.width, height);
     let rest = match &state.progress {
         Some(_) => "this session has its pass already: another recipe needs another session",
-        None => "a whole pass in this session: what is here stays, the pass adds its own",
+        None => "a whole pass in this session; what is here stays",
     };
     let head = [("Set up a pass  ".to_owned(), style(Look::Title)), (rest.to_owned(), style(Look::Dim))];
     put_spans(buffer, row(0, 1), &head, context.ascii);

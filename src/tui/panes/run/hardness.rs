@@ -14,10 +14,34 @@ use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::{cells, compact, part, put, put_clean, put_spans, signs};
 
-/// Tallies by settings, which are never added up, then by problem; and the settings of the newest sample.
+/// Problems under one setting, and how many of them have which share of right samples; kept as rows come, so that drawing costs
+/// the same however many there are.
+#[derive(Debug, Clone, Default)]
+struct Pool {
+    tallies: HashMap<String, Tally>,
+    columns: [usize; TENTHS],
+    samples: u64,
+}
+
+impl Pool {
+    fn add(&mut self, row: &SampleRow) {
+        let tally = match self.tallies.get_mut(&row.problem_id) {
+            Some(tally) => {
+                self.columns[tally.tenth()] -= 1;
+                tally
+            }
+            None => self.tallies.entry(row.problem_id.clone()).or_default(),
+        };
+        tally.add(outcome(row));
+        self.columns[tally.tenth()] += 1;
+        self.samples += 1;
+    }
+}
+
+/// Pools by settings, which are never added up; and the settings of the newest sample.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hardness {
-    tallies: HashMap<String, HashMap<String, Tally>>,
+    pools: HashMap<String, Pool>,
     newest: String,
 }
 
@@ -32,31 +56,18 @@ impl Hardness {
             if self.newest != row.settings {
                 self.newest.clone_from(&row.settings);
             }
-            if !self.tallies.contains_key(&row.settings) {
-                self.tallies.insert(row.settings.clone(), HashMap::new());
-            }
-            let Some(problems) = self.tallies.get_mut(&row.settings) else { continue };
-            match problems.get_mut(&row.problem_id) {
-                Some(tally) => tally.add(outcome(row)),
-                None => {
-                    let mut tally = Tally::default();
-                    tally.add(outcome(row));
-                    problems.insert(row.problem_id.clone(), tally);
-                }
+            match self.pools.get_mut(&row.settings) {
+                Some(pool) => pool.add(row),
+                None => self.pools.entry(row.settings.clone()).or_default().add(row),
             }
         }
     }
 
     /// Problems by their share of right samples, how many they are, and how many samples they have.
     fn histogram(&self) -> ([usize; TENTHS], usize, u64) {
-        let mut columns = [0; TENTHS];
-        let newest = self.tallies.get(&self.newest);
-        let mut samples = 0;
-        for tally in newest.into_iter().flat_map(HashMap::values) {
-            columns[tally.tenth()] += 1;
-            samples += u64::from(tally.samples);
-        }
-        (columns, newest.map_or(0, HashMap::len), samples)
+        self.pools
+            .get(&self.newest)
+            .map_or(([0; TENTHS], 0, 0), |pool| (pool.columns, pool.tallies.len(), pool.samples))
     }
 
     pub fn view(&self, context: &ViewContext, area: Rect, buffer: &mut Buffer) {

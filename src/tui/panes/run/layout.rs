@@ -60,7 +60,13 @@ impl Layout {
                 quarter(left + 1, top + upper, right, below - upper),
             ];
         } else {
-            let high = all.min(if whole { 4 } else { rest / 2 }.max(3)).min(rest);
+            // A plot needs five rows.
+            let high = match rest {
+                _ if whole => 4,
+                low if low < 12 => 3,
+                rest => rest / 2,
+            };
+            let high = all.min(high).min(rest);
             layout.steps = row(head, high);
             layout.tabs = row(head + high, u16::from(rest > high));
             layout.views[0].1 = row(head + high + 1, rest.saturating_sub(high + 1));
@@ -83,6 +89,7 @@ mod tests {
                     vec![layout.title, layout.state, layout.numbers, layout.meter, layout.flow, layout.steps];
                 parts.extend([layout.tabs]);
                 parts.extend(layout.views.iter().flat_map(|(rule, body)| [*rule, *body]));
+                parts.retain(|part| !part.is_empty());
                 for (at, part) in parts.iter().enumerate() {
                     assert_eq!(part.intersection(area), *part, "{width}x{height}");
                     let apart = |other: &Rect| part.intersection(*other).is_empty();

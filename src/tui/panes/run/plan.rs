@@ -105,7 +105,7 @@ fn foot(state: &RunState, plan: &Plan, context: &ViewContext, area: Rect, buffer
         );
         put_spans(buffer, row(1), &[(line, style(Look::Text))], context.ascii);
     } else {
-        let line = "What it will take is not known yet: the forecast measures it on a few samples, without a trace.";
+        let line = "What it will take is not known yet; the forecast measures it on few samples.";
         put_spans(buffer, row(0), &[(line.into(), style(Look::Dim))], context.ascii);
     }
     if let Some(notice) = &state.notice {

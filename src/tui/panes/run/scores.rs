@@ -59,7 +59,10 @@ pub(super) fn view(progress: Option<&Progress>, context: &ViewContext, area: Rec
         rows.push((format!("report {}", fit_tail(&path, room, context.ascii)), Look::Dim));
     }
     if let Some(score) = progress.scores.first() {
-        let line = format!("{} problems, {} samples each; 95% over problems", score.problems, score.samples);
+        let line = format!(
+            "{} problems, {} samples each; intervals of 95%, problems are the units",
+            score.problems, score.samples
+        );
         rows.push((line, Look::Dim));
     }
     for (y, (line, look)) in (0..area.height).zip(rows) {

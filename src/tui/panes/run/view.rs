@@ -106,7 +106,7 @@ fn head(state: &RunState, context: &ViewContext, layout: &Layout, buffer: &mut B
         Some(board) if board.totals.samples_wanted > 0 => {
             numbers(board, context, layout.numbers, buffer);
             let totals = &board.totals;
-            meter(totals.existing, totals.finished, totals.samples_wanted, context, layout.meter, buffer);
+            bar(totals.existing, totals.finished, totals.samples_wanted, context, layout.meter, buffer);
         }
         _ => {
             let progress = state.progress.as_ref();
@@ -114,8 +114,15 @@ fn head(state: &RunState, context: &ViewContext, layout: &Layout, buffer: &mut B
             let seconds = progress.map_or(0.0, |progress| progress.seconds());
             let line = format!("{} of work in {done} steps", duration(seconds));
             put(buffer, layout.numbers.x, layout.numbers.y, layout.numbers.width, &line, style(Look::Dim));
-            meter(0, done, all, context, layout.meter, buffer);
+            bar(0, done, all, context, layout.meter, buffer);
         }
+    }
+}
+
+/// The meter, where there is a row for it.
+fn bar(before: usize, now: usize, total: usize, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    if !area.is_empty() {
+        meter(before, now, total, context, area, buffer);
     }
 }
 
