@@ -3,6 +3,7 @@
 //! The only bridge between work and screen. A job never waits for a reader, a reader never waits for a job. What the
 //! work *is* belongs to `pipeline`.
 
+mod chat;
 mod companion;
 mod control;
 mod filter;
@@ -13,6 +14,7 @@ mod run;
 mod sample;
 mod train;
 
+pub use chat::ChatJob;
 pub use control::{Control, Steer, Wishes};
 pub use filter::{FilterJob, FilterNews, start_filter};
 pub use generate::start_generate;
