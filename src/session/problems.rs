@@ -88,7 +88,8 @@ impl Session {
         let mut statement = self.read(self.connection.prepare_cached(sql))?;
         for held_out in [true, false] {
             let left = most.saturating_sub(found.len()) as i64;
-            let texts = self.read(statement.query_map(params![held_out, words, left], |row| row.get::<_, String>(0)))?;
+            let texts =
+                self.read(statement.query_map(params![held_out, words, left], |row| row.get::<_, String>(0)))?;
             for json in texts {
                 found.push((self.parse_problem(&self.read(json)?)?, held_out));
             }

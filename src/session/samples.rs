@@ -28,7 +28,8 @@ impl Session {
 
     /// All settings that samples were drawn under, newest first.
     pub fn all_settings(&self) -> Result<Vec<SampleSettings>> {
-        let mut statement = self.read(self.connection.prepare("SELECT json FROM settings ORDER BY at DESC, rowid DESC"))?;
+        let mut statement =
+            self.read(self.connection.prepare("SELECT json FROM settings ORDER BY at DESC, rowid DESC"))?;
         let texts = self.read(statement.query_map([], |row| row.get::<_, String>(0)))?;
         texts.map(|json| self.parse(&self.read(json)?)).collect()
     }

@@ -7,9 +7,13 @@ use color_eyre::eyre::eyre;
 
 use crate::dialogue::{Dialogue, Library, Policy, Step};
 use crate::model::MICRO;
-use crate::records::{Role, SampleSettings};
+use crate::records::{Problem, Role, SampleSettings};
 use crate::session::Session;
 use crate::train::runs::{is_run_name, place};
+
+/// Problems that are listed at most, and characters of each.
+const MOST_FOUND: usize = 200;
+const BEGINNING: usize = 300;
 
 /// A model that can be talked with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +94,29 @@ fn directories(place: &Path) -> Vec<(String, PathBuf)> {
         .collect();
     found.sort();
     found
+}
+
+/// A problem that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub id: String,
+    /// Its beginning.
+    pub text: String,
+    /// Models are scored on it.
+    pub held_out: bool,
+}
+
+/// The first problems with these words in their id or text; those that models are scored on go first.
+///
+/// # Errors
+/// If the session cannot be read.
+pub fn find(session: &Session, words: &str) -> Result<Vec<Found>> {
+    let found = session.find_problems(words, MOST_FOUND)?.into_iter();
+    let begin = |(problem, held_out): (Problem, bool)| {
+        let text = problem.text.chars().take(BEGINNING).collect();
+        Found { id: problem.id, text, held_out }
+    };
+    Ok(found.map(begin).collect())
 }
 
 /// A problem as it is put to a model.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use color_eyre::Result;
 use color_eyre::eyre::{WrapErr, ensure};
 
-pub use self::known::{Known, Posed, known, pose};
+pub use self::known::{Found, Known, Posed, find, known, pose};
 use super::OrderError;
 use crate::generate::local::{LocalBackend, LocalOptions, load_decoder};
 use crate::generate::{Backend, Event, Request, StreamKey};
@@ -252,15 +252,7 @@ impl Talk {
             );
             self.requests += 1;
             let request = self.requests;
-            writing.push(Writing {
-                request,
-                place,
-                text: String::new(),
-                told: 0,
-                tokens: 0,
-                first: None,
-                done: false,
-            });
+            writing.push(Writing { request, place, text: String::new(), told: 0, tokens: 0, first: None, done: false });
         }
         for (index, side) in question.sides.iter().enumerate() {
             let Writing { request, place, .. } = writing[index];

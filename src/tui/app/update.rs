@@ -153,6 +153,7 @@ impl App {
             | Message::RunSettings { .. }
             | Message::Sample { .. }
             | Message::Judged { .. }
+            | Message::Chat(_)
             | Message::Audit(_) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! The thread that does what the screen asks for, and follows the open session: its rows, its decisions, and the job of
 //! another process.
 
+mod chat;
 mod follow;
 mod queue;
 mod runs;
@@ -22,7 +23,7 @@ use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
-use crate::jobs::{FilterJob, FilterNews, OwnJob, Steer, TRAINING, start_filter};
+use crate::jobs::{ChatJob, FilterJob, FilterNews, OwnJob, Steer, TRAINING, start_filter};
 use crate::pipeline::{edit, filter};
 use crate::records::{DecisionVerb, LiveBoard, now_millis};
 use crate::session::{Session, tour};
@@ -72,6 +73,7 @@ impl Worker {
             other: None,
             filter: None,
             filter_again: false,
+            chat: None,
             hurry: Arc::clone(&hurry),
         };
         let asked = Queue::new(asked);
@@ -111,6 +113,8 @@ struct Work {
     filter: Option<FilterJob>,
     /// The filter was asked for while it ran: it runs once more when it has ended.
     filter_again: bool,
+    /// The talk with models, since it was first asked for.
+    chat: Option<ChatJob>,
     hurry: Arc<AtomicBool>,
 }
 
@@ -133,6 +137,7 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.tell_chat();
             if let Err(error) = self.follow() {
                 self.say(Message::Error(error.to_string()));
             }
@@ -232,6 +237,7 @@ impl Work {
             | Effect::RenameRun { .. }
             | Effect::ArchiveRun(_)
             | Effect::RestoreRun(_) => self.runs(effect)?,
+            Effect::Chat(wish) => self.chat(wish)?,
             Effect::PauseJob => self.steer(Steer::Pause)?,
             Effect::ResumeJob => self.steer(Steer::Resume)?,
             Effect::StopJob => self.steer(Steer::Stop)?,
@@ -436,7 +442,8 @@ impl Work {
         Ok(())
     }
 
-    fn quit(self) {
+    fn quit(mut self) {
+        self.chat = None;
         if let Some(job) = &self.filter {
             job.stop();
         }
