@@ -30,7 +30,7 @@ pub(super) struct Layout {
 impl Layout {
     /// `writing`: the prompt is being written, or there is one that was not sent.
     pub fn of(area: Rect, two: bool, writing: bool) -> Self {
-        let editor = if writing { (area.height / 4).clamp(2, 8) } else { 0 };
+        let editor = if writing { (area.height / 4).clamp(2, 8).min(area.height.saturating_sub(5)) } else { 0 };
         // Head, rule of the prompt, and notice.
         let body = area.height.saturating_sub(editor + 3);
         let side = |x: u16, width: u16| SideLayout {

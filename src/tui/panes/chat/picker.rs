@@ -130,7 +130,7 @@ impl Picker {
         }
         let row = |found: &Found| Row {
             name: found.id.clone(),
-            more: format!("{}{}", if found.held_out { "scored on  " } else { "" }, found.text),
+            more: format!("{}{}", if found.held_out { "held out  " } else { "" }, found.text),
             choice: Choice::Problem(found.id.clone()),
         };
         self.window.select(0, 0);

@@ -42,6 +42,11 @@ impl Draft {
     pub fn is_empty(&self) -> bool {
         self.editor.text().trim().is_empty()
     }
+
+    /// Whether it is more than a problem as it was posed, which is soon there again.
+    pub fn is_own(&self) -> bool {
+        !self.is_empty() && self.problem.as_ref().is_none_or(|problem| problem.text != self.editor.text())
+    }
 }
 
 impl Default for Draft {

@@ -117,7 +117,11 @@ fn a_prompt_goes_to_both_models_with_what_each_said_before() {
     let mut state = fresh(&["micro", RUN]);
     assert_eq!(
         enter(&mut state),
-        [Effect::Chat(ChatWish::Models), Effect::Chat(ChatWish::Load(vec!["micro".into(), RUN.into()]))]
+        [
+            Effect::Chat(ChatWish::Models),
+            Effect::Chat(ChatWish::Stop),
+            Effect::Chat(ChatWish::Load(vec!["micro".into(), RUN.into()]))
+        ]
     );
     assert_eq!(enter(&mut state), [Effect::Chat(ChatWish::Models)], "once");
     let first = sent(&mut state, "What is 2 + 2?");
@@ -282,6 +286,10 @@ fn a_problem_is_posed_alone_and_its_answers_are_graded_by_sign_and_word() {
         press(&mut state, KeyCode::Backspace);
     }
     typed(&mut state, "Hi");
+    press(&mut state, KeyCode::Esc);
+    assert_eq!(update(&mut state, ChatAction::Problem), [], "what was written is not lost to a problem");
+    assert!(refusal(&state).contains("not sent"));
+    update(&mut state, ChatAction::Write);
     assert_eq!(question(press(&mut state, KeyCode::Enter)).problem, None);
 }
 
@@ -365,6 +373,8 @@ fn settings_are_checked_and_the_next_question_has_them() {
     typed(&mut state, "7");
     press(&mut state, KeyCode::Esc);
     assert_eq!(state.settings.sampling.top_p, 1.0, "left as it was");
+    update(&mut state, ChatAction::New);
+    assert_eq!(state.conversation.system, "Be brief.", "and the person's own begins the next conversation");
 }
 
 #[test]

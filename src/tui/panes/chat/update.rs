@@ -18,6 +18,8 @@ pub fn resize(state: &mut ChatState, width: u16, height: u16) {
 pub fn enter(state: &mut ChatState) -> Vec<Effect> {
     let mut effects = vec![Effect::Chat(ChatWish::Models)];
     if std::mem::take(&mut state.offered) {
+        // An answer that was laid aside with its conversation is not waited for.
+        effects.push(Effect::Chat(ChatWish::Stop));
         effects.push(Effect::Chat(ChatWish::Load(state.models.clone())));
     }
     effects
@@ -52,6 +54,9 @@ fn act(state: &mut ChatState, action: ChatAction) -> Vec<Effect> {
         ChatAction::New => return begin_anew(state),
         ChatAction::Clear if state.draft.is_empty() => state.say("there is no prompt to clear"),
         ChatAction::Clear => state.draft = Draft::default(),
+        ChatAction::Problem if state.draft.is_own() => {
+            state.refuse("there is a prompt that was not sent: send it or clear it (x) first");
+        }
         ChatAction::Problem => return pick(state, Pick::Problem),
         ChatAction::Model => return pick(state, Pick::Model(0)),
         ChatAction::Against if state.models.is_empty() => return pick(state, Pick::Model(0)),
@@ -297,8 +302,13 @@ pub(super) fn chosen(state: &mut ChatState, picker: Picker, choice: Choice) -> V
 }
 
 pub(super) fn set(state: &mut ChatState, settings: Settings) {
+    // What a problem is posed with is not the person's own until they change it.
+    let system = match settings.system == state.conversation.system {
+        true => std::mem::take(&mut state.settings.system),
+        false => settings.system.clone(),
+    };
     state.conversation.system.clone_from(&settings.system);
-    state.settings = settings;
+    state.settings = Settings { system, ..settings };
     // While an answer is written its pieces stand where they are.
     if state.asked.is_none() {
         state.rewrite();

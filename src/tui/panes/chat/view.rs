@@ -97,11 +97,27 @@ fn tabs(state: &ChatState, context: &ViewContext, area: Rect, buffer: &mut Buffe
         let name = fit(&name, each, context.ascii);
         let (open, close) = if focus { ("[", "]") } else { (" ", " ") };
         let look = if focus { Look::Title } else { Look::Dim };
-        spans.push((format!("{open}{letter} {name}{close}"), style(look)));
+        spans.push((format!("{open}{letter} {name}"), style(look)));
+        // How the one that is not in sight does.
+        if let Some((sign, look)) = mark(state, side, context.ascii) {
+            spans.push((format!(" {sign}"), style(look)));
+        }
+        spans.push((close.to_owned(), style(look)));
     }
     let (_, more) = named(state, state.focus);
     spans.push((format!(" {more} "), style(Look::Dim)));
     put_spans(buffer, part(area, 1, 0, area.width.saturating_sub(2), 1), &spans, context.ascii);
+}
+
+/// What became of the last answer of a side, in one sign; none for an answer that ended and is not graded.
+fn mark(state: &ChatState, side: usize, ascii: bool) -> Option<(&'static str, Look)> {
+    let (exchange, answer) = (state.conversation.last()?, state.conversation.answer(side)?);
+    match (verdict(exchange, side, ascii), &answer.end) {
+        (Some((sign, _, look)), _) => Some((sign, look)),
+        (None, None) => Some((signs(ascii).cut, Look::Info)),
+        (None, Some(End::Failed(_))) => Some(("!", Look::Bad)),
+        (None, Some(_)) => None,
+    }
 }
 
 fn body(state: &ChatState, side: usize, context: &ViewContext, place: &SideLayout, buffer: &mut Buffer) {
@@ -215,7 +231,7 @@ fn foot(state: &ChatState, context: &ViewContext, area: Rect, buffer: &mut Buffe
     match &state.notice {
         Some(notice) => notice.view(context, area, buffer),
         None if state.busy => {
-            let line = "a job is at work: answers take longer, and it goes first";
+            let line = "a job is at work: answers take longer";
             put_spans(buffer, area, &[(line.into(), context.theme.style(Look::Warn))], context.ascii);
         }
         None => {}
