@@ -83,8 +83,11 @@ impl Session {
     pub fn find_problems(&self, words: &str, most: usize) -> Result<Vec<(Problem, bool)>> {
         let words = words.trim().to_ascii_lowercase();
         let mut found = Vec::new();
-        let sql = "SELECT json FROM problems WHERE held_out = ?1 \
-                   AND (?2 = '' OR instr(lower(id || ' ' || json_extract(json, '$.problem')), ?2) > 0) ORDER BY seq LIMIT ?3";
+        // Only what has the words anywhere is looked into, which is many times faster. Backslashes and quotes stand escaped there.
+        let written = self.json(&words)?;
+        let (anywhere, said) = (pattern(written.trim_matches('"')), pattern(&words));
+        let sql = "SELECT json FROM problems WHERE held_out = ?1 AND json LIKE ?2 ESCAPE '!' \
+                   AND (id LIKE ?3 ESCAPE '!' OR json_extract(json, '$.problem') LIKE ?3 ESCAPE '!') ORDER BY seq LIMIT ?4";
         let mut statement = self.read(self.connection.prepare_cached(sql))?;
         for held_out in [true, false] {
             let left = most.saturating_sub(found.len()) as i64;
@@ -103,6 +106,11 @@ impl Session {
         serde_json::from_str(json)
             .map_err(|error| SessionError::other(&self.dir, format!("a stored problem cannot be read: {error}")))
     }
+}
+
+/// What LIKE finds a text by, wherever it stands.
+fn pattern(text: &str) -> String {
+    format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
 }
 
 /// Why a problem cannot be both.
