@@ -85,14 +85,14 @@ impl Session {
         let mut found = Vec::new();
         // Only what has the words anywhere is looked into, which is many times faster. Backslashes and quotes stand escaped there.
         let written = self.json(&words)?;
-        let (anywhere, said) = (pattern(written.trim_matches('"')), pattern(&words));
+        let (anywhere, said) = (pattern(&written[1..written.len() - 1]), pattern(&words));
         let sql = "SELECT json FROM problems WHERE held_out = ?1 AND json LIKE ?2 ESCAPE '!' \
                    AND (id LIKE ?3 ESCAPE '!' OR json_extract(json, '$.problem') LIKE ?3 ESCAPE '!') ORDER BY seq LIMIT ?4";
         let mut statement = self.read(self.connection.prepare_cached(sql))?;
         for held_out in [true, false] {
             let left = most.saturating_sub(found.len()) as i64;
-            let texts =
-                self.read(statement.query_map(params![held_out, words, left], |row| row.get::<_, String>(0)))?;
+            let values = params![held_out, anywhere, said, left];
+            let texts = self.read(statement.query_map(values, |row| row.get::<_, String>(0)))?;
             for json in texts {
                 found.push((self.parse_problem(&self.read(json)?)?, held_out));
             }
