@@ -28,7 +28,12 @@ pub fn view(state: &ChatState, context: &ViewContext, area: Rect, buffer: &mut B
 fn list(picker: &Picker, two: bool, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     let width = area.width.saturating_sub(FRAME_CELLS).min(WIDEST);
-    let inside = frame(width, picker_rows(area.height) + 2, picker.title(two), context, area, buffer);
+    // Models are few; of problems there are mostly more than fit, and a box that changes its size with every letter is restless.
+    let rows = match picker.what {
+        Pick::Model(_) => picker_rows(area.height).min((picker.rows.len() as u16).max(4)),
+        Pick::Problem => picker_rows(area.height),
+    };
+    let inside = frame(width, rows + 2, picker.title(two), context, area, buffer);
     let label = match picker.what {
         Pick::Model(_) => "words or a path ",
         Pick::Problem => "words or an id ",

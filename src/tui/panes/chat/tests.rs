@@ -251,6 +251,9 @@ fn a_problem_is_posed_alone_and_its_answers_are_graded_by_sign_and_word() {
     assert_eq!(update(&mut state, ChatAction::Problem), [Effect::Chat(ChatWish::Problems(String::new()))]);
     let found = |id: &str| Found { id: id.into(), text: "One stamp".into(), held_out: true };
     let words = |words: &str, found: Vec<Found>| ChatTold::Problems { words: words.into(), found };
+    receive(&mut state, &Message::Error("the store is locked".into()));
+    assert!(!state.capturing(), "no list that never comes is waited for");
+    update(&mut state, ChatAction::Problem);
     told(&mut state, words("", vec![found("a"), found("b")]));
     assert_eq!(press(&mut state, KeyCode::Char('b')), [Effect::Chat(ChatWish::Problems("b".into()))]);
     told(&mut state, words("", vec![found("late")]));

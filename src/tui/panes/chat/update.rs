@@ -350,6 +350,11 @@ pub fn receive(state: &mut ChatState, message: &Message) -> Vec<Effect> {
         Message::Live(board) => {
             state.busy = !matches!(board.state, LiveState::Done | LiveState::Failed);
         }
+        // What is wrong is said at the foot; nothing will come of the list.
+        Message::Error(_) if matches!(&state.mode, Mode::Pick(picker) if picker.waiting) => {
+            state.mode = Mode::Browse;
+            state.lay_out();
+        }
         Message::Chat(told) => {
             match told {
                 ChatTold::Models(known) => models(state, known),
