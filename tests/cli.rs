@@ -348,6 +348,26 @@ fn listing_changes_nothing_and_tells_what_cannot_be_read() {
 }
 
 #[test]
+fn a_chat_is_printed_as_text_or_as_a_line_for_each_model() {
+    let home = Home::new();
+    let asked = ["chat", "micro", "-p", "What is 12 + 30?", "--temperature", "0", "--max-tokens", "60"];
+    let plain = home.run(&asked);
+    assert!(plain.status.success(), "{}", String::from_utf8_lossy(&plain.stderr));
+    let said = home.json(&[&asked[..], &["--json"]].concat());
+    assert_eq!(format!("{}\n", said["text"].as_str().unwrap()), String::from_utf8_lossy(&plain.stdout));
+    assert_eq!((said["model"].as_str(), said["end"].as_str()), (Some("micro"), Some("ended")));
+    let two = home.run(&[&asked[..], &["--against", MODEL, "--json"]].concat());
+    let lines: Vec<Value> =
+        String::from_utf8_lossy(&two.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((lines[0]["text"].as_str(), lines[1]["model"].as_str()), (said["text"].as_str(), Some(MODEL)));
+    assert!(!home.path("data").exists(), "nothing is stored");
+    home.fails(2, &["chat", "micro", "-p", " "], &["prompt is empty"]);
+    home.fails(2, &["chat", "/no/such/model", "-p", "Hi"], &["/no/such/model"]);
+    home.fails(2, &["chat", "micro", "-p", "Hi", "--top-p", "2"], &["top-p"]);
+}
+
+#[test]
 fn a_full_disk_is_one_line() {
     let home = Home::new();
     for arguments in [&["completions", "bash"][..], &["filter", "-s", "x", "--print-settings"]] {

@@ -6,6 +6,7 @@
 mod arguments;
 mod attach;
 mod bench;
+mod chat;
 mod check;
 mod completions;
 mod doctor;
@@ -81,6 +82,8 @@ enum Command {
     Select(select::Arguments),
     /// Score a model on a set of problems
     Eval(eval::Arguments),
+    /// Ask a model, or two the same
+    Chat(chat::Arguments),
     /// Run the whole two-stage pass of a recipe
     Run(run::Arguments),
     /// Write the report of a pass, or pool several passes of one recipe
@@ -123,6 +126,7 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Filter(arguments)) => filter::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),
+        Some(Command::Chat(arguments)) => chat::run(&arguments),
         Some(Command::Run(arguments)) => run::run(&arguments),
         Some(Command::Report(arguments)) => report::run(&arguments),
         Some(Command::Sample(arguments)) => sample::run(&arguments),

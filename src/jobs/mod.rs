@@ -3,6 +3,7 @@
 //! The only bridge between work and screen. A job never waits for a reader, a reader never waits for a job. What the
 //! work *is* belongs to `pipeline`.
 
+mod chat;
 mod companion;
 mod control;
 mod eval;
@@ -15,6 +16,7 @@ mod sample;
 mod scores;
 mod train;
 
+pub use chat::ChatJob;
 pub use control::{Control, Steer, Wishes};
 pub use eval::{EVALUATION, EvalJob, EvalOutcome, start_eval};
 pub use filter::{FilterJob, FilterNews, start_filter};

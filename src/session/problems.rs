@@ -78,10 +78,39 @@ impl Session {
         texts.map(|json| self.parse_problem(&self.read(json)?)).collect()
     }
 
+    /// The first problems whose id or text has these words in it, case of ASCII letters aside, with whether they are held out:
+    /// one of just this id, then those that models are scored on, then the others.
+    pub fn find_problems(&self, words: &str, most: usize) -> Result<Vec<(Problem, bool)>> {
+        let words = words.trim().to_ascii_lowercase();
+        let mut found = Vec::new();
+        // Only what has the words anywhere is looked into, which is many times faster. Backslashes and quotes stand escaped there.
+        let written = self.json(&words)?;
+        let (anywhere, said) = (pattern(&written[1..written.len() - 1]), pattern(&words));
+        let sql = "SELECT json FROM problems WHERE held_out = ?1 AND json LIKE ?2 ESCAPE '!' \
+                   AND (id LIKE ?3 ESCAPE '!' OR json_extract(json, '$.problem') LIKE ?3 ESCAPE '!') ORDER BY seq LIMIT ?4";
+        let mut statement = self.read(self.connection.prepare_cached(sql))?;
+        for held_out in [true, false] {
+            let left = most.saturating_sub(found.len()) as i64;
+            let values = params![held_out, anywhere, said, left];
+            let texts = self.read(statement.query_map(values, |row| row.get::<_, String>(0)))?;
+            for json in texts {
+                found.push((self.parse_problem(&self.read(json)?)?, held_out));
+            }
+        }
+        // A stable sort: only the one that is meant comes to the front.
+        found.sort_by_key(|(problem, _)| problem.id.to_ascii_lowercase() != words);
+        Ok(found)
+    }
+
     fn parse_problem(&self, json: &str) -> Result<Problem> {
         serde_json::from_str(json)
             .map_err(|error| SessionError::other(&self.dir, format!("a stored problem cannot be read: {error}")))
     }
+}
+
+/// What LIKE finds a text by, wherever it stands.
+fn pattern(text: &str) -> String {
+    format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
 }
 
 /// Why a problem cannot be both.

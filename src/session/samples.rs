@@ -35,6 +35,14 @@ impl Session {
         json.map(|json| self.parse(&json)).transpose()
     }
 
+    /// All settings that samples were drawn under, newest first.
+    pub fn all_settings(&self) -> Result<Vec<SampleSettings>> {
+        let mut statement =
+            self.read(self.connection.prepare("SELECT json FROM settings ORDER BY at DESC, rowid DESC"))?;
+        let texts = self.read(statement.query_map([], |row| row.get::<_, String>(0)))?;
+        texts.map(|json| self.parse(&self.read(json)?)).collect()
+    }
+
     /// The draws that exist under these settings: (problem id, draw).
     pub fn draws(&self, settings: &str) -> Result<HashSet<(String, u32)>> {
         let mut statement =

@@ -374,3 +374,29 @@ fn looking_at_a_session_does_not_make_it_new() {
     assert!(before.is_some());
     assert_eq!(Session::open(dir.path()).unwrap().last_change().unwrap(), before);
 }
+
+#[test]
+fn problems_are_found_by_words_and_by_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::create(&dir.path().join("s")).unwrap();
+    let told = |id: &str, text: &str| {
+        let problem: Problem = serde_json::from_value(json!({"id": id, "problem": text, "answer": "problem"})).unwrap();
+        problem
+    };
+    session
+        .add_problems(&[told("a", "100% of \\frac{1}{2} \"x\""), told("ab", "A_B stamps"), told("c", "AxB coins")])
+        .unwrap();
+    session.hold_out(&[told("d", "Coins again")]).unwrap();
+    let find = |words: &str, most: usize| -> Vec<String> {
+        session.find_problems(words, most).unwrap().into_iter().map(|(problem, _)| problem.id).collect()
+    };
+    assert_eq!(find("", 9), ["d", "a", "ab", "c"], "those that are scored on go first");
+    assert_eq!(find("", 2), ["d", "a"]);
+    assert_eq!(find(" COINS ", 9), ["d", "c"]);
+    assert_eq!(find("a_b", 9), ["ab"], "no character stands for others");
+    assert_eq!(find("0% of \\frac{1}", 9), ["a"]);
+    assert_eq!(find("\"x\"", 9), ["a"]);
+    assert_eq!(find("ab", 9)[0], "ab");
+    assert_eq!(find("problem", 9), Vec::<String>::new(), "neither names of fields nor gold answers are looked into");
+    assert_eq!(session.find_problems("coins", 9).unwrap()[0].1, true);
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::config::SessionInfo;
 use crate::filter::audit::Order;
 use crate::filter::{Measured, Verdict};
+use crate::pipeline::chat::{Found, Known, News, Posed, Question};
 use crate::pipeline::eval::{EvalOrder, Listed, ScoreRequest, Scores};
 use crate::pipeline::recipe::{Recipe, Wanted};
 use crate::pipeline::run::{Forecast, Planned, Probe, Progress, RunOrder};
@@ -40,6 +41,33 @@ pub struct PassPlan {
     /// Problems to learn from, and to be scored on.
     pub pool: usize,
     pub test: usize,
+}
+
+/// Wanted of a talk with models.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChatWish {
+    /// Read which models the session knows.
+    Models,
+    /// Find problems with these words.
+    Problems(String),
+    /// Pose the problem with this id.
+    Pose(String),
+    /// Bring these models into memory, before they are asked.
+    Load(Vec<String>),
+    Ask(Box<Question>),
+    /// End what is being answered.
+    Stop,
+    /// Let go of all models.
+    Free,
+}
+
+/// Told of a talk with models.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChatTold {
+    Models(Vec<Known>),
+    Problems { words: String, found: Vec<Found> },
+    Posed(Box<Posed>),
+    News(News),
 }
 
 /// Asked of the outside.
@@ -83,6 +111,7 @@ pub enum Effect {
     },
     /// Go to the Chat pane with one or two models, by folder or name. Done by the screen itself.
     TalkWith(Vec<String>),
+    Chat(ChatWish),
     /// Judge the session by the rules.
     Filter,
     /// Choose samples for a spot check.
@@ -251,6 +280,7 @@ pub enum Message {
     },
     /// Samples for a spot check, in order.
     Audit(Vec<i64>),
+    Chat(ChatTold),
     /// The board of the running or last job, ours or another process's.
     Live(Box<LiveBoard>),
     /// One line for a toast.

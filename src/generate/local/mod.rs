@@ -189,6 +189,14 @@ impl LocalBackend {
         self.slots.iter().filter(|slot| slot.progress == Progress::Decoding).count()
     }
 
+    /// Tokens of a chat up to where the assistant's turn begins, to know before it is submitted whether there is room.
+    ///
+    /// # Errors
+    /// If the template raises.
+    pub fn prompt_tokens(&self, messages: &[Message]) -> color_eyre::Result<usize> {
+        Ok(self.text.encode_chat(messages).wrap_err("the chat cannot be put into the model's template")?.len())
+    }
+
     /// Tokens written so far, all requests together.
     pub fn written(&self) -> usize {
         self.written

@@ -128,6 +128,8 @@ impl App {
         review.set_ascii(ascii);
         let mut train = TrainState::default();
         train.set_ascii(ascii);
+        let mut chat = ChatState::default();
+        chat.set_ascii(ascii);
         Self {
             keymap,
             theme,
@@ -142,7 +144,7 @@ impl App {
             difficulty: DifficultyState::default(),
             eval: EvalState::default(),
             run: RunState::default(),
-            chat: ChatState::default(),
+            chat,
             mouse: false,
             overlay: Overlay::None,
             notices: Notices::default(),

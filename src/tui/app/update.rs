@@ -168,7 +168,8 @@ impl App {
             | Message::Judged { .. }
             | Message::Audit(_)
             | Message::Evals(_)
-            | Message::Scores { .. } => {}
+            | Message::Scores { .. }
+            | Message::Chat(_) => {}
         }
     }
 

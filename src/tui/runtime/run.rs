@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::super::app::App;
-use super::super::effect::{Effect, Message};
+use super::super::effect::{ChatTold, Effect, Message};
 use super::super::keymap::Keymap;
 use super::super::theme::{Theme, no_color};
 use super::canvas::{Canvas, text};
@@ -30,6 +30,7 @@ use super::{form_memory, hangup};
 use crate::config::Directories;
 use crate::dialogue::Library;
 use crate::jobs::{EvalJob, ForecastJob, GenerateJob, RunJob, TrainJob};
+use crate::pipeline::chat::News;
 use crate::pipeline::eval::EvalOrder;
 use crate::pipeline::run::RunOrder;
 use crate::pipeline::{GenerateOrder, TrainOrder};
@@ -356,7 +357,8 @@ impl Screen {
     }
 
     fn message(&mut self, message: &Message) {
-        if matches!(message, Message::Live(_)) {
+        let streams = matches!(message, Message::Live(_) | Message::Chat(ChatTold::News(News::Text { .. })));
+        if streams {
             self.dirty_by_job = true;
         } else {
             self.dirty = true;

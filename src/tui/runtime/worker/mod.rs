@@ -1,6 +1,7 @@
 //! The thread that does what the screen asks for, and follows the open session: its rows, its decisions, and the job of
 //! another process.
 
+mod chat;
 mod follow;
 mod pass;
 mod queue;
@@ -25,7 +26,7 @@ use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
-use crate::jobs::{FilterJob, FilterNews, OwnJob, ScoreReader, Steer, TRAINING, start_filter};
+use crate::jobs::{ChatJob, FilterJob, FilterNews, OwnJob, ScoreReader, Steer, TRAINING, start_filter};
 use crate::pipeline::{edit, filter};
 use crate::records::{DecisionVerb, LiveBoard, now_millis};
 use crate::session::{Session, tour};
@@ -78,6 +79,7 @@ impl Worker {
             scores: None,
             evals_read: None,
             evals_due: false,
+            chat: None,
             hurry: Arc::clone(&hurry),
         };
         let asked = Queue::new(asked);
@@ -122,6 +124,8 @@ struct Work {
     /// When the list of evaluations was read last, and whether it is to be read again.
     evals_read: Option<Instant>,
     evals_due: bool,
+    /// The talk with models, since it was first asked for.
+    chat: Option<ChatJob>,
     hurry: Arc<AtomicBool>,
 }
 
@@ -144,6 +148,7 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.tell_chat();
             if let Err(error) = self.follow() {
                 self.say(Message::Error(error.to_string()));
             }
@@ -263,6 +268,7 @@ impl Work {
             | Effect::RenameRun { .. }
             | Effect::ArchiveRun(_)
             | Effect::RestoreRun(_) => self.runs(effect)?,
+            Effect::Chat(wish) => self.chat(wish)?,
             Effect::PauseJob => self.steer(Steer::Pause)?,
             Effect::ResumeJob => self.steer(Steer::Resume)?,
             Effect::StopJob => self.steer(Steer::Stop)?,
@@ -472,7 +478,8 @@ impl Work {
         Ok(())
     }
 
-    fn quit(self) {
+    fn quit(mut self) {
+        self.chat = None;
         if let Some(job) = &self.filter {
             job.stop();
         }

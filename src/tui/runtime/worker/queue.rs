@@ -2,11 +2,10 @@
 //! the last one is worth reading.
 
 use std::collections::VecDeque;
-use std::mem::discriminant;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::super::super::effect::Effect;
+use super::super::super::effect::{ChatWish, Effect};
 
 pub struct Queue {
     asked: Receiver<Effect>,
@@ -19,7 +18,7 @@ impl Queue {
     }
 
     /// The next thing to do; waits so long for one, or for ever. A sample to be read is passed over when another one to be
-    /// read in its place waits already.
+    /// read in its place waits already, and so are problems to be found.
     pub fn next(&mut self, limit: Option<Duration>) -> Result<Effect, RecvTimeoutError> {
         if self.waiting.is_empty() {
             let first = match limit {
@@ -31,8 +30,16 @@ impl Queue {
         self.waiting.extend(self.asked.try_iter());
         loop {
             let next = self.waiting.pop_front().ok_or(RecvTimeoutError::Timeout)?;
-            let reads = matches!(next, Effect::LoadSample(_) | Effect::LoadBeside(_));
-            if !reads || !self.waiting.iter().any(|later| discriminant(later) == discriminant(&next)) {
+            let replaced = |later: &Effect| {
+                use Effect::{Chat, LoadBeside, LoadSample};
+                matches!(
+                    (&next, later),
+                    (LoadSample(_), LoadSample(_))
+                        | (LoadBeside(_), LoadBeside(_))
+                        | (Chat(ChatWish::Problems(_)), Chat(ChatWish::Problems(_)))
+                )
+            };
+            if !self.waiting.iter().any(replaced) {
                 return Ok(next);
             }
         }
@@ -54,15 +61,18 @@ mod tests {
         for effect in [
             Effect::LoadSample(1),
             Effect::LoadBeside(9),
+            Effect::Chat(ChatWish::Problems("co".into())),
             Effect::Undo,
             Effect::LoadSample(2),
             open.clone(),
+            Effect::Chat(ChatWish::Problems("coin".into())),
             Effect::LoadSample(3),
         ] {
             ask.send(effect).unwrap();
         }
         let taken: Vec<Effect> = std::iter::from_fn(|| queue.next(Some(Duration::ZERO)).ok()).collect();
-        assert_eq!(taken, [Effect::LoadBeside(9), Effect::Undo, open, Effect::LoadSample(3)]);
+        let found = Effect::Chat(ChatWish::Problems("coin".into()));
+        assert_eq!(taken, [Effect::LoadBeside(9), Effect::Undo, open, found, Effect::LoadSample(3)]);
         drop(ask);
         assert_eq!(queue.next(None), Err(RecvTimeoutError::Disconnected));
     }

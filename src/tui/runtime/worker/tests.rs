@@ -1,8 +1,10 @@
 //! The worker on a real session.
 
 use super::*;
+use crate::pipeline::chat::{End, News, Question, Side};
 use crate::records::{
-    Chain, FinishReason, ModelIdentity, Problem, Sample, SampleSettings, Sampling, Standing, UnixMillis,
+    Chain, FinishReason, Message as Said, ModelIdentity, Problem, Role, Sample, SampleSettings, Sampling, Standing,
+    UnixMillis,
 };
 
 struct Home {
@@ -229,4 +231,42 @@ fn a_pass_is_told_as_it_comes_on_and_released() {
     let progress = told(&mut home);
     assert_eq!((progress.done(), &progress.waiting), (4, &None));
     assert!(other.step("stage 1 review").unwrap().is_some());
+}
+
+#[test]
+fn a_talk_goes_on_beside_the_session_and_writes_nothing_to_it() {
+    use super::super::super::effect::{ChatTold, ChatWish};
+    let mut home = home(1);
+    let asked = |id: u64, max_tokens: usize| {
+        let messages = vec![Said::new(Role::User, "What is 12 + 30?")];
+        let sampling = Sampling { temperature: 8.0, top_p: 1.0, max_tokens, ..Sampling::default() };
+        let sides = vec![Side { model: "micro".into(), messages: messages.clone() }; 2];
+        ChatWish::Ask(Box::new(Question { id, sides, sampling, seed: 3, turn: 0, problem: None }))
+    };
+    let ended = |id: u64, message: &Message| match message {
+        Message::Chat(ChatTold::News(News::Ended { question, side: 1, end, .. })) if *question == id => {
+            Some(end.clone())
+        }
+        _ => None,
+    };
+    let version = |home: &Home| Session::peek(&home.session).unwrap().last_change().unwrap();
+    let before = version(&home);
+    home.worker.ask(Effect::Chat(ChatWish::Models));
+    home.until(|message| matches!(message, Message::Chat(ChatTold::Models(known)) if known[0].model == "micro"));
+    home.worker.ask(Effect::Chat(ChatWish::Problems("1 + 1".into())));
+    home.until(|message| matches!(message, Message::Chat(ChatTold::Problems { found, .. }) if found[0].id == "p"));
+    home.worker.ask(Effect::Chat(ChatWish::Pose("p".into())));
+    home.until(|message| matches!(message, Message::Chat(ChatTold::Posed(posed)) if posed.gold == "2"));
+    home.worker.ask(Effect::Chat(asked(1, 20)));
+    let seen = home.until(|message| ended(1, message).is_some());
+    assert!(seen.iter().any(|message| matches!(message, Message::Chat(ChatTold::News(News::Text { .. })))), "{seen:?}");
+    // Asked for at once, the stop comes before the end, which is far away.
+    home.worker.ask(Effect::Chat(asked(2, 900)));
+    home.worker.ask(Effect::Chat(ChatWish::Stop));
+    let seen = home.until(|message| ended(2, message).is_some());
+    assert_eq!(seen.last().and_then(|message| ended(2, message)), Some(End::Stopped));
+    home.worker.ask(Effect::Chat(ChatWish::Free));
+    home.until(|message| matches!(message, Message::Chat(ChatTold::News(News::Loaded(ready))) if ready.is_empty()));
+    assert_eq!(version(&home), before);
+    assert_eq!(Session::peek(&home.session).unwrap().counts().unwrap().samples, 1);
 }
