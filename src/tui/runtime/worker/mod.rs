@@ -1,6 +1,7 @@
 //! The thread that does what the screen asks for, and follows the open session: its rows, its decisions, and the job of
 //! another process.
 
+mod difficulty;
 mod follow;
 mod queue;
 mod runs;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use color_eyre::Result;
 use tokio::sync::{mpsc, watch};
 
+use self::difficulty::Surveys;
 use self::follow::{Following, Other, outcome_of};
 use self::queue::Queue;
 use super::super::effect::{Effect, Judged, Message};
@@ -72,6 +74,7 @@ impl Worker {
             other: None,
             filter: None,
             filter_again: false,
+            surveys: Surveys::default(),
             hurry: Arc::clone(&hurry),
         };
         let asked = Queue::new(asked);
@@ -111,6 +114,7 @@ struct Work {
     filter: Option<FilterJob>,
     /// The filter was asked for while it ran: it runs once more when it has ended.
     filter_again: bool,
+    surveys: Surveys,
     hurry: Arc<AtomicBool>,
 }
 
@@ -135,6 +139,9 @@ impl Work {
             }
             if let Err(error) = self.follow() {
                 self.say(Message::Error(error.to_string()));
+            }
+            if let Err(error) = self.survey() {
+                self.say(Message::Error(format!("{error:#}")));
             }
             if self.filter_again
                 && !self.filter_runs()
@@ -232,6 +239,8 @@ impl Work {
             | Effect::RenameRun { .. }
             | Effect::ArchiveRun(_)
             | Effect::RestoreRun(_) => self.runs(effect)?,
+            Effect::LoadDifficulty { settings, rule } => self.want_survey(settings, rule),
+            Effect::StoreSelection { name, rule, settings } => self.store_selection(name, rule, settings)?,
             Effect::PauseJob => self.steer(Steer::Pause)?,
             Effect::ResumeJob => self.steer(Steer::Resume)?,
             Effect::StopJob => self.steer(Steer::Stop)?,
@@ -286,6 +295,7 @@ impl Work {
         })?;
         following.version = following.session.data_version()?;
         following.tour = false;
+        self.surveys.forget();
         let _ = self.directories.remember_session(&dir);
         let name = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.say(Message::Adopted(dir));
@@ -310,6 +320,7 @@ impl Work {
         });
         (self.job, self.other) = (None, None);
         self.filter_again = false;
+        self.surveys.forget();
         let filtering = session.filtering()?;
         let seq = filtering.as_ref().map_or(0, |filtering| filtering.seq);
         if let Some(outcome) = outcome_of(filtering) {
@@ -451,7 +462,7 @@ impl Work {
                 job.wait(Duration::from_millis(50));
             }
         }
-        while self.filter_runs() && patient() {
+        while (self.filter_runs() || self.surveys.storing()) && patient() {
             std::thread::sleep(Duration::from_millis(20));
         }
         let _ = self.told.send(Told::Quit);

@@ -31,7 +31,7 @@ impl Queue {
         self.waiting.extend(self.asked.try_iter());
         loop {
             let next = self.waiting.pop_front().ok_or(RecvTimeoutError::Timeout)?;
-            let reads = matches!(next, Effect::LoadSample(_) | Effect::LoadBeside(_));
+            let reads = matches!(next, Effect::LoadSample(_) | Effect::LoadBeside(_) | Effect::LoadDifficulty { .. });
             if !reads || !self.waiting.iter().any(|later| discriminant(later) == discriminant(&next)) {
                 return Ok(next);
             }
