@@ -129,7 +129,9 @@ pub(super) fn view(
 /// How many stand over a bar, where there is room for the number.
 fn tops(of: &Counts, unit: Unit, rows: u16, place: &Place, x: u16, context: &ViewContext, buffer: &mut Buffer) {
     let text = compact(counts(unit, of)[0] as usize);
-    if rows > 0 && rows < place.bars.height && cells(&text) <= usize::from(place.cells()) {
+    // Numbers over narrow bars would be taken for bars.
+    let room = place.step >= 5 && cells(&text) <= usize::from(place.cells());
+    if rows > 0 && rows < place.bars.height && room {
         let y = place.bars.bottom() - 1 - rows;
         put_clean(buffer, x, y, place.cells(), &text, context.theme.style(Look::Dim));
     }
@@ -208,8 +210,8 @@ fn below(
         (class.name().to_owned(), style(look(class))),
         (
             format!(
-                "  {} problems  {} drawn  {} right  {} accepted  {} of {} wanted selected",
-                bar.problems, bar.samples, bar.right, bar.accepted, bar.selected, bar.wanted
+                "  {} problems  {} drawn  {} accepted  {} selected of {} wanted  {} right",
+                bar.problems, bar.samples, bar.accepted, bar.selected, bar.wanted, bar.right
             ),
             style(Look::Text),
         ),
@@ -218,7 +220,7 @@ fn below(
     if place.words > 1 && bar.problems > 0 {
         let (rate, low, high) = bar.interval();
         let line = format!(
-            "one of these problems passes {:.1}% of the time [{:.0}-{:.0}], by its own samples (mean of the 95% intervals)",
+            "rate of one of these problems {:.1}% [{:.0}-{:.0}] (mean of their 95% intervals)",
             100.0 * rate,
             100.0 * low,
             100.0 * high

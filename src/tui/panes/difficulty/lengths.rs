@@ -49,6 +49,12 @@ pub(super) fn of_bar<'a>(
     (from, to - 1, &lengths.samples[at(from)..at(to)])
 }
 
+/// The bar of the first histogram that has most samples.
+pub(super) fn fullest(survey: &Survey, width: u16) -> usize {
+    let Some(lengths) = survey.lengths.first() else { return 0 };
+    (0..bars(width)).max_by_key(|&bar| of_bar(survey, lengths, bar, width).2.len()).unwrap_or_default()
+}
+
 /// Rows of one histogram with its title, where so many stand above each other over an axis and a line of words.
 pub(super) fn block(area: Rect, count: usize) -> u16 {
     area.height.saturating_sub(2) / count.max(1) as u16
@@ -80,8 +86,8 @@ fn title(survey: &Survey, lengths: &Lengths, selected: bool, context: &ViewConte
     let style = |look| context.theme.style(look);
     let mark = if selected { signs(context.ascii).cursor } else { " " };
     let ratio = lengths.ratio.map_or_else(String::new, |ratio| match ratio.shared {
-        0 => format!("  x{:.2} base, on other problems", ratio.to_base),
-        shared => format!("  x{:.2} base, on {shared} problems of both", ratio.to_base),
+        0 => format!("  x{:.2} base (other problems)", ratio.to_base),
+        shared => format!("  x{:.2} base ({shared} problems)", ratio.to_base),
     });
     let cut = 100.0 * lengths.truncated as f64 / lengths.samples.len().max(1) as f64;
     let numbers = format!("  mean {:.0}  median {:.0}  cut off {cut:.1}%", lengths.mean, lengths.median);

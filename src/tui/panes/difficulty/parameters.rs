@@ -74,9 +74,7 @@ impl Parameter {
 
     pub fn help(self) -> &'static str {
         match self {
-            Self::Shape => {
-                "How many samples a pass rate is worth: vanilla p, uniform 1, prop2diff 1-p, tempered p^tau, band."
-            }
+            Self::Shape => "Worth of a pass rate p: vanilla p, uniform 1, prop2diff 1-p, tempered p^tau.",
             Self::K => "Samples of the problem that gets most; auto: the smallest that reaches samples or tokens.",
             Self::Tau => "Power of the pass rate: 1 is vanilla, 0 uniform, below 0 against the easy ones.",
             Self::Low => "Only problems with a pass rate above this.",

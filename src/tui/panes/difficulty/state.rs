@@ -168,9 +168,11 @@ impl DifficultyState {
         let first = self.survey.is_none();
         self.survey = Some(survey);
         self.replan();
-        if let (true, Some(plan)) = (first, &self.plan) {
-            // The middle of what can be learnt from is the bar to begin at.
-            self.bar = (0..plan.bars.len()).max_by_key(|&at| plan.bars[at].selected).unwrap_or_default();
+        if let (true, Some((survey, plan))) = (first, self.known()) {
+            // Where most is selected, and where most was written, is the bar to begin at.
+            let bar = (0..plan.bars.len()).max_by_key(|&at| plan.bars[at].selected).unwrap_or_default();
+            let width = self.layout().body.width;
+            (self.bar, self.length_bar) = (bar, lengths::fullest(survey, width));
         }
         self.lay_out();
     }

@@ -164,6 +164,9 @@ fn shares(plan: &Plan, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// Cells that the rates of levels are drawn in, at least.
+const SCALE: u16 = 16;
+
 /// Levels and subjects: the pass rate of their problems as a number and against the others.
 pub(super) fn levels(
     state: &DifficultyState,
@@ -172,20 +175,23 @@ pub(super) fn levels(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    const COLUMNS: [Column; 6] = [
-        column("level, subject", 22, 0),
+    let columns = [
+        column("level, subject", if area.width >= 100 { 26 } else { 16 }, 0),
         column("problems", 9, 2),
-        column("pass rate", 15, 1),
+        column("pass rate", 18, 1),
         column("drawn", 8, 5),
         column("accepted", 9, 4),
         column("selected", 9, 3),
     ];
     let style = |look| context.theme.style(look);
-    let end = head(&COLUMNS, context, area, buffer);
-    let scale = area.right().saturating_sub(end + 2);
+    // Rates against each other say more than the last columns.
+    let drawing = if area.width >= 60 { SCALE } else { 0 };
+    let table = part(area, 0, 0, area.width.saturating_sub(drawing), area.height);
+    let end = head(&columns, context, table, buffer);
+    let scale = area.right().saturating_sub(end + 2).min(60);
     if scale >= 12 {
         put_clean(buffer, end + 2, area.y, scale, "0%", style(Look::Dim));
-        put_clean(buffer, area.right() - 4, area.y, 4, "100%", style(Look::Dim));
+        put_clean(buffer, end + 2 + scale - 4, area.y, 4, "100%", style(Look::Dim));
     }
     let shown = state.tab == Tab::Levels;
     let height = usize::from(area.height.saturating_sub(1));
@@ -209,7 +215,7 @@ pub(super) fn levels(
         ];
         let y = y as u16 + 1;
         let text = style(Look::Text);
-        let end = row(&COLUMNS, &texts, (text, text), context, inner(area, y), buffer);
+        let end = row(&columns, &texts, (text, text), context, inner(table, y), buffer);
         if shown && at == state.groups.selected {
             mark(context, area, y, buffer);
         }

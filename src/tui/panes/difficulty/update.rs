@@ -194,11 +194,11 @@ fn settings(state: &mut DifficultyState, by: isize) -> Vec<Effect> {
     // Those that were asked for last, which may not be here yet.
     let now = state.wanted.as_ref().and_then(|wanted| survey.sources.iter().position(|source| source.hash == *wanted));
     let now = with.iter().position(|&at| at == now.unwrap_or(survey.source)).unwrap_or_default() as isize;
-    let next = with[(now + by).rem_euclid(with.len() as isize) as usize];
     if with.len() < 2 {
         state.say("there are no samples of other settings to learn from");
         return Vec::new();
     }
+    let next = with[(now + by).rem_euclid(with.len() as isize) as usize];
     state.wanted = Some(survey.sources[next].hash.clone());
     // A rule that was not changed gives way to the one that was stored for those.
     state.ruled &= state.rule != state.base();

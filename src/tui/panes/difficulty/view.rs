@@ -90,7 +90,7 @@ pub(super) fn source_words(source: &Source) -> String {
         None => name.rsplit('/').find(|part| !part.is_empty()).unwrap_or("(unknown model)").to_owned(),
     };
     let turns = if source.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", source.turns) };
-    format!("{short}  {turns}  T {}  {} tokens", source.temperature, source.max_tokens)
+    format!("{short}  {turns}  T {}", source.temperature)
 }
 
 fn head(
@@ -107,43 +107,43 @@ fn head(
         let source = &survey.sources[survey.source];
         let with: Vec<usize> = (0..survey.sources.len()).filter(|&at| survey.sources[at].samples > 0).collect();
         let place = with.iter().position(|&at| at == survey.source).unwrap_or_default() + 1;
-        let of = if with.len() > 1 { format!("  settings {place} of {}", with.len()) } else { String::new() };
-        let mut spans = vec![
-            (source_words(source), style(Look::Title)),
-            (format!("  {} samples of {} problems", source.samples, source.problems), style(Look::Text)),
-        ];
+        let mut spans = vec![(source_words(source), style(Look::Title))];
+        if with.len() > 1 {
+            spans.push((format!(" ({place} of {})", with.len()), style(Look::Dim)));
+        }
+        spans.push((format!("  {} samples, {} problems", source.samples, source.problems), style(Look::Text)));
         if source.unjudged > 0 {
             spans.push((format!("  {} not judged", source.unjudged), style(Look::Warn)));
         }
         if survey.unsampled > 0 {
             spans.push((format!("  {} problems without", survey.unsampled), style(Look::Dim)));
         }
-        spans.push((of, style(Look::Dim)));
         put_spans(buffer, row(0), &spans, context.ascii);
     }
     let mut spans = vec![
-        (format!("{}", plan.all.selected), style(Look::Title)),
+        ("selects ".to_owned(), style(Look::Dim)),
+        (plan.all.selected.to_string(), style(Look::Title)),
         (
             format!(
-                " of {} accepted selected, of {} problems  K {}  fill {:.1}%  {} tokens",
+                " of {} accepted, {} problems, K {}, fill {:.1}%",
                 plan.all.accepted,
                 plan.selection.problems(),
                 plan.selection.k,
                 100.0 * plan.selection.fill_rate(),
-                compact(plan.selection.tokens as usize),
             ),
             style(Look::Text),
         ),
     ];
-    if (plan.effective - plan.all.selected as f64).abs() >= 0.5 {
-        spans.push((format!("  worth {:.0}", plan.effective), style(Look::Dim)));
-    }
     if !state.ranked() {
         spans.push(("  being ranked anew".into(), style(Look::Warn)));
     } else if let Some(line) = changed(survey, &state.rule, state.base()) {
         spans.push((line, style(Look::Info)));
     }
-    put_spans(buffer, row(layout.head.height - 1), &spans, context.ascii);
+    spans.push((format!("  {} tokens", compact(plan.selection.tokens as usize)), style(Look::Text)));
+    if (plan.effective - plan.all.selected as f64).abs() >= 0.5 {
+        spans.push((format!("  worth {:.0}", plan.effective), style(Look::Dim)));
+    }
+    put_spans(buffer, row(layout.head.height.saturating_sub(1)), &spans, context.ascii);
 }
 
 /// What the rule was changed from.
