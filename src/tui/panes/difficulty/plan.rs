@@ -175,6 +175,8 @@ pub(super) struct Plan {
     /// Of the survey's groups.
     pub groups: Vec<Counts>,
     pub missing: Missing,
+    /// What share of the wanted samples the first 1, 2, 4, ... samples of each problem give, before limits over all.
+    pub budgets: Vec<(u32, f64)>,
     /// Kish's effective number of samples.
     pub effective: f64,
 }
@@ -204,8 +206,9 @@ impl Plan {
             counts
         });
         let groups = groups.collect();
+        let budgets = budgets(survey, &selection.wanted);
         let effective = selection.effective();
-        Self { axis, bars, classes, all, groups, missing, effective, selection }
+        Self { axis, bars, classes, all, groups, missing, budgets, effective, selection }
     }
 
     /// The problems of a bar, in the order of the pool.
@@ -238,4 +241,22 @@ impl Plan {
         samples.extend(others().filter(|drawn| !drawn.accepted).map(|drawn| drawn.id));
         samples
     }
+}
+
+fn budgets(survey: &Survey, wanted: &[u32]) -> Vec<(u32, f64)> {
+    let most = survey.problems.iter().map(|problem| problem.samples.len()).max().unwrap_or_default();
+    let sizes: Vec<usize> = (0..).map(|power| 1 << power).take_while(|size| *size <= most).collect();
+    let all: u64 = wanted.iter().map(|wanted| u64::from(*wanted)).sum();
+    let mut filled = vec![0u64; sizes.len()];
+    for (problem, wanted) in survey.problems.iter().zip(wanted).filter(|(_, wanted)| **wanted > 0) {
+        let (mut accepted, mut next) = (0, 0);
+        for (filled, size) in filled.iter_mut().zip(&sizes) {
+            let upto = (*size).min(problem.samples.len());
+            accepted += problem.samples[next..upto].iter().filter(|drawn| drawn.accepted).count() as u64;
+            next = upto;
+            *filled += accepted.min(u64::from(*wanted));
+        }
+    }
+    let share = |(size, filled): (usize, u64)| (size as u32, filled as f64 / all.max(1) as f64);
+    sizes.into_iter().zip(filled).map(share).collect()
 }

@@ -11,7 +11,7 @@ use crate::difficulty::Bin;
 use crate::pipeline::difficulty::{Grouped, Survey};
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
-use crate::tui::widgets::paint::{cells, fit, fit_tail, one_line, part, put_clean, signs, tint};
+use crate::tui::widgets::paint::{cells, fit, fit_tail, one_line, part, put_clean, put_spans, signs, tint};
 
 /// A column: its head, its width, and its place among those that are left out when there is no room, the highest first.
 struct Column {
@@ -132,7 +132,22 @@ pub(super) fn bins(state: &DifficultyState, plan: &Plan, context: &ViewContext, 
     }
     let title = style(Look::Title);
     row(&COLUMNS, &texts("all", &plan.all), (title, title), context, inner(area, 6), buffer);
+    budgets(plan, context, inner(area, 7), buffer);
     shares(plan, context, part(area, 2, 8, area.width.saturating_sub(2), area.height.saturating_sub(8)), buffer);
+}
+
+/// What fewer samples of each problem would have filled.
+fn budgets(plan: &Plan, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    if plan.budgets.is_empty() || plan.all.wanted == 0 {
+        return;
+    }
+    let style = |look| context.theme.style(look);
+    let mut spans = vec![("filled by the first ".to_owned(), style(Look::Dim))];
+    for (size, share) in &plan.budgets {
+        spans.push((format!("{size}: "), style(Look::Dim)));
+        spans.push((format!("{:.1}%  ", 100.0 * share), style(Look::Text)));
+    }
+    put_spans(buffer, area, &spans, context.ascii);
 }
 
 /// What part of all each class is, before and after.

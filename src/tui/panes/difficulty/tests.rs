@@ -142,6 +142,23 @@ fn numbers_are_those_of_the_selection() {
     check(&state, &Rule::default());
 }
 
+/// With 8 samples of each problem, what the first 8 fill is what is filled; fewer fill less.
+#[test]
+fn fewer_samples_fill_less() {
+    let mut state = watched(made_up(300, 8), (80, 21));
+    let of = |state: &DifficultyState| state.plan.as_ref().unwrap().budgets.clone();
+    let sizes: Vec<u32> = of(&state).iter().map(|(size, _)| *size).collect();
+    assert_eq!(sizes, [1, 2, 4, 8]);
+    let fill = state.plan.as_ref().unwrap().all.fill().unwrap();
+    assert!((of(&state)[3].1 - fill).abs() < 1e-12);
+    assert!(of(&state).windows(2).all(|pair| pair[0].1 < pair[1].1));
+    // One of each: the second sample fills only where the first was not accepted.
+    set(&mut state, Rule { most: 1, ..Rule::default() });
+    let first = made_up(300, 8).problems.iter().filter(|problem| problem.samples[0].accepted).count();
+    let wanted = state.plan.as_ref().unwrap().all.wanted;
+    assert!((of(&state)[0].1 - first as f64 / wanted as f64).abs() < 1e-12);
+}
+
 #[test]
 fn a_bar_or_row_opens_its_samples_with_the_selected_ones_first() {
     let survey = made_up(60, 8);

@@ -116,7 +116,7 @@ fn head(
             spans.push((format!("  {} not judged", source.unjudged), style(Look::Warn)));
         }
         if survey.unsampled > 0 {
-            spans.push((format!("  {} problems without", survey.unsampled), style(Look::Dim)));
+            spans.push((format!("  {} not sampled", survey.unsampled), style(Look::Dim)));
         }
         put_spans(buffer, row(0), &spans, context.ascii);
     }

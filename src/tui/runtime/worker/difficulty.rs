@@ -15,8 +15,10 @@ use crate::pipeline::difficulty::{Ranking, survey};
 use crate::pipeline::select::{SelectOrder, choose};
 use crate::session::{Session, tour};
 
-/// Between two surveys of a session that changes.
+/// Between the beginnings of two surveys of a session that changes; and so many times as long as the last one took, so that a long
+/// session that is sampled in does not keep a core busy.
 const BETWEEN: Duration = Duration::from_secs(1);
+const TIMES: u32 = 4;
 
 /// What is to be surveyed.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,16 +40,18 @@ struct Basis {
 #[derive(Default)]
 pub(super) struct Surveys {
     wanted: Option<Wanted>,
-    running: Option<JoinHandle<bool>>,
+    running: Option<JoinHandle<Option<Duration>>>,
+    /// How long the last one took.
+    took: Duration,
     begun: Option<Instant>,
     told: Option<Basis>,
-    storing: Option<JoinHandle<bool>>,
+    storing: Option<JoinHandle<Option<Duration>>>,
 }
 
 impl Surveys {
     /// Another session is open: nothing of it was told.
     pub fn forget(&mut self) {
-        (self.wanted, self.told, self.begun) = (None, None, None);
+        (self.wanted, self.told, self.begun, self.took) = (None, None, None, Duration::ZERO);
     }
 
     /// Whether a selection is being stored.
@@ -68,23 +72,25 @@ impl Work {
         if self.surveys.running.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return Ok(());
         }
-        // What failed told nothing.
-        if self.surveys.running.take().is_some_and(|thread| !thread.join().unwrap_or(false)) {
-            self.surveys.told = None;
+        if let Some(thread) = self.surveys.running.take() {
+            match thread.join().unwrap_or_default() {
+                Some(took) => self.surveys.took = took,
+                // What failed told nothing.
+                None => self.surveys.told = None,
+            }
         }
         let ranking = wanted.rule.as_ref().map(Ranking::of);
         let told = self.surveys.told.as_ref();
         // A person waits for another setting or order; what merely grew can wait a little.
         let grew = told.is_some_and(|told| told.settings == wanted.settings && told.ranking == ranking);
-        if grew && self.surveys.begun.is_some_and(|begun| begun.elapsed() < BETWEEN) {
+        if grew && self.surveys.begun.is_some_and(|begun| begun.elapsed() < BETWEEN.max(TIMES * self.surveys.took)) {
             return Ok(());
         }
+        let Some(Wanted { settings, rule }) = self.surveys.wanted.take() else { return Ok(()) };
         let selection = following.session.selections()?.last().map_or(0, |selection| selection.seq);
         let content = [following.last_row, following.last_decision, following.filtering, selection];
-        let basis = Basis { settings: wanted.settings.clone(), ranking, content };
-        let Wanted { settings, rule } = wanted.clone();
-        self.surveys.wanted = None;
-        if told == Some(&basis) {
+        let basis = Basis { settings: settings.clone(), ranking, content };
+        if self.surveys.told.as_ref() == Some(&basis) {
             return Ok(());
         }
         let (dir, shelf) = (following.session.dir().to_path_buf(), self.directories.state().join("tour"));
@@ -118,17 +124,22 @@ impl Work {
         Ok(())
     }
 
-    /// Does something beside the worker and tells what came of it; the thread says whether it went well.
-    fn aside(&self, name: &str, work: impl FnOnce() -> Result<Message> + Send + 'static) -> Result<JoinHandle<bool>> {
+    /// Does something beside the worker and tells what came of it; the thread says how long it took if it went well.
+    fn aside(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Result<Message> + Send + 'static,
+    ) -> Result<JoinHandle<Option<Duration>>> {
         let told = self.told.clone();
         let run = move || {
             yield_to_the_screen();
+            let begun = Instant::now();
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
             let done = done.unwrap_or_else(|_| Err(eyre!("it crashed; the session is as it was")));
-            let well = done.is_ok();
+            let took = done.is_ok().then(|| begun.elapsed());
             let message = done.unwrap_or_else(|error| Message::Error(format!("{error:#}")));
             let _ = told.send(Told::Message(message));
-            well
+            took
         };
         std::thread::Builder::new().name(name.into()).spawn(run).wrap_err("cannot start a thread")
     }
