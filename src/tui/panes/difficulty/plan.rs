@@ -154,13 +154,13 @@ impl Counts {
     }
 }
 
-/// What the target lacks, as far as more samples could give it.
+/// How far the target is met by right samples, judged or not: as sampling in rounds sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Missing {
-    /// Draws until every problem that had an accepted sample has what is wanted, about.
+pub(super) struct Met {
+    /// Share of the wanted samples that right ones would fill.
+    pub share: f64,
+    /// Draws until every problem has what is wanted of it, about.
     pub draws: f64,
-    /// Problems of which samples are wanted and none was accepted.
-    pub without: usize,
 }
 
 /// A rule on a survey.
@@ -174,7 +174,7 @@ pub(super) struct Plan {
     pub all: Counts,
     /// Of the survey's groups.
     pub groups: Vec<Counts>,
-    pub missing: Missing,
+    pub met: Met,
     /// What share of the wanted samples the first 1, 2, 4, ... samples of each problem give, before limits over all.
     pub budgets: Vec<(u32, f64)>,
     /// Kish's effective number of samples.
@@ -185,21 +185,20 @@ impl Plan {
     pub fn of(survey: &Survey, rule: &crate::difficulty::Rule) -> Self {
         let (axis, selection) = (Axis::of(survey), select(&survey.pool, rule));
         let (mut bars, mut classes) = (vec![Counts::default(); axis.bars()], [Counts::default(); 5]);
-        let (mut all, mut missing) = (Counts::default(), Missing::default());
+        let (mut all, mut met) = (Counts::default(), Met::default());
         for (at, problem) in survey.pool.iter().enumerate() {
             let tally = problem.tally();
             let class = survey.bins.of(&tally).unwrap_or(Bin::Unsolved) as usize;
             for counts in [&mut bars[axis.bar(&tally)], &mut classes[class], &mut all] {
                 counts.add(survey, &selection, at);
             }
-            let (wanted, there) = (selection.wanted[at], problem.candidates().len() as u32);
-            if there == 0 {
-                missing.without += usize::from(wanted > 0);
-            } else if wanted > there {
-                let accepted = Tally { correct: there.min(tally.samples), ..tally };
-                missing.draws += budget::expected_draws(&accepted, wanted);
+            let wanted = selection.wanted[at];
+            met.share += f64::from(wanted.min(tally.correct));
+            if wanted > tally.correct && tally.correct > 0 {
+                met.draws += budget::expected_draws(&tally, wanted);
             }
         }
+        met.share /= all.wanted.max(1) as f64;
         let groups = survey.groups.iter().map(|group| {
             let mut counts = Counts::default();
             group.problems.iter().for_each(|&at| counts.add(survey, &selection, at as usize));
@@ -208,7 +207,7 @@ impl Plan {
         let groups = groups.collect();
         let budgets = budgets(survey, &selection.wanted);
         let effective = selection.effective();
-        Self { axis, bars, classes, all, groups, missing, budgets, effective, selection }
+        Self { axis, bars, classes, all, groups, met, budgets, effective, selection }
     }
 
     /// The problems of a bar, in the order of the pool.

@@ -142,6 +142,19 @@ fn numbers_are_those_of_the_selection() {
     check(&state, &Rule::default());
 }
 
+#[test]
+fn what_is_not_judged_is_said() {
+    let mut survey = made_up(10, 8);
+    survey.sources[0].unjudged = 80;
+    for problem in &mut survey.pool {
+        let (id, tally) = (problem.id().to_owned(), problem.tally());
+        *problem = crate::difficulty::PoolProblem::new(id, tally, Vec::new(), &Rule::default(), |_, _| 0.0);
+    }
+    let state = watched(survey, (80, 21));
+    let text = drawn(&state, (80, 21), true);
+    assert!(text.contains("80 not judged") && text.contains("R in Review judges them"), "{text}");
+}
+
 /// With 8 samples of each problem, what the first 8 fill is what is filled; fewer fill less.
 #[test]
 fn fewer_samples_fill_less() {
@@ -347,10 +360,13 @@ fn a_sampling_is_followed_to_its_end() {
     assert_eq!(drawn(&state, (80, 21), true), before, "a training samples nothing");
     receive(&mut state, &board("generate", LiveState::Running));
     let text = drawn(&state, (160, 21), true);
-    assert!(text.contains("sampling 500 of 2000 drawn, 25%  5m00s left  fill "), "{text}");
-    // Draws to the target at five a second.
-    let missing = state.plan.as_ref().unwrap().missing;
-    assert!(missing.draws > 100.0 && text.contains("to the target"), "{text}");
+    assert!(text.contains("sampling 500 of 2000 drawn, 25%  5m00s left  right ones fill "), "{text}");
+    // Every problem wants more than it has: the draws to the target take their time at five a second.
+    let met = state.plan.as_ref().unwrap().met;
+    let time = crate::tui::widgets::paint::duration(met.draws / 5.0);
+    assert!(met.draws > 100.0 && text.contains(&format!("draws, {time} to the target")), "{text}");
+    let right: u64 = state.plan.as_ref().unwrap().all.right;
+    assert!(met.share > 0.0 && met.share <= right as f64 / state.plan.as_ref().unwrap().all.wanted as f64);
     receive(&mut state, &board("generate", LiveState::Done));
     assert_eq!(drawn(&state, (80, 21), true), before);
 }

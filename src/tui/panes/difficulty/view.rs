@@ -111,12 +111,13 @@ fn head(
         if with.len() > 1 {
             spans.push((format!(" ({place} of {})", with.len()), style(Look::Dim)));
         }
-        spans.push((format!("  {} samples, {} problems", source.samples, source.problems), style(Look::Text)));
+        spans.push((format!("  {} samples", source.samples), style(Look::Text)));
         if source.unjudged > 0 {
-            spans.push((format!("  {} not judged", source.unjudged), style(Look::Warn)));
+            spans.push((format!(", {} not judged", source.unjudged), style(Look::Warn)));
         }
+        spans.push((format!(", {} problems", source.problems), style(Look::Text)));
         if survey.unsampled > 0 {
-            spans.push((format!("  {} not sampled", survey.unsampled), style(Look::Dim)));
+            spans.push((format!(", {} not sampled", survey.unsampled), style(Look::Dim)));
         }
         put_spans(buffer, row(0), &spans, context.ascii);
     }
@@ -134,7 +135,9 @@ fn head(
             style(Look::Text),
         ),
     ];
-    if !state.ranked() {
+    if plan.all.accepted == 0 && survey.sources[survey.source].unjudged > 0 {
+        spans.push(("  R in Review judges them".into(), style(Look::Warn)));
+    } else if !state.ranked() {
         spans.push(("  being ranked anew".into(), style(Look::Warn)));
     } else if let Some(line) = changed(survey, &state.rule, state.base()) {
         spans.push((line, style(Look::Info)));
@@ -175,17 +178,14 @@ fn live(board: &LiveBoard, plan: &Plan, context: &ViewContext, area: Rect, buffe
         let line = format!("{drawn} of {} drawn, {percent}%{left}", totals.samples_wanted);
         spans.push((line, style(Look::Text)));
     }
-    if let Some(fill) = plan.all.fill() {
-        spans.push((format!("  fill {:.1}%", 100.0 * fill), style(Look::Text)));
+    if plan.all.wanted > 0 {
+        spans.push((format!("  right ones fill {:.1}%", 100.0 * plan.met.share), style(Look::Text)));
     }
     let rate = if totals.elapsed_seconds > 0.0 { totals.finished as f64 / totals.elapsed_seconds } else { 0.0 };
-    if plan.missing.draws > 0.0 {
-        let time = if rate > 0.0 { format!(", {}", duration(plan.missing.draws / rate)) } else { String::new() };
-        let draws = compact(plan.missing.draws.ceil() as usize);
+    if plan.met.draws > 0.0 {
+        let time = if rate > 0.0 { format!(", {}", duration(plan.met.draws / rate)) } else { String::new() };
+        let draws = compact(plan.met.draws.ceil() as usize);
         spans.push((format!("  about {draws} draws{time} to the target"), style(Look::Dim)));
-    }
-    if plan.missing.without > 0 {
-        spans.push((format!("  {} problems have none accepted", plan.missing.without), style(Look::Dim)));
     }
     put_spans(buffer, area, &spans, context.ascii);
 }
