@@ -271,7 +271,7 @@ fn classes(survey: &Survey, plan: &Plan, context: &ViewContext, place: &Place, y
     let of = |class: Bin| {
         let mut bars = (0..place.count).filter(|&bar| plan.axis.class(bar, &survey.bins) == class);
         let first = bars.next()?;
-        Some((place.x(first), place.x(bars.last().unwrap_or(first)) + place.step))
+        Some((place.x(first), place.x(bars.next_back().unwrap_or(first)) + place.step))
     };
     let (left, mut right) = (place.bars.x, place.bars.right());
     let mut free = left;

@@ -143,7 +143,7 @@ fn budgets(plan: &Plan, context: &ViewContext, area: Rect, buffer: &mut Buffer) 
     }
     let style = |look| context.theme.style(look);
     let mut spans = vec![("filled by the first ".to_owned(), style(Look::Dim))];
-    for (size, share) in &plan.budgets {
+    for (size, share) in plan.budgets.iter().skip(plan.budgets.len().saturating_sub(5)) {
         spans.push((format!("{size}: "), style(Look::Dim)));
         spans.push((format!("{:.1}%  ", 100.0 * share), style(Look::Text)));
     }

@@ -171,9 +171,8 @@ fn live(board: &LiveBoard, plan: &Plan, context: &ViewContext, area: Rect, buffe
         LiveState::Running | LiveState::Done | LiveState::Failed => "sampling",
     };
     let mut spans = vec![(format!("{word} "), style(Look::Info))];
-    if totals.samples_wanted > 0 {
-        let drawn = totals.existing + totals.finished;
-        let percent = 100 * drawn / totals.samples_wanted;
+    let drawn = totals.existing + totals.finished;
+    if let Some(percent) = (100 * drawn).checked_div(totals.samples_wanted) {
         let left = totals.eta_seconds.map_or_else(String::new, |eta| format!("  {} left", duration(eta)));
         let line = format!("{drawn} of {} drawn, {percent}%{left}", totals.samples_wanted);
         spans.push((line, style(Look::Text)));
