@@ -136,7 +136,14 @@ struct Frame {
     /// Instead: open the record of a training of so many steps and draw it
     #[arg(long, value_name = "POINTS")]
     plot: Option<usize>,
-    /// Print a JSON object: {"frames","p50_ms","p99_ms","max_ms"} or {"points","open_ms","redraw_p50_ms","redraw_p99_ms"}
+    /// Instead: change a rule in the Difficulty pane over so many problems
+    #[arg(long, value_name = "PROBLEMS", conflicts_with = "plot")]
+    difficulty: Option<usize>,
+    /// Samples of each of these problems
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "difficulty")]
+    samples: u32,
+    /// Print a JSON object: {"frames","p50_ms","p99_ms","max_ms"}, {"points","open_ms","redraw_p50_ms","redraw_p99_ms"} or
+    /// {"problems","samples","open_ms","key_p50_ms","key_max_ms","draw_p50_ms","draw_max_ms"}
     #[arg(long)]
     json: bool,
 }
@@ -252,6 +259,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 return super::out::line(format_args!(
                     "{points} points: open {:.0} ms, redraw median {:.2} ms, p99 {:.2} ms",
                     report.open_ms, report.redraw_p50_ms, report.redraw_p99_ms
+                ));
+            }
+            if let Some(problems) = frame.difficulty {
+                let report = frame_bench::difficulty(problems, frame.samples)?;
+                if frame.json {
+                    return super::out::line(serde_json::to_string(&report)?);
+                }
+                return super::out::line(format_args!(
+                    "{problems} problems of {} samples: first frame {:.0} ms; key to frame median {:.1} ms, most {:.1} ms; of \
+                     that drawing median {:.2} ms, most {:.2} ms",
+                    report.samples,
+                    report.open_ms,
+                    report.key_p50_ms,
+                    report.key_max_ms,
+                    report.draw_p50_ms,
+                    report.draw_max_ms
                 ));
             }
             let report = frame_bench::frame(frame.frames)?;

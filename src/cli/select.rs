@@ -5,7 +5,7 @@ use color_eyre::Result;
 
 use super::arguments::{RuleArguments, SessionArgument};
 use super::failure::BadInput;
-use crate::pipeline::difficulty::newest_settings;
+use crate::pipeline::difficulty::usual_settings;
 use crate::pipeline::select::{SelectOrder, choose};
 
 #[derive(Debug, Args)]
@@ -35,10 +35,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let rows = session.sample_rows()?;
     let settings = match &arguments.settings {
         Some(hash) => Some(hash.clone()),
-        None => match newest_settings(&session, &rows, Some(1))? {
-            Some(hash) => Some(hash),
-            None => newest_settings(&session, &rows, None)?,
-        },
+        None => usual_settings(&session, &rows)?,
     };
     let Some(settings) = settings else {
         let line =

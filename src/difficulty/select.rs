@@ -219,8 +219,13 @@ fn k_of(pool: &[PoolProblem], rule: &Rule) -> f64 {
         for problem in pool {
             let (_, taken) = problem.filled(&target);
             samples += u64::from(taken);
-            tokens += problem.tokens[taken as usize];
-            confirming += u64::from(problem.confirming[taken as usize]);
+            // What no limit asks for is not looked up: this is done for every K that is tried.
+            if rule.tokens > 0 {
+                tokens += problem.tokens[taken as usize];
+            }
+            if rule.most_confirming < 1.0 {
+                confirming += u64::from(problem.confirming[taken as usize]);
+            }
         }
         // The share that only confirms is thinned out afterwards, with tokens like the others' in the mean.
         let spared = confirming.saturating_sub(allowed(samples - confirming, rule.most_confirming));

@@ -1,5 +1,5 @@
 //! How long a key takes to its frame while every core is busy: update and drawing over a long session; and how long a very
-//! long training takes to open and to draw.
+//! long training takes to open and to draw; and how long the Difficulty pane takes to choose anew.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use super::app::{App, view};
 use super::effect::Message;
 use super::keymap::Keymap;
 use super::theme::Theme;
+use crate::pipeline::difficulty::made_up;
 use crate::records::{FinishReason, Standing, now_millis};
 use crate::session::{Counts, SampleRow};
 use crate::train::metrics::METRICS;
@@ -128,6 +129,74 @@ fn plot_in(directory: &Path, points: usize, (columns, lines): (u16, u16)) -> Res
         open_ms,
         redraw_p50_ms: times[times.len() / 2],
         redraw_p99_ms: times[times.len() * 99 / 100],
+    })
+}
+
+/// What a benchmark of the Difficulty pane measured, in milliseconds: a key that changes a number of the rule, from the key to the
+/// finished frame; of that the frame; and the first frame after a survey came.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DifficultyReport {
+    pub problems: usize,
+    pub samples: u32,
+    pub columns: u16,
+    pub lines: u16,
+    pub open_ms: f64,
+    pub key_p50_ms: f64,
+    pub key_max_ms: f64,
+    pub draw_p50_ms: f64,
+    pub draw_max_ms: f64,
+}
+
+/// Changes the rule over and over on made-up problems of so many samples, with K given and with K to be found, and draws each
+/// frame.
+pub fn difficulty(problems: usize, samples: u32) -> Result<DifficultyReport> {
+    let (columns, lines) = (160, 48);
+    let mut app = App::new(Keymap::load(None)?, Theme::terminal(), false);
+    let mut terminal = Terminal::new(TestBackend::new(columns, lines))?;
+    app.resize(columns, lines);
+    app.message(&opened(), now_millis());
+    let mut press = |app: &mut App, code: KeyCode| -> Result<(f64, f64)> {
+        let begun = Instant::now();
+        app.event(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)), now_millis());
+        let updated = Instant::now();
+        terminal.draw(|frame| view(app, now_millis(), frame.area(), frame.buffer_mut()))?;
+        Ok((begun.elapsed().as_secs_f64() * 1e3, updated.elapsed().as_secs_f64() * 1e3))
+    };
+    press(&mut app, KeyCode::Char('5'))?;
+    let survey = Arc::new(made_up(problems, samples));
+    let begun = Instant::now();
+    let told = Message::Difficulty { dir: PathBuf::from("bench"), settings: None, survey: Some(survey) };
+    app.message(&told, now_millis());
+    press(&mut app, KeyCode::Left)?;
+    let open_ms = begun.elapsed().as_secs_f64() * 1e3;
+    // A limit over all, so that K has to be found.
+    for code in ['e', '8', '0', '0', '0', '0'].map(KeyCode::Char) {
+        if code == KeyCode::Char('e') {
+            (0..4).try_for_each(|_| press(&mut app, KeyCode::Down).map(drop))?;
+        }
+        press(&mut app, code)?;
+    }
+    press(&mut app, KeyCode::Enter)?;
+    let mut times = Vec::new();
+    for letter in "--+-s--+s-+-s]]-+[[[[[+--+-s-+s-+".chars().cycle().take(200) {
+        times.push(press(&mut app, KeyCode::Char(letter))?);
+    }
+    let sorted = |of: fn(&(f64, f64)) -> f64| {
+        let mut sorted: Vec<f64> = times.iter().map(of).collect();
+        sorted.sort_by(f64::total_cmp);
+        (sorted[sorted.len() / 2], sorted[sorted.len() - 1])
+    };
+    let ((key_p50_ms, key_max_ms), (draw_p50_ms, draw_max_ms)) = (sorted(|time| time.0), sorted(|time| time.1));
+    Ok(DifficultyReport {
+        problems,
+        samples,
+        columns,
+        lines,
+        open_ms,
+        key_p50_ms,
+        key_max_ms,
+        draw_p50_ms,
+        draw_max_ms,
     })
 }
 

@@ -1,14 +1,18 @@
 //! What the screen asks the outside to do, and what the outside answers. The only way out of `update`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::SessionInfo;
+use crate::difficulty::Rule;
 use crate::filter::audit::Order;
 use crate::filter::{Measured, Verdict};
 use crate::pipeline::chat::{Found, Known, News, Posed, Question};
+use crate::pipeline::difficulty::Survey;
 use crate::pipeline::eval::{EvalOrder, Listed, ScoreRequest, Scores};
 use crate::pipeline::recipe::{Recipe, Wanted};
 use crate::pipeline::run::{Forecast, Planned, Probe, Progress, RunOrder};
+use crate::pipeline::select::SelectOutcome;
 use crate::pipeline::train::Preview;
 use crate::pipeline::{FilterOutcome, GenerateOrder, TrainOrder};
 use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
@@ -114,6 +118,18 @@ pub enum Effect {
     Chat(ChatWish),
     /// Judge the session by the rules.
     Filter,
+    /// Gather what the session tells of difficulty under these settings (the usual ones for `None`), ranked as the rule says (the
+    /// stored one for `None`). Answered when there is anything new.
+    LoadDifficulty {
+        settings: Option<String>,
+        rule: Option<Rule>,
+    },
+    /// Choose by this rule from the samples of these settings, and keep the selection under a name.
+    StoreSelection {
+        name: String,
+        rule: Rule,
+        settings: String,
+    },
     /// Choose samples for a spot check.
     PlanAudit(Order),
     StartGenerate(Box<GenerateOrder>),
@@ -169,7 +185,7 @@ impl Effect {
     pub fn changes_session(&self) -> bool {
         use Effect::{
             ArchiveRun, Decide, DecideAll, Edit, Filter, ReleaseReview, RenameRun, RestoreRun, StartEval,
-            StartGenerate, StartRun, StartTrain, Undo,
+            StartGenerate, StartRun, StartTrain, StoreSelection, Undo,
         };
         matches!(
             self,
@@ -186,6 +202,7 @@ impl Effect {
                 | RenameRun { .. }
                 | ArchiveRun(_)
                 | RestoreRun(_)
+                | StoreSelection { .. }
         )
     }
 }
@@ -278,6 +295,14 @@ pub enum Message {
         rows: Vec<SampleRow>,
         outcome: Option<Box<FilterOutcome>>,
     },
+    /// What a session tells of difficulty; `None` where there is no sample to learn from. `settings` as they were asked for.
+    Difficulty {
+        dir: PathBuf,
+        settings: Option<String>,
+        survey: Option<Arc<Survey>>,
+    },
+    /// A selection was chosen and stored.
+    SelectionStored(Box<SelectOutcome>),
     /// Samples for a spot check, in order.
     Audit(Vec<i64>),
     Chat(ChatTold),

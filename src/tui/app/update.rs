@@ -8,6 +8,7 @@ use super::super::keymap::{Key, Lookup};
 use super::super::panes::{chat, difficulty, eval, generate, review, run, start, train};
 use super::help::Help;
 use super::{App, OpenSession, Overlay, Pane, view};
+use crate::pipeline::select::SelectOutcome;
 use crate::records::{LiveState, UnixMillis};
 
 /// A paste beyond this is cut: no field takes more.
@@ -55,12 +56,15 @@ impl App {
 
     /// The mouse, at a place of the screen; it is never needed.
     fn at_mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
-        if self.quitting || self.too_small() || !matches!(self.overlay, Overlay::None) || self.pane != Pane::Train {
+        if self.quitting || self.too_small() || !matches!(self.overlay, Overlay::None) {
             return Vec::new();
         }
-        match mouse.row.checked_sub(view::PANE_TOP) {
-            Some(row) => train::mouse(&mut self.train, MouseEvent { row, ..mouse }),
-            None => Vec::new(),
+        let Some(row) = mouse.row.checked_sub(view::PANE_TOP) else { return Vec::new() };
+        let mouse = MouseEvent { row, ..mouse };
+        match self.pane {
+            Pane::Train => train::mouse(&mut self.train, mouse),
+            Pane::Difficulty => difficulty::mouse(&mut self.difficulty, mouse),
+            Pane::Start | Pane::Generate | Pane::Review | Pane::Eval | Pane::Run | Pane::Chat => Vec::new(),
         }
     }
 
@@ -94,6 +98,9 @@ impl App {
         }
         if self.pane == Pane::Eval {
             effects.extend(eval::refresh(&mut self.eval));
+        }
+        if self.pane == Pane::Difficulty {
+            effects.extend(difficulty::refresh(&mut self.difficulty));
         }
         effects
     }
@@ -156,7 +163,13 @@ impl App {
                 let text = format!("stored as a new sample, #{draw} of this problem; it is being judged");
                 self.notices.say(text, false, now);
             }
+            Message::SelectionStored(outcome) => {
+                let SelectOutcome { name, samples, problems, .. } = &**outcome;
+                let text = format!("{name}: {samples} samples of {problems} problems; train --selection takes them");
+                self.notices.say(text, false, now);
+            }
             Message::Sessions(_)
+            | Message::Difficulty { .. }
             | Message::Runs(_)
             | Message::Pass(_)
             | Message::Plan(_)

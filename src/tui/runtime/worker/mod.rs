@@ -2,6 +2,7 @@
 //! another process.
 
 mod chat;
+mod difficulty;
 mod follow;
 mod pass;
 mod queue;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use color_eyre::Result;
 use tokio::sync::{mpsc, watch};
 
+use self::difficulty::Surveys;
 use self::follow::{Following, Other, outcome_of};
 use self::pass::PassSeen;
 use self::queue::Queue;
@@ -80,6 +82,7 @@ impl Worker {
             evals_read: None,
             evals_due: false,
             chat: None,
+            surveys: Surveys::default(),
             hurry: Arc::clone(&hurry),
         };
         let asked = Queue::new(asked);
@@ -126,6 +129,7 @@ struct Work {
     evals_due: bool,
     /// The talk with models, since it was first asked for.
     chat: Option<ChatJob>,
+    surveys: Surveys,
     hurry: Arc<AtomicBool>,
 }
 
@@ -155,6 +159,9 @@ impl Work {
             self.take_forecast();
             if let Err(error) = self.evals() {
                 self.say(Message::Error(error.to_string()));
+            }
+            if let Err(error) = self.survey() {
+                self.say(Message::Error(format!("{error:#}")));
             }
             if self.filter_again
                 && !self.filter_runs()
@@ -269,6 +276,8 @@ impl Work {
             | Effect::ArchiveRun(_)
             | Effect::RestoreRun(_) => self.runs(effect)?,
             Effect::Chat(wish) => self.chat(wish)?,
+            Effect::LoadDifficulty { settings, rule } => self.want_survey(settings, rule),
+            Effect::StoreSelection { name, rule, settings } => self.store_selection(name, rule, settings)?,
             Effect::PauseJob => self.steer(Steer::Pause)?,
             Effect::ResumeJob => self.steer(Steer::Resume)?,
             Effect::StopJob => self.steer(Steer::Stop)?,
@@ -326,6 +335,7 @@ impl Work {
         following.version = following.session.data_version()?;
         following.tour = false;
         self.scores = None;
+        self.surveys.forget();
         let _ = self.directories.remember_session(&dir);
         let name = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.say(Message::Adopted(dir));
@@ -351,6 +361,7 @@ impl Work {
         });
         (self.job, self.other) = (None, None);
         self.filter_again = false;
+        self.surveys.forget();
         let filtering = session.filtering()?;
         let seq = filtering.as_ref().map_or(0, |filtering| filtering.seq);
         if let Some(outcome) = outcome_of(filtering) {
@@ -494,7 +505,7 @@ impl Work {
                 job.wait(Duration::from_millis(50));
             }
         }
-        while self.filter_runs() && patient() {
+        while (self.filter_runs() || self.surveys.storing()) && patient() {
             std::thread::sleep(Duration::from_millis(20));
         }
         let _ = self.told.send(Told::Quit);

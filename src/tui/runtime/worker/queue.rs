@@ -31,11 +31,12 @@ impl Queue {
         loop {
             let next = self.waiting.pop_front().ok_or(RecvTimeoutError::Timeout)?;
             let replaced = |later: &Effect| {
-                use Effect::{Chat, LoadBeside, LoadSample};
+                use Effect::{Chat, LoadBeside, LoadDifficulty, LoadSample};
                 matches!(
                     (&next, later),
                     (LoadSample(_), LoadSample(_))
                         | (LoadBeside(_), LoadBeside(_))
+                        | (LoadDifficulty { .. }, LoadDifficulty { .. })
                         | (Chat(ChatWish::Problems(_)), Chat(ChatWish::Problems(_)))
                 )
             };

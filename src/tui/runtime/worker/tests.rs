@@ -270,3 +270,41 @@ fn a_talk_goes_on_beside_the_session_and_writes_nothing_to_it() {
     assert_eq!(version(&home), before);
     assert_eq!(Session::peek(&home.session).unwrap().counts().unwrap().samples, 1);
 }
+
+#[test]
+fn a_session_is_surveyed_when_it_changed_and_a_selection_is_stored_in_a_copy_of_the_tour() {
+    let mut home = home(3);
+    let load = || Effect::LoadDifficulty { settings: None, rule: None };
+    let is_survey = |message: &Message| matches!(message, Message::Difficulty { .. });
+    let survey = |home: &mut Home| {
+        home.worker.ask(load());
+        let seen = home.until(is_survey);
+        let Some(Message::Difficulty { dir, survey: Some(survey), .. }) = seen.last() else { panic!("{seen:?}") };
+        (dir.clone(), survey.clone())
+    };
+    let (dir, first) = survey(&mut home);
+    assert_eq!((dir, first.pool.len(), first.sources[0].samples), (home.session.clone(), 1, 3));
+    // Nothing changed: nothing is told. Then something did.
+    home.worker.ask(load());
+    home.worker.ask(Effect::Decide { sample: 1, verb: DecisionVerb::Accept, reason: None, note: None });
+    let seen = home.until(|message| matches!(message, Message::Stood { .. }));
+    assert!(!seen.iter().any(is_survey), "{seen:?}");
+    let (_, again) = survey(&mut home);
+    assert_eq!(again.pool[0].candidates().len(), 1);
+    // The tour is looked at in place.
+    home.worker.ask(Effect::OpenTour);
+    home.until(|message| matches!(message, Message::Opened { .. }));
+    let (dir, of_tour) = survey(&mut home);
+    assert_eq!(dir, PathBuf::from("tour"));
+    let own = home.session.parent().unwrap().join("tour");
+    assert!(!own.exists(), "looking makes no copy");
+    let settings = of_tour.sources[of_tour.source].hash.clone();
+    home.worker.ask(Effect::StoreSelection { name: "mine".into(), rule: crate::difficulty::Rule::default(), settings });
+    let seen = home.until(|message| matches!(message, Message::SelectionStored(_)));
+    assert!(seen.contains(&Message::Adopted(own.clone())), "{seen:?}");
+    let Some(Message::SelectionStored(outcome)) = seen.last() else { unreachable!() };
+    let selection = Session::open(&own).unwrap().selection("mine").unwrap();
+    assert_eq!(selection.map(|selection| selection.hash), Some(outcome.hash.clone()));
+    let (dir, stored) = survey(&mut home);
+    assert_eq!((dir, stored.stored().map(|stored| stored.name.as_str())), (own, Some("mine")));
+}

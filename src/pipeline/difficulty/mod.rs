@@ -1,5 +1,11 @@
 //! How hard the problems of a session are for a model under one setting, from its stored samples.
 
+mod lengths;
+mod made_up;
+mod survey;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 use color_eyre::Result;
@@ -8,6 +14,10 @@ use crate::difficulty::{Outcome, Tally};
 use crate::filter::RuleId;
 use crate::records::FinishReason;
 use crate::session::{SampleRow, Session};
+
+pub use lengths::{Lengths, Ratio, Stage};
+pub use made_up::made_up;
+pub use survey::{Drawn, Group, Grouped, Ranking, Source, Stored, Survey, Surveyed, survey};
 
 /// What came of a stored sample. One that did not end by itself is no right one, whatever stands in it.
 pub fn outcome(row: &SampleRow) -> Outcome {
@@ -50,4 +60,15 @@ pub fn newest_settings(session: &Session, rows: &[SampleRow], turns: Option<usiz
         }
     }
     Ok(None)
+}
+
+/// The settings that are chosen from where none are given: those of the newest single-turn samples, else of the newest of all.
+///
+/// # Errors
+/// If the session cannot be read.
+pub fn usual_settings(session: &Session, rows: &[SampleRow]) -> Result<Option<String>> {
+    match newest_settings(session, rows, Some(1))? {
+        Some(hash) => Ok(Some(hash)),
+        None => newest_settings(session, rows, None),
+    }
 }
