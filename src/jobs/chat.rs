@@ -1,6 +1,6 @@
 //! A talk beside the screen: a thread that keeps models in memory, answers, and can be cut short. What a talk is belongs to
-//! `pipeline`. It holds no lock and writes nothing, so that it may go on beside a job; while one is at work it takes half of the
-//! time that it could.
+//! `pipeline`. It holds no lock and writes nothing, so that it may go on beside a job; while one is at work it rests after each
+//! step, about as long as the step took.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -145,10 +145,12 @@ pub fn pose(session: &Session, config: &Path, id: &str) -> Result<Posed> {
     let default = Library::load(Some(config))?.policy(None)?;
     let (policy, like) = match settings.as_ref().and_then(|settings| prompt(settings, &default)) {
         Some(policy) => {
-            let like = evaluation.map_or("as its samples".into(), |eval| format!("as in evaluation {}", eval.name));
+            let like = evaluation.map_or("with the prompt of its samples".into(), |eval| {
+                format!("with the prompt of evaluation {}", eval.name)
+            });
             (policy, like)
         }
-        None => (default, "by the default prompt".into()),
+        None => (default, "with the default prompt".into()),
     };
     let Step::Ask { messages, .. } = Dialogue::new(&problem, &policy, 1, 0, 0)?.next_step()? else {
         return Err(eyre!("the prompt asks nothing"));

@@ -191,14 +191,14 @@ fn a_problem_is_posed_as_the_newest_evaluation_did_and_its_answers_are_graded() 
     let session = Session::create(&dir.path().join("s")).unwrap();
     session.hold_out(&[problem("p")]).unwrap();
     let posed = pose(&session, dir.path(), "p").unwrap();
-    assert!(posed.text.contains(ASKED) && posed.like == "by the default prompt", "{posed:?}");
+    assert!(posed.text.contains(ASKED) && posed.like == "with the default prompt", "{posed:?}");
     let put = |name: &str, prompt: &str| {
         let settings = settings(name, json!({"prompt": prompt, "system": "Be {{ turn }}."}));
         session.put_settings(&settings, &serde_json::Value::Null).unwrap()
     };
     let evaluated = put("base", "EVAL {{ problem }}");
     put("later", "LATER {{ problem }}");
-    assert_eq!(pose(&session, dir.path(), "p").unwrap().like, "as its samples");
+    assert_eq!(pose(&session, dir.path(), "p").unwrap().like, "with the prompt of its samples");
     session
         .put_eval(&StoredEval {
             name: "base".into(),
@@ -211,7 +211,7 @@ fn a_problem_is_posed_as_the_newest_evaluation_did_and_its_answers_are_graded() 
         .unwrap();
     let posed = pose(&session, dir.path(), "p").unwrap();
     assert_eq!((posed.text, posed.system), (format!("EVAL {ASKED}"), Some("Be 0.".to_owned())));
-    assert_eq!((posed.gold.as_str(), posed.like.as_str()), ("35", "as in evaluation base"));
+    assert_eq!((posed.gold.as_str(), posed.like.as_str()), ("35", "with the prompt of evaluation base"));
     assert!(pose(&session, dir.path(), "q").unwrap_err().to_string().contains("no problem `q`"));
     let mut asked = question(1, &[MICRO], 3);
     asked.problem = Some(("p".into(), "35".into()));

@@ -13,18 +13,12 @@ const SEED: usize = 3;
 const SYSTEM: usize = 4;
 
 /// How the next question is asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Settings {
     pub sampling: Sampling,
     pub seed: u64,
     /// With which a conversation begins; empty is none.
     pub system: String,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { sampling: Sampling::default(), seed: 0, system: String::new() }
-    }
 }
 
 impl Settings {

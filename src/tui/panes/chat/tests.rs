@@ -92,7 +92,7 @@ fn posed() -> Posed {
         system: Some("Answer in numbers.".into()),
         text: "One stamp costs 5 coins. How many do 7 cost?\n\nThink step by step. Put the final answer in \\boxed{}."
             .into(),
-        like: "as in evaluation base".into(),
+        like: "with the prompt of evaluation base".into(),
     }
 }
 
@@ -260,7 +260,7 @@ fn a_problem_is_posed_alone_and_its_answers_are_graded_by_sign_and_word() {
     told(&mut state, words("b", vec![found("b")]));
     assert_eq!(press(&mut state, KeyCode::Enter), [Effect::Chat(ChatWish::Pose("b".into()))]);
     told(&mut state, ChatTold::Posed(Box::new(posed())));
-    assert!(drawn(&mut state, 80, 21, false).contains("problem micro-test-7, as in evaluation base"));
+    assert!(drawn(&mut state, 80, 21, false).contains("problem micro-test-7, with the prompt of evaluation base"));
     let asked = question(press(&mut state, KeyCode::Enter));
     assert_eq!((asked.turn, asked.problem.clone()), (0, Some(("micro-test-7".into(), "35".into()))));
     let messages = [Said::new(Role::System, "Answer in numbers."), Said::new(Role::User, posed().text)];

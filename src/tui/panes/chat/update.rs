@@ -478,9 +478,16 @@ fn refused(state: &mut ChatState, question: u64, error: &str) {
 /// Actions worth a hint at the foot.
 pub fn hints(state: &ChatState) -> Vec<&'static str> {
     if state.asked.is_some() {
-        return vec!["chat.stop", "chat.scroll_up", "chat.follow", "chat.side", "chat.new"];
+        let mut hints = vec!["chat.stop", "chat.scroll_up", "chat.follow", "chat.new"];
+        if state.two() {
+            hints.insert(1, "chat.side");
+        }
+        return hints;
     }
     let mut hints = vec!["chat.write", "chat.problem", "chat.model", "chat.against", "chat.settings"];
+    if state.two() {
+        hints.insert(1, "chat.side");
+    }
     if !state.draft.is_empty() {
         hints.insert(1, "chat.clear");
     }

@@ -163,7 +163,7 @@ fn status(state: &ChatState, side: usize, context: &ViewContext, area: Rect, buf
     if let (Some(context_length), Some(prompt)) = (context_length, answer.prompt_tokens) {
         let room = context_length.saturating_sub(prompt + answer.tokens);
         let look = if room * 10 < context_length { Look::Warn } else { Look::Dim };
-        spans.push((format!("  room {room} of {context_length}"), style(look)));
+        spans.push((format!("  room {room}/{context_length}"), style(look)));
     }
     let transcript = &state.transcripts[side];
     if !transcript.at_end() {
