@@ -76,7 +76,8 @@ fn a_score_is_what_the_samples_say_and_is_there_again() {
     let right = rows.iter().filter(|row| row.correct == Some(true)).count();
     assert_eq!((rows.len(), first["existing"].as_u64(), first["n"].as_u64()), (60, Some(0), Some(3)));
     let pass = first["pass_at_1"].as_f64().unwrap();
-    assert!((pass - right as f64 / 60.0).abs() < 1e-12 && pass > 0.5, "{first}");
+    // It is a model of the middle: 44% of the whole set.
+    assert!((pass - right as f64 / 60.0).abs() < 1e-12 && (0.25..0.65).contains(&pass), "{first}");
     let (low, high) = (first["ci95"][0].as_f64().unwrap(), first["ci95"][1].as_f64().unwrap());
     assert!(low < pass && pass < high && first["maj_at_k"].as_f64().unwrap() >= low, "{first}");
     assert_eq!(
