@@ -116,7 +116,7 @@ fn list(state: &EvalState, context: &ViewContext, layout: &Layout, buffer: &mut 
 /// The first columns of a row.
 fn cells_of(columns: &Columns, [mark, name, problems, n, pass]: [&str; 5], context: &ViewContext) -> String {
     let problems = if columns.problems { format!("{problems:>8} ") } else { String::new() };
-    let name = fit(name, columns.name - 1, context.ascii).into_owned();
+    let name = fit_tail(name, columns.name - 1, context.ascii).into_owned();
     let pad = (columns.name).saturating_sub(cells(&name));
     format!("{mark:<2}{name}{}{problems}{n:<7} {pass:<width$}", " ".repeat(pad), width = NUMBER)
 }
@@ -168,7 +168,7 @@ fn tabs(state: &EvalState, context: &ViewContext, layout: &Layout, buffer: &mut 
     let line = style(if context.focused { Look::BorderFocus } else { Look::Border });
     rule(buffer, area, "", line, style(Look::Title), context.ascii);
     let name = state.selected().map_or(String::new(), |selected| one_line(&selected.eval.name));
-    let name = fit(&name, usize::from((area.width / 4).min(24)), context.ascii).into_owned();
+    let name = fit_tail(&name, usize::from((area.width / 4).min(24)), context.ascii).into_owned();
     let mut x = put_clean(buffer, area.x + 1, area.y, area.width, &format!(" {name} "), style(Look::Title)) + 1;
     let two = layout.right.width > 0;
     for tab in Tab::ALL {
@@ -179,7 +179,7 @@ fn tabs(state: &EvalState, context: &ViewContext, layout: &Layout, buffer: &mut 
         let mut text = title(tab).to_owned();
         if let (Tab::Against, Some(against)) = (tab, state.against()) {
             let room = if two { 24 } else { 10 };
-            text = format!("{text} {}", fit(&one_line(&against.eval.name), room, context.ascii));
+            text = format!("{text} {}", fit_tail(&one_line(&against.eval.name), room, context.ascii));
         }
         let chosen = tab == state.tab;
         let text = if chosen { format!("[{text}]") } else { format!(" {text} ") };
