@@ -7,6 +7,7 @@ use color_eyre::Result;
 use color_eyre::eyre::eyre;
 
 use super::companion::Companion;
+use super::job::Part;
 use super::{GenerateJob, Job, JobContext};
 use crate::config::Directories;
 use crate::dialogue::{Library, Policy};
@@ -52,7 +53,7 @@ pub(super) struct Drawn {
 pub(super) fn drawn(
     dir: &Path,
     order: &GenerateOrder,
-    job: &str,
+    job: &'static str,
     load: impl FnOnce() -> Result<Box<dyn Backend>>,
     context: &mut JobContext,
 ) -> Result<Drawn> {
@@ -75,8 +76,10 @@ pub(super) fn drawn(
         None => hold(Session::create(dir)?, job, context)?,
     };
     let problems = chosen(&held.session, given, order)?;
-    let mut watched = Named { context, job };
-    let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, &mut watched)?;
+    if job != JOB {
+        context.set_part(Part { job: Some(job), words: String::new() });
+    }
+    let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, context)?;
     outcome.wall_seconds = began.elapsed().as_secs_f64();
     Ok(Drawn { held, problems, outcome })
 }
@@ -136,36 +139,6 @@ pub(super) fn chosen(session: &Session, given: Option<Vec<Problem>>, order: &Gen
     Ok(problems)
 }
 
-/// Shows the boards of a drawing as those of a job. Where the drawing is not the whole of it, its end is not the job's.
-struct Named<'a> {
-    context: &'a mut JobContext,
-    job: &'a str,
-}
-
-impl Watcher for Named<'_> {
-    fn stopping(&self) -> bool {
-        self.context.control().stopping()
-    }
-
-    fn paused(&self) -> bool {
-        self.context.control().paused()
-    }
-
-    fn wait_while_paused(&self, limit: Duration) {
-        self.context.control().wait_while_paused(limit);
-    }
-
-    fn due(&self, state: LiveState) -> bool {
-        self.context.due(state)
-    }
-
-    fn publish(&mut self, board: LiveBoard) {
-        let ends = board.state == LiveState::Done && self.job != JOB;
-        let state = if ends { LiveState::Running } else { board.state };
-        self.context.publish(LiveBoard { job: self.job.into(), state, ..board });
-    }
-}
-
 impl Watcher for JobContext {
     fn stopping(&self) -> bool {
         self.control().stopping()
@@ -184,6 +157,7 @@ impl Watcher for JobContext {
     }
 
     fn publish(&mut self, board: LiveBoard) {
+        let board = self.of_part(board);
         JobContext::publish(self, board);
     }
 }

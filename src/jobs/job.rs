@@ -25,6 +25,16 @@ pub struct JobContext {
     last: Option<(Instant, LiveState)>,
     version: u64,
     pass: Option<PassPlace>,
+    part: Option<Part>,
+}
+
+/// Steps that are parts of a job tell of themselves as if they were all of it.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The job that they are shown as, where it is not their own.
+    pub job: Option<&'static str>,
+    /// Stands before their messages.
+    pub words: String,
 }
 
 impl JobContext {
@@ -45,6 +55,27 @@ impl JobContext {
     /// What is shown from now on is of this step of a pass.
     pub fn set_pass(&mut self, place: PassPlace) {
         self.pass = Some(place);
+    }
+
+    /// What steps tell from now on is of a part of the job: their end is not its end.
+    pub fn set_part(&mut self, part: Part) {
+        self.part = Some(part);
+    }
+
+    /// A board of a step, as the job shows it.
+    pub fn of_part(&self, mut board: LiveBoard) -> LiveBoard {
+        let Some(Part { job, words }) = &self.part else { return board };
+        if let Some(job) = job {
+            board.job = (*job).to_owned();
+        }
+        board.message = match (words.as_str(), board.message.as_str()) {
+            ("", message) | (message, "") => message.to_owned(),
+            (words, message) => format!("{words}: {message}"),
+        };
+        if board.state == LiveState::Done {
+            board.state = LiveState::Running;
+        }
+        board
     }
 
     /// Shows the board to whoever looks. Never waits.
@@ -74,7 +105,8 @@ impl<T: Send + 'static> Job<T> {
         let control = Control::new();
         let first = LiveBoard { job: name.to_owned(), message: "starting".into(), ..LiveBoard::default() };
         let (sender, board) = watch::channel(Arc::new(first));
-        let mut context = JobContext { control: control.clone(), board: sender, last: None, version: 0, pass: None };
+        let mut context =
+            JobContext { control: control.clone(), board: sender, last: None, version: 0, pass: None, part: None };
         let (end, ended) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())

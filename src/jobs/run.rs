@@ -6,6 +6,7 @@ use std::time::Duration;
 use color_eyre::Result;
 
 use super::generate::hold;
+use super::job::Part;
 use super::{Job, JobContext};
 use crate::config::Directories;
 use crate::dialogue::{Library, Policy};
@@ -59,7 +60,8 @@ pub fn start_forecast(order: RunOrder) -> Result<ForecastJob> {
     Job::start(FORECAST, move |context| {
         order.recipe.complete()?;
         let policies = policies(&order)?;
-        let mut host = Staged { context, say: &mut |_, _| {}, step: "probe".into(), probes: true, waited: None };
+        context.set_part(Part { job: Some(FORECAST), words: "probe".into() });
+        let mut host = Staged { context, say: &mut |_, _| {}, waited: None };
         forecast(&order, &policies, &mut host)
     })
 }
@@ -83,7 +85,7 @@ fn work(
     order.recipe.complete()?;
     run::problems(&order.recipe)?;
     let held = hold(Session::open_or_create(dir)?, PASS, context)?;
-    let mut host = Staged { context, say, step: String::new(), probes: false, waited: None };
+    let mut host = Staged { context, say, waited: None };
     let end = match run::run(&held.session, order, policies, &mut host) {
         Ok(outcome) => Ok(PassEnd::Whole(Box::new(outcome))),
         Err(error) => error.downcast::<Halt>().map(PassEnd::Halted),
@@ -100,47 +102,33 @@ fn work(
     end
 }
 
-/// Shows the boards of the steps with the step's name before their message.
+/// The job as the host of a pass.
 struct Staged<'a> {
     context: &'a mut JobContext,
     say: &'a mut dyn FnMut(&str, (usize, usize)),
-    step: String,
-    /// What is done is no step of a pass, and its boards are the forecast's.
-    probes: bool,
     /// What was shown last of a person who is waited for.
     waited: Option<(usize, usize)>,
 }
 
 impl Watcher for Staged<'_> {
     fn stopping(&self) -> bool {
-        self.context.control().stopping()
+        self.context.stopping()
     }
 
     fn paused(&self) -> bool {
-        self.context.control().paused()
+        self.context.paused()
     }
 
     fn wait_while_paused(&self, limit: Duration) {
-        self.context.control().wait_while_paused(limit);
+        self.context.wait_while_paused(limit);
     }
 
     fn due(&self, state: LiveState) -> bool {
         self.context.due(state)
     }
 
-    fn publish(&mut self, mut board: LiveBoard) {
-        board.message = match board.message.as_str() {
-            "" => self.step.clone(),
-            message => format!("{}: {message}", self.step),
-        };
-        if self.probes {
-            board.job = FORECAST.into();
-        }
-        // The end of a step is not the end of the job.
-        if board.state == LiveState::Done {
-            board.state = LiveState::Running;
-        }
-        self.context.publish(board);
+    fn publish(&mut self, board: LiveBoard) {
+        Watcher::publish(self.context, board);
     }
 }
 
@@ -150,7 +138,7 @@ impl Host for Staged<'_> {
     }
 
     fn begins(&mut self, step: &str, (at, of): (usize, usize)) {
-        self.step = format!("step {at} of {of}, {step}");
+        self.context.set_part(Part { job: None, words: format!("step {at} of {of}, {step}") });
         self.context.set_pass(PassPlace { step: step.to_owned(), at, of, since: now_millis() });
         (self.say)(step, (at, of));
         let message = String::from("begins");

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use color_eyre::Result;
 
-use super::generate::{chosen, hold, policy};
+use super::generate::{chosen, hold, local, policy};
 use super::{Job, JobContext};
 use crate::exchange::problems;
-use crate::generate::local::{LocalBackend, LocalOptions};
 use crate::pipeline::sample::{SampleOrder, SampleOutcome, sample};
 use crate::records::{LiveBoard, LiveState};
 use crate::session::{Session, SessionError};
@@ -36,14 +35,8 @@ fn run(dir: &Path, order: &SampleOrder, context: &mut JobContext) -> Result<Samp
     }
     let message = format!("loading {}", generate.model);
     context.publish(LiveBoard { job: JOB.into(), state: LiveState::Starting, message, ..LiveBoard::default() });
-    let options = LocalOptions {
-        compute: generate.compute,
-        slots: generate.slots,
-        lookup: generate.lookup,
-        ..LocalOptions::default()
-    };
-    let mut backend = LocalBackend::load(&generate.model, options)?;
+    let mut backend = local(generate)?;
     let held = hold(Session::open_or_create(dir)?, JOB, context)?;
     let problems = chosen(&held.session, given, generate)?;
-    sample(&held.session, &mut backend, &problems, &policy, order, context)
+    sample(&held.session, &mut *backend, &problems, &policy, order, context)
 }
