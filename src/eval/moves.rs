@@ -35,10 +35,8 @@ impl Moves {
             samples.iter().flatten().filter(|transition| wanted.contains(transition)).count() as f64
         };
         // Of a condition only the problems that have it are units: a resampling without any would say nothing.
-        let ratio = |hits: &[Transition], of: Option<&[Transition]>| {
-            let unit = |samples: &&Vec<Option<Transition>>| {
-                (count(samples, hits), of.map_or(samples.len() as f64, |of| count(samples, of)))
-            };
+        let ratio = |hits: &[Transition], of: &[Transition]| {
+            let unit = |samples: &&Vec<Option<Transition>>| (count(samples, hits), count(samples, of));
             let units: Vec<(f64, f64)> = problems.iter().map(unit).filter(|(_, of)| *of > 0.0).collect();
             (!units.is_empty()).then(|| Bootstrap::over(units.len()).ratio_or_wilson(&units))
         };
@@ -57,8 +55,8 @@ impl Moves {
             first: share(&[TrueTrue, TrueFalse]),
             last: share(&[TrueTrue, FalseTrue]),
             change: resample.change(&changes),
-            mended: ratio(&[FalseTrue], Some(&[FalseTrue, FalseSame, FalseOther])),
-            broken: ratio(&[TrueFalse], Some(&[TrueTrue, TrueFalse])),
+            mended: ratio(&[FalseTrue], &[FalseTrue, FalseSame, FalseOther]),
+            broken: ratio(&[TrueFalse], &[TrueTrue, TrueFalse]),
         })
     }
 

@@ -35,6 +35,12 @@ pub struct Answered {
 }
 
 impl Answered {
+    /// The chance that one of `k` of its samples is right, without bias.
+    pub fn pass_at(&self, k: u32) -> f64 {
+        let right = self.samples.iter().filter(|sample| sample.correct).count();
+        pass_at_k(self.samples.len() as u32, right as u32, k)
+    }
+
     /// Share of right samples.
     pub fn pass_rate(&self) -> f64 {
         share(&self.samples, |sample| sample.correct)
@@ -113,7 +119,7 @@ impl Score {
             pass_at_1: resample.proportion(&rates(&answered)),
             pass_at_k: std::iter::successors(Some(1), |k| Some(2 * k))
                 .take_while(|k| *k as usize <= n)
-                .map(|k| (k, mean(answered.iter().map(|answered| passes(answered, k)))))
+                .map(|k| (k, mean(answered.iter().map(|answered| answered.pass_at(k)))))
                 .collect(),
             maj_at_k: resample.proportion(&answered.iter().map(majority).collect::<Vec<_>>()),
             by_level: by_level(&answered),
@@ -137,11 +143,6 @@ impl Score {
 
 fn rates(answered: &[&Answered]) -> Vec<f64> {
     answered.iter().map(|answered| answered.pass_rate()).collect()
-}
-
-fn passes(answered: &Answered, k: u32) -> f64 {
-    let right = answered.samples.iter().filter(|sample| sample.correct).count();
-    pass_at_k(answered.samples.len() as u32, right as u32, k)
 }
 
 fn by_level(answered: &[&Answered]) -> Vec<(i64, Interval)> {

@@ -52,17 +52,7 @@ fn run(dir: &Path, order: &EvalOrder, context: &mut JobContext) -> Result<EvalOu
     let names = (order.name.as_str(), generate.model.as_str());
     let score = keep(&held.session, names, &outcome.settings, &problems, generate.samples)?;
     let score = score.ok_or_else(|| eyre!("there is no problem to be scored on"))?;
-    let pass = score.pass_at_1;
-    end(
-        context,
-        format!(
-            "{}: pass@1 {:.1}% [{:.1}, {:.1}]",
-            order.name,
-            100.0 * pass.value,
-            100.0 * pass.low,
-            100.0 * pass.high
-        ),
-    );
+    end(context, format!("{}: pass@1 {}", order.name, score.pass_at_1.percent()));
     Ok(EvalOutcome { drawn: outcome, score: Some(score) })
 }
 

@@ -18,11 +18,12 @@ use crate::pipeline::{GenerateOrder, GenerateOutcome, Watcher, generate};
 use crate::records::{LiveBoard, LiveState, Problem};
 use crate::session::{JobLock, Session};
 
-const JOB: &str = "generate";
+/// The job as the session names it.
+pub const GENERATION: &str = "generate";
 
 /// Starts a generation in a session, which is made if it is missing and the order is sound.
 pub fn start_generate(dir: PathBuf, order: GenerateOrder) -> Result<GenerateJob> {
-    Job::start(JOB, move |context| run(&dir, &order, || local(&order), context))
+    Job::start(GENERATION, move |context| run(&dir, &order, || local(&order), context))
 }
 
 /// The backend of an order, in this process.
@@ -38,7 +39,7 @@ fn run(
     load: impl FnOnce() -> Result<Box<dyn Backend>>,
     context: &mut JobContext,
 ) -> Result<GenerateOutcome> {
-    Ok(drawn(dir, order, JOB, load, context)?.outcome)
+    Ok(drawn(dir, order, GENERATION, load, context)?.outcome)
 }
 
 /// Samples that were drawn, for which problems, and the session that still holds the lock.
@@ -76,7 +77,7 @@ pub(super) fn drawn(
         None => hold(Session::create(dir)?, job, context)?,
     };
     let problems = chosen(&held.session, given, order)?;
-    if job != JOB {
+    if job != GENERATION {
         context.set_part(Part { job: Some(job), words: String::new() });
     }
     let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, context)?;

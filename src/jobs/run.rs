@@ -140,6 +140,7 @@ impl Host for Staged<'_> {
     fn begins(&mut self, step: &str, (at, of): (usize, usize)) {
         self.context.set_part(Part { job: None, words: format!("step {at} of {of}, {step}") });
         self.context.set_pass(PassPlace { step: step.to_owned(), at, of, since: now_millis() });
+        self.waited = None;
         (self.say)(step, (at, of));
         let message = String::from("begins");
         self.publish(LiveBoard { job: PASS.into(), state: LiveState::Running, message, ..LiveBoard::default() });

@@ -1,18 +1,15 @@
-//! The sampling step as a job.
+//! The sampling step as a job: a generation in rounds, and named as one.
 
 use std::path::{Path, PathBuf};
 
 use color_eyre::Result;
 
-use super::generate::{chosen, hold, local, policy};
+use super::generate::{GENERATION, chosen, hold, local, policy};
 use super::{Job, JobContext};
 use crate::exchange::problems;
 use crate::pipeline::sample::{SampleOrder, SampleOutcome, sample};
 use crate::records::{LiveBoard, LiveState};
 use crate::session::{Session, SessionError};
-
-/// The job as the session names it: it is a generation in rounds.
-const JOB: &str = "generate";
 
 /// A running or finished sampling.
 pub type SampleJob = Job<SampleOutcome>;
@@ -22,7 +19,7 @@ pub type SampleJob = Job<SampleOutcome>;
 /// # Errors
 /// If no thread can be started.
 pub fn start_sample(dir: PathBuf, order: SampleOrder) -> Result<SampleJob> {
-    Job::start(JOB, move |context| run(&dir, &order, context))
+    Job::start(GENERATION, move |context| run(&dir, &order, context))
 }
 
 fn run(dir: &Path, order: &SampleOrder, context: &mut JobContext) -> Result<SampleOutcome> {
@@ -34,9 +31,9 @@ fn run(dir: &Path, order: &SampleOrder, context: &mut JobContext) -> Result<Samp
         return Err(SessionError::Missing { path: dir.to_path_buf() }.into());
     }
     let message = format!("loading {}", generate.model);
-    context.publish(LiveBoard { job: JOB.into(), state: LiveState::Starting, message, ..LiveBoard::default() });
+    context.publish(LiveBoard { job: GENERATION.into(), state: LiveState::Starting, message, ..LiveBoard::default() });
     let mut backend = local(generate)?;
-    let held = hold(Session::open_or_create(dir)?, JOB, context)?;
+    let held = hold(Session::open_or_create(dir)?, GENERATION, context)?;
     let problems = chosen(&held.session, given, generate)?;
     sample(&held.session, &mut *backend, &problems, &policy, order, context)
 }

@@ -31,7 +31,7 @@ impl ScoreReader {
         let ended = Arc::clone(&silent);
         let work = move || {
             yield_to_the_screen();
-            serve(&dir, &requests, &|request, answer| {
+            serve(&dir, &requests, &ended, &|request, answer| {
                 if !ended.load(Ordering::Acquire) {
                     say(request, answer);
                 }
@@ -53,10 +53,15 @@ impl Drop for ScoreReader {
     }
 }
 
-fn serve(dir: &std::path::Path, requests: &Receiver<ScoreRequest>, say: &dyn Fn(ScoreRequest, Result<Scores>)) {
+fn serve(
+    dir: &std::path::Path,
+    requests: &Receiver<ScoreRequest>,
+    ended: &AtomicBool,
+    say: &dyn Fn(ScoreRequest, Result<Scores>),
+) {
     let mut reader: Option<Reader> = None;
     let mut waiting: Vec<ScoreRequest> = Vec::new();
-    loop {
+    while !ended.load(Ordering::Acquire) {
         if waiting.is_empty() {
             let Ok(first) = requests.recv() else { return };
             waiting.push(first);

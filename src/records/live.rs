@@ -20,6 +20,18 @@ pub enum LiveState {
     Failed,
 }
 
+impl LiveState {
+    /// Whether the job has ended, well or not.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+
+    /// Whether it computes, or soon will: one that is paused or waits for a person leaves the machine to others.
+    pub fn is_busy(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Stopping)
+    }
+}
+
 /// One turn of a running sample.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LiveTurn {

@@ -82,23 +82,27 @@ impl Session {
     /// one of just this id, then those that models are scored on, then the others.
     pub fn find_problems(&self, words: &str, most: usize) -> Result<Vec<(Problem, bool)>> {
         let words = words.trim().to_ascii_lowercase();
+        let sql = "SELECT json, held_out FROM problems WHERE id = ?1 COLLATE NOCASE LIMIT 1";
+        let mut statement = self.read(self.connection.prepare_cached(sql))?;
+        let exact = statement.query_row([&words], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)));
         let mut found = Vec::new();
+        if let Some((json, held_out)) = self.read(exact.optional())? {
+            found.push((self.parse_problem(&json)?, held_out));
+        }
         // Only what has the words anywhere is looked into, which is many times faster. Backslashes and quotes stand escaped there.
         let written = self.json(&words)?;
         let (anywhere, said) = (pattern(&written[1..written.len() - 1]), pattern(&words));
         let sql = "SELECT json FROM problems WHERE held_out = ?1 AND json LIKE ?2 ESCAPE '!' \
-                   AND (id LIKE ?3 ESCAPE '!' OR json_extract(json, '$.problem') LIKE ?3 ESCAPE '!') ORDER BY seq LIMIT ?4";
+                   AND id != ?5 COLLATE NOCASE AND (id LIKE ?3 ESCAPE '!' OR json_extract(json, '$.problem') LIKE ?3 ESCAPE '!') ORDER BY seq LIMIT ?4";
         let mut statement = self.read(self.connection.prepare_cached(sql))?;
         for held_out in [true, false] {
             let left = most.saturating_sub(found.len()) as i64;
-            let values = params![held_out, anywhere, said, left];
+            let values = params![held_out, anywhere, said, left, words];
             let texts = self.read(statement.query_map(values, |row| row.get::<_, String>(0)))?;
             for json in texts {
                 found.push((self.parse_problem(&self.read(json)?)?, held_out));
             }
         }
-        // A stable sort: only the one that is meant comes to the front.
-        found.sort_by_key(|(problem, _)| problem.id.to_ascii_lowercase() != words);
         Ok(found)
     }
 

@@ -20,6 +20,16 @@ impl Interval {
     pub fn excludes_zero(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
     }
+
+    /// Of a share: `69.5% [65.9, 73.3]`.
+    pub fn percent(&self) -> String {
+        format!("{:.1}% [{:.1}, {:.1}]", 100.0 * self.value, 100.0 * self.low, 100.0 * self.high)
+    }
+
+    /// Of a difference of shares, in points: `+26.4 [+22.4, +30.5]`.
+    pub fn points(&self) -> String {
+        format!("{:+.1} [{:+.1}, {:+.1}]", 100.0 * self.value, 100.0 * self.low, 100.0 * self.high)
+    }
 }
 
 /// Resamplings of so many units, the same for every statistic that is asked for, so that paired values stay paired.
@@ -72,33 +82,34 @@ impl Bootstrap {
 
     /// The same of hits over samples, each unit with some.
     pub fn ratio_or_wilson(&self, units: &[(f64, f64)]) -> Interval {
-        let found = self.ratio(units);
-        if agree(units) {
-            let count = units.len() as f64;
-            let (low, high) = wilson(found.value * count, count);
-            return Interval { low, high, ..found };
+        if !agree(units) {
+            return self.ratio(units);
         }
-        found
+        let (value, count) = (ratio_of(units.iter().copied()), units.len() as f64);
+        let (low, high) = wilson(value * count, count);
+        Interval { value, low, high }
     }
 
     /// A difference of shares as a ratio of sums over units. Where the units do not differ, it is as far as so many units
     /// without an exception leave open.
     pub fn change(&self, units: &[(f64, f64)]) -> Interval {
-        let found = self.ratio(units);
-        if agree(units) {
-            let open = wilson(0.0, units.len() as f64).1;
-            return Interval { low: (found.value - open).max(-1.0), high: (found.value + open).min(1.0), ..found };
+        if !agree(units) {
+            return self.ratio(units);
         }
-        found
+        let (value, open) = (ratio_of(units.iter().copied()), wilson(0.0, units.len() as f64).1);
+        Interval { value, low: (value - open).max(-1.0), high: (value + open).min(1.0) }
     }
 
     /// The same of a ratio of sums over units, such as hits over samples; 0 of nothing.
     pub fn ratio(&self, units: &[(f64, f64)]) -> Interval {
-        self.interval(|drawn| {
-            let (hits, of) = drawn.iter().fold((0.0, 0.0), |sum, &unit| (sum.0 + units[unit].0, sum.1 + units[unit].1));
-            if of > 0.0 { hits / of } else { 0.0 }
-        })
+        self.interval(|drawn| ratio_of(drawn.iter().map(|&unit| units[unit])))
     }
+}
+
+/// Sum over sum; 0 of nothing.
+fn ratio_of(units: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (hits, of) = units.fold((0.0, 0.0), |sum, unit| (sum.0 + unit.0, sum.1 + unit.1));
+    if of > 0.0 { hits / of } else { 0.0 }
 }
 
 /// Whether all units have the same ratio.

@@ -307,7 +307,7 @@ pub enum Message {
     Audit(Vec<i64>),
     Chat(ChatTold),
     /// The board of the running or last job, ours or another process's.
-    Live(Box<LiveBoard>),
+    Live(Arc<LiveBoard>),
     /// One line for a toast.
     Note(String),
     /// One line for a toast, as an error.

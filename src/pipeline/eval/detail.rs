@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::EvalKey;
-use crate::eval::{Answered, Graded, Moves, Score, pass_at_k};
+use crate::eval::{Answered, Graded, Moves, Score};
 use crate::filter::Transition;
 use crate::filter::behaviours::Behaviour;
 use crate::stats::{Bootstrap, Interval};
@@ -54,13 +54,7 @@ impl Detail {
             };
             resample.ratio_or_wilson(&there.iter().map(unit).collect::<Vec<_>>())
         };
-        let passes = |k: u32| {
-            let pass = |one: &&Answered| {
-                let right = one.samples.iter().filter(|sample| sample.correct).count();
-                pass_at_k(one.samples.len() as u32, right as u32, k)
-            };
-            resample.proportion(&there.iter().map(pass).collect::<Vec<_>>())
-        };
+        let passes = |k: u32| resample.proportion(&there.iter().map(|one| one.pass_at(k)).collect::<Vec<_>>());
         let transitions: Vec<Vec<Option<Transition>>> =
             there.iter().map(|one| one.samples.iter().map(|sample| sample.transition).collect()).collect();
         let all = || there.iter().flat_map(|one| &one.samples);

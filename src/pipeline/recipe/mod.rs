@@ -10,6 +10,7 @@ mod wanted;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -238,6 +239,15 @@ impl Recipe {
     /// Names of the recipes that come with the program.
     pub fn names() -> [&'static str; EMBEDDED.len()] {
         EMBEDDED.map(|(name, _)| name)
+    }
+
+    /// Those recipes, each with what it is for.
+    pub fn known() -> &'static [(&'static str, String)] {
+        static KNOWN: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
+            let about = |name| Recipe::open(name).map(|recipe| recipe.about).unwrap_or_default();
+            Recipe::names().into_iter().map(|name| (name, about(name))).collect()
+        });
+        &KNOWN
     }
 
     /// Reads a recipe that comes with the program, by name, or a file.

@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use super::Report;
 use crate::eval::Comparison;
-use crate::stats::Interval;
 
 pub fn markdown(report: &Report) -> String {
     let mut out = String::new();
@@ -52,9 +51,9 @@ fn scores(report: &Report, out: &mut String) -> std::fmt::Result {
             out,
             "| {} | {} | {} | {} | {:.1} ({:.0}) | {} | {} | {} | {} | {} |",
             model.name,
-            interval(&score.pass_at_1),
-            model.greedy.as_ref().map_or("-".into(), |greedy| interval(&greedy.pass_at_1)),
-            interval(&score.maj_at_k),
+            score.pass_at_1.percent(),
+            model.greedy.as_ref().map_or("-".into(), |greedy| greedy.pass_at_1.percent()),
+            score.maj_at_k.percent(),
             score.mean_tokens,
             score.median_tokens,
             percent(score.truncated),
@@ -101,10 +100,8 @@ fn differences(report: &Report, out: &mut String) -> std::fmt::Result {
         let ratio = |ratio: &Option<f64>| ratio.map_or("-".into(), |ratio| format!("{ratio:.2}"));
         writeln!(
             out,
-            "| {later} - {earlier} | {:+.1} [{:+.1}, {:+.1}]{} | {} | {} | {} | {} |",
-            100.0 * delta.value,
-            100.0 * delta.low,
-            100.0 * delta.high,
+            "| {later} - {earlier} | {}{} | {} | {} | {} | {} |",
+            delta.points(),
             if delta.excludes_zero() { "" } else { " (open: 0 is inside)" },
             ratio(length_ratio),
             ratio(length_ratio_both_right),
@@ -129,13 +126,11 @@ fn ablations(report: &Report, out: &mut String) -> std::fmt::Result {
         };
         writeln!(
             out,
-            "| {} | {} | {:.1} | {trained} | {:+.1} [{:+.1}, {:+.1}]{} |",
+            "| {} | {} | {:.1} | {trained} | {}{} |",
             variant.name,
-            interval(&variant.pass_at_1),
+            variant.pass_at_1.percent(),
             variant.mean_tokens,
-            100.0 * variant.delta.value,
-            100.0 * variant.delta.low,
-            100.0 * variant.delta.high,
+            variant.delta.points(),
             if variant.delta.excludes_zero() { "" } else { " (open: 0 is inside)" },
         )?;
     }
@@ -229,10 +224,6 @@ fn chains(report: &Report, out: &mut String) -> std::fmt::Result {
 
 fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
-}
-
-fn interval(of: &Interval) -> String {
-    format!("{:.1}% [{:.1}, {:.1}]", 100.0 * of.value, 100.0 * of.low, 100.0 * of.high)
 }
 
 /// Text that stays inside its fence and holds nothing that a terminal would obey.

@@ -12,7 +12,6 @@ use crate::pipeline::sample::SampleOutcome;
 use crate::pipeline::select::SelectOutcome;
 use crate::pipeline::train::TrainOutcome;
 use crate::session::{Session, StoredStep};
-use crate::stats::Interval;
 use crate::train::{metrics, runs};
 
 /// One line on what came of a step that is done.
@@ -27,7 +26,7 @@ pub fn came(session: &Session, recipe: &Recipe, step: &StoredStep) -> Result<Str
         trained(session, run, &serde_json::from_str(&step.outcome)?)?
     } else if name.starts_with("ablation ") {
         let Ablation { pass_at_1, delta, .. } = serde_json::from_str(&step.outcome)?;
-        format!("pass@1 {}; the pass is better by {} points", interval(&pass_at_1), signed(&delta))
+        format!("pass@1 {}; the pass is better by {} points", pass_at_1.percent(), delta.points())
     } else if name.ends_with(" dialogues") || name.ends_with(" retry") {
         // From the samples: a call that went on with another's counts only its own.
         let drawn: GenerateOutcome = serde_json::from_str(&step.outcome)?;
@@ -68,7 +67,7 @@ fn scored(session: &Session, recipe: &Recipe, model: &str) -> Result<String> {
     let Some(own) = score(model)? else { return Ok(String::new()) };
     let before = before.map(|name| score(name)).transpose()?.flatten();
     let from = before.map_or(String::new(), |score| format!("{:.1}% -> ", 100.0 * score.pass_at_1.value));
-    Ok(format!("pass@1 {from}{}, {:.0} tokens a chain", interval(&own.pass_at_1), own.mean_tokens))
+    Ok(format!("pass@1 {from}{}, {:.0} tokens a chain", own.pass_at_1.percent(), own.mean_tokens))
 }
 
 /// How the loss fell: a step alone says little, so that means of the first and the last steps are compared.
@@ -89,12 +88,4 @@ fn trained(session: &Session, run: &str, outcome: &TrainOutcome) -> Result<Strin
 
 fn share(part: usize, of: usize) -> String {
     if of == 0 { "-".into() } else { format!("{:.0}%", 100.0 * part as f64 / of as f64) }
-}
-
-fn interval(value: &Interval) -> String {
-    format!("{:.1}% [{:.1}, {:.1}]", 100.0 * value.value, 100.0 * value.low, 100.0 * value.high)
-}
-
-fn signed(value: &Interval) -> String {
-    format!("{:+.1} [{:+.1}, {:+.1}]", 100.0 * value.value, 100.0 * value.low, 100.0 * value.high)
 }

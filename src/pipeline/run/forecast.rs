@@ -5,7 +5,7 @@
 //! that is what they are trained to write.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use color_eyre::Result;
 use serde::Serialize;
@@ -18,10 +18,10 @@ use crate::pipeline::filter::{FilterSources, judge_session};
 use crate::pipeline::generate::{GenerateOutcome, generate};
 use crate::pipeline::train::{TrainOrder, prepare};
 use crate::pipeline::{GenerateOrder, OrderError};
-use crate::records::{DecisionVerb, Problem, Sampling};
+use crate::records::{DecisionVerb, LiveBoard, LiveState, Problem, Sampling};
 use crate::session::Session;
 use crate::train::TrainSettings;
-use crate::train::steer::{Event, Unsteered};
+use crate::train::steer::{Event, Steering};
 
 /// Steps of training that are timed, after one that is not.
 const STEPS: u64 = 3;
@@ -140,19 +140,41 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
         TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, epochs: STEPS + 1, ..stage.train.clone() };
     let order = TrainOrder { run: "probe".into(), settings, compute, selection: None };
     let began = Instant::now();
+    let message = "a few steps of training".to_owned();
+    host.publish(LiveBoard { state: LiveState::Running, message, ..LiveBoard::default() });
     let mut prepared = prepare(session, &order)?;
     probe.prepare = began.elapsed().as_secs_f64();
     let mut seen: Vec<(Instant, u64)> = Vec::new();
-    prepared.trainer.run(&Unsteered, &mut |event: &Event| {
+    prepared.trainer.run(&Stoppable(&*host), &mut |event: &Event| {
         if let Event::Step(step) = event {
             seen.push((Instant::now(), step.tokens));
         }
     })?;
+    if host.stopping() {
+        return Err(Halt::Stopped { step: "probe".into() }.into());
+    }
     if let (Some((first, before)), Some((last, after))) = (seen.first(), seen.last()) {
         probe.trained_per_second = (after - before) as f64 / last.duration_since(*first).as_secs_f64().max(1e-9);
         probe.chain = *after as f64 / chains_of(seen.len(), prepared.chains, stage.train.batch_size).max(1) as f64;
     }
     Ok(probe)
+}
+
+/// The few steps of a probe, which can be ended and no more.
+struct Stoppable<'a>(&'a dyn Host);
+
+impl Steering for Stoppable<'_> {
+    fn stopping(&self) -> bool {
+        self.0.stopping()
+    }
+
+    fn paused(&self) -> bool {
+        false
+    }
+
+    fn pause(&self) {}
+
+    fn wait_while_paused(&self, _limit: Duration) {}
 }
 
 /// Chains in the first so many steps: the last step of an epoch holds what is left.

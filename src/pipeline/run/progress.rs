@@ -116,6 +116,14 @@ impl Progress {
         }))
     }
 
+    /// The same after decisions: no step has ended since it was read.
+    ///
+    /// # Errors
+    /// If the session cannot be read.
+    pub fn decided(&self, session: &Session) -> Result<Self> {
+        Ok(Self { waiting: still_waiting(session, &self.recipe, self.waiting.as_ref())?, ..self.clone() })
+    }
+
     pub fn done(&self) -> usize {
         self.steps.iter().filter(|step| step.done.is_some()).count()
     }
@@ -126,9 +134,9 @@ impl Progress {
         worked.filter_map(|step| step.done.as_ref()).map(|(seconds, _)| seconds).sum()
     }
 
-    /// All steps are done.
+    /// All steps are done, and what they came to is written.
     pub fn whole(&self) -> bool {
-        self.done() == self.steps.len()
+        self.done() == self.steps.len() && self.report.is_some()
     }
 }
 
@@ -141,7 +149,8 @@ fn stage_of(session: &Session, stage: String, run: &str) -> Result<(Flow, Option
     };
     let step = |name: &str| session.step(&format!("{stage} {name}"));
     let dialogues = value(&step("dialogues")?, &["samples", "existing"])?;
-    let drawn = dialogues.or(value(&step("samples")?, &["draws", "existing"])?);
+    let retried = value(&step("retry")?, &["samples", "existing"])?.unwrap_or_default();
+    let drawn = dialogues.or(value(&step("samples")?, &["draws", "existing"])?.map(|drawn| drawn + retried));
     let judged: Option<FilterOutcome> = step("filter")?.map(|step| serde_json::from_str(&step.outcome)).transpose()?;
     let chosen = value(&step("select")?, &["samples"])?;
     let trained = value(&session.step(&format!("train {run}"))?, &["chains"])?;

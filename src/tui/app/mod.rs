@@ -12,6 +12,7 @@ mod tests;
 pub use view::view;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use help::Help;
 use notices::Notices;
@@ -28,7 +29,7 @@ use super::panes::start::StartState;
 use super::panes::train::TrainState;
 use super::theme::Theme;
 use crate::jobs::{EVALUATION, FORECAST, PASS, TRAINING};
-use crate::records::{LiveBoard, LiveState, UnixMillis};
+use crate::records::{LiveBoard, UnixMillis};
 use crate::session::Counts;
 
 /// Smallest screen that the workbench draws on, columns and rows.
@@ -107,7 +108,7 @@ pub struct App {
     /// Keys of a sequence that is not yet whole.
     pending: Vec<Key>,
     session: Option<OpenSession>,
-    live: Option<Box<LiveBoard>>,
+    live: Option<Arc<LiveBoard>>,
     /// The job on the board runs in this process.
     own_job: bool,
     /// The mouse is listened to.
@@ -195,7 +196,7 @@ impl App {
 
     /// Whether a job is at work as far as the screen knows.
     pub fn job_runs(&self) -> bool {
-        self.live.as_ref().is_some_and(|board| !matches!(board.state, LiveState::Done | LiveState::Failed))
+        self.live.as_ref().is_some_and(|board| !board.state.is_over())
     }
 
     /// When the screen changes by itself: the end of what is said at its foot, or a job that has been silent for a while.

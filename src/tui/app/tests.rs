@@ -1,5 +1,7 @@
 //! The whole screen: what keys and messages do to it, and what it looks like.
 
+use std::sync::Arc;
+
 use std::path::PathBuf;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
@@ -66,7 +68,7 @@ fn opened(samples: usize) -> Message {
 }
 
 fn board(state: LiveState) -> Message {
-    Message::Live(Box::new(LiveBoard { state, updated_at: NOW, ..LiveBoard::default() }))
+    Message::Live(Arc::new(LiveBoard { state, updated_at: NOW, ..LiveBoard::default() }))
 }
 
 #[test]

@@ -34,7 +34,7 @@ use crate::pipeline::chat::News;
 use crate::pipeline::eval::EvalOrder;
 use crate::pipeline::run::RunOrder;
 use crate::pipeline::{GenerateOrder, TrainOrder};
-use crate::records::{LiveBoard, LiveState, now_millis};
+use crate::records::{LiveBoard, now_millis};
 
 /// Frames a second that a job may cause, here and over SSH.
 const FPS: f32 = 30.0;
@@ -372,12 +372,11 @@ impl Screen {
     fn take_board(&mut self) {
         let Some(receiver) = &mut self.board else { return };
         let board = receiver.borrow_and_update().clone();
-        let over = matches!(board.state, LiveState::Done | LiveState::Failed);
-        if over {
+        if board.state.is_over() {
             self.board = None;
             self.app.set_own_job(false);
         }
-        self.message(&Message::Live(Box::new(LiveBoard::clone(&board))));
+        self.message(&Message::Live(board));
     }
 
     fn due(&self) -> bool {
@@ -454,7 +453,7 @@ impl Screen {
         // Nobody reads what the worker tells.
         self.told.close();
         if let Some(mut board) = self.board.take() {
-            while !matches!(board.borrow_and_update().state, LiveState::Done | LiveState::Failed) {
+            while !board.borrow_and_update().state.is_over() {
                 tokio::select! {
                     changed = board.changed() => {
                         if changed.is_err() {

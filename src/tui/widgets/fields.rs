@@ -175,6 +175,19 @@ impl Fields {
         self.errors.iter_mut().for_each(|error| *error = None);
     }
 
+    /// Takes the errors of the whole form, and goes to the first of them. Whether there are none.
+    pub fn take_errors(&mut self, errors: Vec<(usize, String)>) -> bool {
+        self.clear_errors();
+        if let Some((at, _)) = errors.first() {
+            self.go_to(*at);
+        }
+        let right = errors.is_empty();
+        for (at, error) in errors {
+            self.set_error(at, Some(error));
+        }
+        right
+    }
+
     pub fn wrong(&self) -> usize {
         self.errors.iter().flatten().count()
     }

@@ -1,5 +1,7 @@
 //! The pane as a whole: what is sent and comes back, tries, taking back, problems, and what it looks like.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -395,7 +397,7 @@ fn stopping_copying_freeing_and_a_job_beside_it() {
     assert!(drawn(&mut state, 80, 21, false).contains("stopped by you"));
     assert_eq!(update(&mut state, ChatAction::Copy), [Effect::Copy("so far".into())]);
     assert_eq!(update(&mut state, ChatAction::Free), [Effect::Chat(ChatWish::Free)]);
-    let board = |live| Message::Live(Box::new(LiveBoard { state: live, ..LiveBoard::default() }));
+    let board = |live| Message::Live(Arc::new(LiveBoard { state: live, ..LiveBoard::default() }));
     receive(&mut state, &board(LiveState::Running));
     state.notice = None;
     assert!(drawn(&mut state, 80, 21, false).contains("a job is at work"));
@@ -485,4 +487,15 @@ fn a_frame_of_a_long_talk_is_drawn_in_little_time() {
     }
     let each = begun.elapsed() / 20;
     assert!(each < std::time::Duration::from_millis(25), "{each:?} a frame, in a build that is not the fastest");
+}
+
+#[test]
+fn asking_for_the_same_talk_lets_its_answer_go_on_and_another_one_ends_it() {
+    let mut state = fresh(&["micro"]);
+    sent(&mut state, "What is 2 + 2?");
+    offer(&mut state, &["micro".to_owned()]);
+    let stop = Effect::Chat(ChatWish::Stop);
+    assert!(!enter(&mut state).contains(&stop));
+    offer(&mut state, &[RUN.to_owned()]);
+    assert!(enter(&mut state).contains(&stop));
 }

@@ -6,7 +6,6 @@ use super::picker::{Choice, Pick, Picker, short};
 use super::settings::{Settings, SettingsForm};
 use super::state::{ChatState, Draft, Mode};
 use crate::pipeline::chat::{End, News, Posed, Question, Side};
-use crate::records::LiveState;
 use crate::tui::effect::{ChatTold, ChatWish, Effect, Message};
 
 pub fn resize(state: &mut ChatState, width: u16, height: u16) {
@@ -18,8 +17,10 @@ pub fn resize(state: &mut ChatState, width: u16, height: u16) {
 pub fn enter(state: &mut ChatState) -> Vec<Effect> {
     let mut effects = vec![Effect::Chat(ChatWish::Models)];
     if std::mem::take(&mut state.offered) {
-        // An answer that was laid aside with its conversation is not waited for.
-        effects.push(Effect::Chat(ChatWish::Stop));
+        // An answer that was laid aside with its conversation is not waited for; one that is in sight goes on.
+        if state.asked.is_none() {
+            effects.push(Effect::Chat(ChatWish::Stop));
+        }
         effects.push(Effect::Chat(ChatWish::Load(state.models.clone())));
     }
     effects
@@ -84,8 +85,12 @@ pub(super) fn scroll(state: &mut ChatState, by: isize) {
 
 /// Sends the prompt to all models.
 pub(super) fn send(state: &mut ChatState) -> Vec<Effect> {
-    let text = state.draft.editor.text().trim().to_owned();
-    if text.is_empty() {
+    // A problem that was posed is asked as it was, to the last space.
+    let text = match (&state.draft.problem, state.draft.editor.text()) {
+        (Some(_), text) => text,
+        (None, text) => text.trim().to_owned(),
+    };
+    if text.trim().is_empty() {
         state.say("there is nothing to send yet");
         return Vec::new();
     }
@@ -342,13 +347,23 @@ pub fn receive(state: &mut ChatState, message: &Message) -> Vec<Effect> {
         Message::Opened { .. } => {
             state.known.clear();
             state.busy = false;
-            // What nobody talked with yet belongs to the session before.
-            if state.conversation.exchanges.is_empty() && state.ready.is_empty() && !state.offered {
-                state.models.clear();
+            if matches!(state.mode, Mode::Pick(_)) {
+                state.mode = Mode::Browse;
             }
+            // What nobody talked with yet, and a problem that was merely posed, belong to the session before.
+            if state.conversation.exchanges.is_empty() {
+                if !state.offered {
+                    state.models.clear();
+                }
+                if !state.draft.is_own() {
+                    state.draft = Draft::default();
+                }
+                state.conversation.system.clone_from(&state.settings.system);
+            }
+            state.lay_out();
         }
         Message::Live(board) => {
-            state.busy = !matches!(board.state, LiveState::Done | LiveState::Failed);
+            state.busy = board.state.is_busy();
         }
         // What is wrong is said at the foot; nothing will come of the list.
         Message::Error(_) if matches!(&state.mode, Mode::Pick(picker) if picker.waiting) => {

@@ -95,7 +95,7 @@ pub struct DifficultyState {
     /// Which of the lengths is looked at, and its bar.
     pub(super) stage: usize,
     pub(super) length_bar: usize,
-    pub(super) board: Option<Box<LiveBoard>>,
+    pub(super) board: Option<Arc<LiveBoard>>,
     pub(super) ask: Option<Ask>,
     pub(super) notice: Option<Notice>,
     pub(super) held: Option<Held>,

@@ -354,10 +354,18 @@ fn a_sampling_is_followed_to_its_end() {
         ..LiveTotals::default()
     };
     let board = |job: &str, state| {
-        Message::Live(Box::new(LiveBoard { job: job.into(), state, totals: totals.clone(), ..LiveBoard::default() }))
+        Message::Live(Arc::new(LiveBoard { job: job.into(), state, totals: totals.clone(), ..LiveBoard::default() }))
     };
     receive(&mut state, &board("train", LiveState::Running));
     assert_eq!(drawn(&state, (80, 21), true), before, "a training samples nothing");
+    let scores = LiveBoard {
+        job: "generate".into(),
+        state: LiveState::Running,
+        pass: Some(crate::records::PassPlace { step: "eval base".into(), ..Default::default() }),
+        ..LiveBoard::default()
+    };
+    receive(&mut state, &Message::Live(Arc::new(scores)));
+    assert_eq!(drawn(&state, (80, 21), true), before, "answers to test problems are none to learn from");
     receive(&mut state, &board("generate", LiveState::Running));
     let text = drawn(&state, (160, 21), true);
     assert!(text.contains("sampling 500 of 2000 drawn, 25%  5m00s left  right ones fill "), "{text}");

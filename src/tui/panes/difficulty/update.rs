@@ -7,9 +7,9 @@ use super::plan::Plan;
 use super::state::{Ask, Asked, DifficultyState, Tab, Unit};
 use super::{lengths, parameters};
 use crate::difficulty::{Bin, Rule};
-use crate::jobs::TRAINING;
+use crate::jobs::GENERATION;
 use crate::pipeline::difficulty::{Grouped, Survey};
-use crate::records::LiveState;
+use crate::records::LiveBoard;
 use crate::tui::effect::{Effect, Message};
 use crate::tui::widgets::Input;
 use crate::tui::widgets::paint::one_line;
@@ -329,17 +329,22 @@ pub fn receive(state: &mut DifficultyState, message: &Message) -> Vec<Effect> {
             state.notice = None;
             state.dirty = true;
         }
-        Message::Live(board) if board.job != TRAINING => {
-            let over = matches!(board.state, LiveState::Done | LiveState::Failed);
-            let before = state.board.is_some();
-            state.board = (!over).then(|| board.clone());
-            if before == over {
+        Message::Live(board) => {
+            let (before, samples) = (state.board.is_some(), samples(board));
+            state.board = samples.then(|| board.clone());
+            if before != samples {
                 state.lay_out();
             }
         }
         _ => {}
     }
     Vec::new()
+}
+
+/// Whether samples to learn from are being drawn: answers to test problems and a probe are none.
+fn samples(board: &LiveBoard) -> bool {
+    let scores = board.pass.as_ref().is_some_and(|pass| pass.step.starts_with("eval "));
+    board.job == GENERATION && !scores && !board.state.is_over()
 }
 
 fn take(state: &mut DifficultyState, survey: Option<std::sync::Arc<Survey>>) {

@@ -1,6 +1,6 @@
 //! What the pane says of an evaluation, of two, and of the session's dialogues: lines of plain words and numbers.
 
-use super::lines::{Line, Opens, interval};
+use super::lines::{Line, Opens};
 use super::state::{EvalState, Tab};
 use crate::eval::{Comparison, Moves};
 use crate::filter::Transition;
@@ -119,7 +119,7 @@ fn score(state: &EvalState, selected: &Listed, detail: &Detail) -> Vec<Line> {
         lines.push(Line::warn(format!("{} answers are not in this session.", detail.missing)));
     }
     if (score.pass_at_1.value - selected.score.pass_at_1.value).abs() > 1e-9 {
-        let kept = interval(&selected.score.pass_at_1);
+        let kept = selected.score.pass_at_1.percent();
         lines.push(Line::warn(format!("When it was kept, pass@1 was {kept}: the samples or the grader have changed.")));
     }
     let mean = if selected.greedy() { "greedy".into() } else { format!("mean of {}", score.n) };

@@ -84,13 +84,16 @@ pub(super) struct Form {
     pub fields: Fields,
     /// It has been filled from an evaluation, or written in, since the session was opened.
     pub touched: bool,
+    /// What it has no fields for: of the evaluation that it was filled from, so that both can be compared.
+    base: Sampling,
+    prompt: Option<String>,
 }
 
 impl Default for Form {
     fn default() -> Self {
         let specs: Vec<FieldSpec> =
             Field::ALL.iter().filter(|field| **field != Field::Start).map(|field| field.spec()).collect();
-        Self { fields: Fields::new(specs, 1), touched: false }
+        Self { fields: Fields::new(specs, 1), touched: false, base: Sampling::default(), prompt: None }
     }
 }
 
@@ -116,6 +119,14 @@ impl Form {
         self.set(Field::TopP, &made.sampling.top_p.to_string());
         self.set(Field::MaxTokens, &made.sampling.max_tokens.to_string());
         self.set(Field::Seed, &made.seed.to_string());
+        self.base = made.sampling.clone();
+        self.prompt = made.dialogue.get("prompt").and_then(|prompt| prompt.as_str()).map(str::to_owned);
+    }
+
+    /// Another session is open: what was taken of an evaluation of this one goes.
+    pub fn forget(&mut self) {
+        (self.touched, self.base, self.prompt) = (false, Sampling::default(), None);
+        self.fields.end_edit();
     }
 
     pub fn begin_edit(&mut self) {
@@ -141,15 +152,7 @@ impl Form {
     pub fn submit(&mut self) -> Option<EvalOrder> {
         self.fields.end_edit();
         let (order, errors) = self.order();
-        self.fields.clear_errors();
-        if let Some((at, _)) = errors.first() {
-            self.fields.go_to(*at);
-        }
-        let right = errors.is_empty();
-        for (at, error) in errors {
-            self.fields.set_error(at, Some(error));
-        }
-        right.then_some(order)
+        self.fields.take_errors(errors).then_some(order)
     }
 
     fn order(&self) -> (EvalOrder, Vec<(usize, String)>) {
@@ -165,7 +168,7 @@ impl Form {
             max_tokens: read.number(Field::MaxTokens as usize, 1, 1 << 24, "1 or more"),
             temperature: read.real(Field::Temperature as usize, |value| (0.0..=10.0).contains(value), "0 to 10"),
             top_p: read.real(Field::TopP as usize, |&value| value > 0.0 && value <= 1.0, "above 0, to 1"),
-            ..Sampling::default()
+            ..self.base.clone()
         };
         let given = read.text(Field::Name as usize);
         let name = match given {
@@ -182,7 +185,7 @@ impl Form {
             sampling,
             limit: read.optional(Field::Limit as usize),
             seed: read.number(Field::Seed as usize, 0, u64::MAX, "0 or more"),
-            prompt: None,
+            prompt: self.prompt.clone(),
             policy: None,
             slots: None,
             compute: ComputeChoice::Auto,

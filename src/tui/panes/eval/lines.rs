@@ -63,7 +63,7 @@ impl Line {
 
     /// A share with its interval.
     pub fn share(label: impl Into<String>, of: Interval) -> Self {
-        Self { bar: Some(Bar::Share(of)), ..Self::value(label, interval(&of)) }
+        Self { bar: Some(Bar::Share(of)), ..Self::value(label, of.percent()) }
     }
 
     /// A change in points with its interval.
@@ -71,7 +71,7 @@ impl Line {
         let reach = of.low.abs().max(of.high.abs());
         let scale = [0.1, 0.25, 0.5, 1.0].into_iter().find(|scale| *scale >= reach).unwrap_or(1.0);
         let note = format!("axis to {:.0} points", 100.0 * scale);
-        Self { bar: Some(Bar::Change(of, scale)), note, ..Self::value(label, points(&of)) }
+        Self { bar: Some(Bar::Change(of, scale)), note, ..Self::value(label, of.points()) }
     }
 
     pub fn noted(self, note: impl Into<String>) -> Self {
@@ -81,16 +81,6 @@ impl Line {
     pub fn opening(self, opens: Opens) -> Self {
         Self { opens: Some(opens), ..self }
     }
-}
-
-/// `59.6% [55.5, 63.8]`, as the report writes it.
-pub(super) fn interval(of: &Interval) -> String {
-    format!("{:.1}% [{:.1}, {:.1}]", 100.0 * of.value, 100.0 * of.low, 100.0 * of.high)
-}
-
-/// `+26.4 [22.4, 30.5]`, in points.
-pub(super) fn points(of: &Interval) -> String {
-    format!("{:+.1} [{:+.1}, {:+.1}]", 100.0 * of.value, 100.0 * of.low, 100.0 * of.high)
 }
 
 /// Lines with the one that is selected.

@@ -1,13 +1,14 @@
 //! What the pane knows: the evaluations, what was worked out of their samples, what is selected and marked.
 
 use ratatui::layout::Rect;
+use std::sync::Arc;
 
 use super::content;
 use super::form::Form;
 use super::layout::{Layout, wide};
 use super::lines::Panel;
 use crate::pipeline::eval::{Detail, Dialogues, EvalKey, Listed, Paired, ScoreRequest, differences};
-use crate::records::{LiveBoard, LiveState};
+use crate::records::LiveBoard;
 use crate::tui::effect::Effect;
 use crate::tui::widgets::ListWindow;
 use crate::tui::widgets::notice::Notice;
@@ -69,7 +70,7 @@ pub struct EvalState {
     pub(super) screen: Screen,
     pub(super) form: Form,
     /// The board of an evaluation that runs, or of the last one.
-    pub(super) board: Option<Box<LiveBoard>>,
+    pub(super) board: Option<Arc<LiveBoard>>,
     /// Started here, and no board of it has come yet.
     pub(super) starting: bool,
     pub(super) notice: Option<Notice>,
@@ -143,8 +144,7 @@ impl EvalState {
     }
 
     pub(super) fn runs(&self) -> bool {
-        let over = |board: &LiveBoard| matches!(board.state, LiveState::Done | LiveState::Failed);
-        self.board.as_ref().is_some_and(|board| !over(board))
+        self.board.as_ref().is_some_and(|board| !board.state.is_over())
     }
 
     pub(super) fn wide(&self) -> bool {
@@ -177,6 +177,10 @@ impl EvalState {
         wanted
             .retain(|request| !self.asked.contains(request) && self.failed.iter().all(|(failed, _)| failed != request));
         for request in &wanted {
+            if *request == ScoreRequest::Dialogues {
+                // What comes from here on is not in the answer.
+                self.dialogues_stale = false;
+            }
             // Only the newest of a kind is answered.
             self.asked.retain(|older| std::mem::discriminant(older) != std::mem::discriminant(request));
             self.asked.push(request.clone());
@@ -197,7 +201,6 @@ impl EvalState {
     pub(super) fn forget(&mut self) {
         let Self { form, size, .. } = std::mem::take(self);
         (self.form, self.size) = (form, size);
-        self.form.touched = false;
-        self.form.fields.end_edit();
+        self.form.forget();
     }
 }

@@ -1,5 +1,7 @@
 //! The pane over made-up evaluations.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -377,7 +379,7 @@ fn board(state: LiveState, message: &str) -> Message {
         eta_seconds: Some(90.0),
         ..LiveTotals::default()
     };
-    Message::Live(Box::new(LiveBoard {
+    Message::Live(Arc::new(LiveBoard {
         job: "eval".into(),
         state,
         message: message.into(),
@@ -443,4 +445,12 @@ fn every_action_at_every_size() {
             }
         }
     }
+}
+
+#[test]
+fn what_was_asked_of_the_tour_is_asked_of_the_copy() {
+    let mut state = filled(SMALL);
+    let asked = update(&mut state, EvalAction::PreviousTab);
+    assert_eq!(asked, [Effect::ReadScores(ScoreRequest::Dialogues)]);
+    assert_eq!(receive(&mut state, &Message::Adopted("/s/tour".into())), asked);
 }

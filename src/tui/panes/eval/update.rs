@@ -1,5 +1,7 @@
 //! What keys and messages do to the pane.
 
+use std::sync::Arc;
+
 use crossterm::event::KeyEvent;
 
 use super::form::Field;
@@ -10,6 +12,7 @@ use crate::jobs::EVALUATION;
 use crate::pipeline::eval::{EvalKey, Listed, ScoreRequest, Scores};
 use crate::records::{LiveBoard, LiveState};
 use crate::tui::effect::{Effect, Message};
+use crate::tui::panes::another_jobs;
 
 pub fn resize(state: &mut EvalState, width: u16, height: u16) {
     if state.size != (width, height) {
@@ -279,11 +282,14 @@ pub fn receive(state: &mut EvalState, message: &Message) -> Vec<Effect> {
             state.stale = true;
             state.dialogues_stale |= !rows.is_empty();
         }
-        // A newer grader may have corrected what dialogues were stored with.
-        Message::Judged { .. } => state.dialogues_stale = true,
+        // What was being worked out for the tour is worked out for the copy.
+        Message::Adopted(_) => {
+            state.asked.clear();
+            return if state.read { state.wanted() } else { Vec::new() };
+        }
         Message::Evals(listed) => return take(state, listed),
         Message::Scores { asked, answer } => return answered(state, asked, answer),
-        Message::Live(board) if board.job == EVALUATION => live(state, board),
+        Message::Live(board) => live(state, board),
         Message::Error(error) if state.starting => {
             state.starting = false;
             state.screen = Screen::Setup;
@@ -294,9 +300,11 @@ pub fn receive(state: &mut EvalState, message: &Message) -> Vec<Effect> {
     Vec::new()
 }
 
-fn live(state: &mut EvalState, board: &LiveBoard) {
-    let ended = matches!(board.state, LiveState::Done | LiveState::Failed);
-    if ended && (state.runs() || state.starting) {
+fn live(state: &mut EvalState, board: &Arc<LiveBoard>) {
+    if board.job != EVALUATION {
+        return another_jobs(&mut state.board);
+    }
+    if board.state.is_over() && (state.runs() || state.starting) {
         if board.state == LiveState::Failed {
             state.refuse(format!("failed: {}", board.message));
         } else {
@@ -304,11 +312,14 @@ fn live(state: &mut EvalState, board: &LiveBoard) {
         }
     }
     state.starting = false;
-    state.board = Some(Box::new(board.clone()));
+    state.board = Some(Arc::clone(board));
 }
 
 /// The list as it is now. One that is new is selected; what changed is worked out again.
 fn take(state: &mut EvalState, listed: &[Listed]) -> Vec<Effect> {
+    if state.read && state.listed == listed {
+        return state.wanted();
+    }
     let old = std::mem::replace(&mut state.listed, listed.to_vec());
     let selected = old.get(state.window.selected).map(Listed::key);
     let known = |listed: &&Listed| old.iter().any(|old| old.key() == listed.key());
@@ -320,9 +331,7 @@ fn take(state: &mut EvalState, listed: &[Listed]) -> Vec<Effect> {
     if state.paired.as_ref().is_some_and(|paired| !same(&paired.first) || !same(&paired.second)) {
         state.paired = None;
     }
-    if old.as_slice() != listed {
-        state.failed.clear();
-    }
+    state.failed.clear();
     let new = listed.iter().rposition(|one| state.read && !known(&one)).filter(|_| !state.inside);
     // The first time, the last model that was sampled: it can be compared with those before it.
     let last = (!state.read).then(|| listed.iter().rposition(|one| !one.greedy())).flatten();
@@ -346,7 +355,6 @@ fn answered(state: &mut EvalState, asked: &ScoreRequest, answer: &Result<Scores,
         Ok(Scores::Paired(paired)) => state.paired = Some(paired.clone()),
         Ok(Scores::Dialogues(dialogues)) => {
             state.dialogues = Some(dialogues.clone());
-            state.dialogues_stale = false;
         }
         Err(error) => state.failed.push((asked.clone(), error.clone())),
     }

@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use super::content::{sampling, title};
 use super::form::Field;
 use super::layout::{Layout, wide};
-use super::lines::{Bar, Line, Panel, interval};
+use super::lines::{Bar, Line, Panel};
 use super::state::{EvalState, Screen, Tab};
-use crate::pipeline::eval::Listed;
+use crate::pipeline::eval::{EvalKey, Listed};
 use crate::records::{LiveBoard, LiveState};
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
@@ -107,9 +107,11 @@ fn list(state: &EvalState, context: &ViewContext, layout: &Layout, buffer: &mut 
     }
     let bar = if columns.bar > 0 { columns.bar + 1 } else { 0 };
     put_clean(buffer, x + bar, layout.head.y, layout.head.right().saturating_sub(x + bar), &after, style(Look::Dim));
+    // What the selected one is compared with.
+    let against = state.against().map(Listed::key);
     for (row, at) in state.window.rows(state.listed.len()).enumerate().take(usize::from(layout.list.height)) {
         let area = part(layout.list, 0, row as u16, layout.list.width, 1);
-        entry(state, at, &columns, context, area, buffer);
+        entry((state, at), against.as_ref(), &columns, context, area, buffer);
     }
 }
 
@@ -121,14 +123,20 @@ fn cells_of(columns: &Columns, [mark, name, problems, n, pass]: [&str; 5], conte
     format!("{mark:<2}{name}{}{problems}{n:<7} {pass:<width$}", " ".repeat(pad), width = NUMBER)
 }
 
-fn entry(state: &EvalState, at: usize, columns: &Columns, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+fn entry(
+    (state, at): (&EvalState, usize),
+    against: Option<&EvalKey>,
+    columns: &Columns,
+    context: &ViewContext,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let style = |look| context.theme.style(look);
     let listed: &Listed = &state.listed[at];
     let score = &listed.score;
     let selected = at == state.window.selected;
     let cursor = if selected { signs(context.ascii).cursor } else { " " };
-    // What the selected one is compared with.
-    let against = state.against().is_some_and(|against| against.key() == listed.key());
+    let against = against.is_some_and(|against| *against == listed.key());
     let marked = state.mark.as_ref() == Some(&listed.key());
     let mark = format!(
         "{cursor}{}",
@@ -141,7 +149,7 @@ fn entry(state: &EvalState, at: usize, columns: &Columns, context: &ViewContext,
         }
     );
     let n = if listed.greedy() { "greedy".to_owned() } else { format!("x{}", score.n) };
-    let pass = interval(&score.pass_at_1);
+    let pass = score.pass_at_1.percent();
     let name = one_line(&listed.eval.name);
     let text = cells_of(columns, [&mark, &name, &score.problems.to_string(), &n, &pass], context);
     let look = if selected { if state.inside { Look::Title } else { Look::Selection } } else { Look::Text };

@@ -3,6 +3,7 @@
 use crate::records::{LiveBoard, LiveSample, LiveState, LiveTurn, UnixMillis};
 use crate::tui::theme::Look;
 use crate::tui::widgets::{Gutter, ListWindow, Piece, Transcript};
+use std::sync::Arc;
 
 /// A turn of the sample in focus, as far as it is in the transcript.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ pub struct Focus {
 /// What is watched.
 #[derive(Debug, Clone)]
 pub struct Live {
-    pub board: Option<Box<LiveBoard>>,
+    pub board: Option<Arc<LiveBoard>>,
     pub focus: Option<Focus>,
     /// Goes on to another sample when the one in focus is finished.
     pub roaming: bool,
@@ -51,15 +52,7 @@ const SILENT: UnixMillis = 15_000;
 
 /// Whether news of this job are to be expected.
 fn speaks(board: &LiveBoard) -> bool {
-    is_active(board.state) && !matches!(board.state, LiveState::Paused | LiveState::Waiting)
-}
-
-/// Whether a job in this state still works or can work.
-pub fn is_active(state: LiveState) -> bool {
-    match state {
-        LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Waiting | LiveState::Stopping => true,
-        LiveState::Done | LiveState::Failed => false,
-    }
+    !board.state.is_over() && !matches!(board.state, LiveState::Paused | LiveState::Waiting)
 }
 
 impl Live {
@@ -81,13 +74,13 @@ impl Live {
     }
 
     pub fn active(&self) -> bool {
-        self.state().is_some_and(is_active)
+        self.state().is_some_and(|state| !state.is_over())
     }
 
     /// Takes a board. False when nothing changed.
-    pub fn take(&mut self, board: &LiveBoard) -> bool {
+    pub fn take(&mut self, board: &Arc<LiveBoard>) -> bool {
         let same_job = self.board.as_ref().is_some_and(|old| old.job == board.job);
-        if same_job && self.board.as_deref() == Some(board) {
+        if same_job && self.board.as_ref() == Some(board) {
             return false;
         }
         // A count that starts again is another job under the same name.
@@ -95,7 +88,7 @@ impl Live {
             self.forget_focus();
             self.roaming = true;
         }
-        self.board = Some(Box::new(board.clone()));
+        self.board = Some(Arc::clone(board));
         self.refocus();
         self.tell_outcome();
         true

@@ -97,7 +97,7 @@ fn speed(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buff
         (format!("{dot}{} tokens", compact(totals.tokens)), style(Look::Text)),
         (format!("{dot}{}", duration(totals.elapsed_seconds)), style(Look::Text)),
     ];
-    if super::live::is_active(board.state) {
+    if !board.state.is_over() {
         spans.push((format!("{dot}ETA {left}"), style(Look::Text)));
     }
     // The folder says little and takes much room.

@@ -1,6 +1,7 @@
 //! What the Generate pane knows.
 
 use ratatui::layout::Rect;
+use std::sync::Arc;
 
 use super::form::{Field, Form};
 use super::layout::Layout;
@@ -25,7 +26,7 @@ pub struct GenerateState {
     /// Asked of the job, and its board does not show it yet.
     pub(super) asked: Option<Steer>,
     /// The board of the job before the one that was started: it may be told once more, and is not the new one's.
-    pub(super) stale: Option<Box<LiveBoard>>,
+    pub(super) stale: Option<Arc<LiveBoard>>,
     pub(super) notice: Option<Notice>,
     width: u16,
     height: u16,

@@ -1,5 +1,7 @@
 //! The pane as a whole: form to order, steering, following, and what it looks like.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -82,7 +84,7 @@ fn board(version: u64, state: LiveState, running: Vec<LiveSample>) -> LiveBoard 
 }
 
 fn show(state: &mut GenerateState, board: LiveBoard) {
-    assert_eq!(receive(state, &Message::Live(Box::new(board))), []);
+    assert_eq!(receive(state, &Message::Live(Arc::new(board))), []);
 }
 
 fn many(count: usize) -> String {
@@ -384,4 +386,14 @@ fn looks_when_it_is_over() {
     failed.message = "model.safetensors: the header says 12 GB, the file has 3 GB; download it again".into();
     show(&mut state, failed);
     insta::assert_snapshot!("failed_80x24", drawn(&mut state, 80, 24, false));
+}
+
+#[test]
+fn a_training_that_follows_ends_what_was_shown() {
+    let mut state = opened(None);
+    show(&mut state, board(1, LiveState::Running, vec![running(1, "a")]));
+    let training = LiveBoard { job: "train".into(), state: LiveState::Running, ..LiveBoard::default() };
+    receive(&mut state, &Message::Live(Arc::new(training)));
+    assert!(!state.live.active() && !state.live.board.as_ref().unwrap().running.iter().any(|_| true));
+    assert_eq!(update(&mut state, GenerateAction::Stop), [], "it is not this pane's to stop");
 }

@@ -1,5 +1,7 @@
 //! What actions, keys and messages do to the pane, and what they ask of the outside.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::action::GenerateAction;
@@ -9,6 +11,7 @@ use super::state::GenerateState;
 use crate::jobs::{Steer, TRAINING};
 use crate::records::{LiveBoard, LiveState};
 use crate::tui::effect::{Effect, Message};
+use crate::tui::panes::another_jobs;
 
 /// Does what an action says.
 pub fn update(state: &mut GenerateState, action: GenerateAction) -> Vec<Effect> {
@@ -220,7 +223,8 @@ pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
         }
         Message::Rows { counts, .. } => state.problems = counts.problems,
         // A training is watched in its own pane.
-        Message::Live(board) if board.job != TRAINING => live(state, board),
+        Message::Live(board) if board.job == TRAINING => another_jobs(&mut state.live.board),
+        Message::Live(board) => live(state, board),
         Message::Error(error) if state.starting => {
             state.starting = false;
             state.watching = false;
@@ -233,8 +237,8 @@ pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
     Vec::new()
 }
 
-fn live(state: &mut GenerateState, board: &LiveBoard) {
-    if state.starting && state.stale.as_deref() == Some(board) {
+fn live(state: &mut GenerateState, board: &Arc<LiveBoard>) {
+    if state.starting && state.stale.as_ref() == Some(board) {
         return;
     }
     let before = state.live.state();
@@ -243,7 +247,7 @@ fn live(state: &mut GenerateState, board: &LiveBoard) {
     }
     if state.live.active() {
         // A job that begins comes to the front, whoever started it; one that was left for the form stays away.
-        let begins = before.is_none_or(|before| !super::live::is_active(before));
+        let begins = before.is_none_or(LiveState::is_over);
         if (begins || state.starting) && !state.form.editing() {
             state.watching = true;
         }

@@ -84,8 +84,6 @@ impl Field {
 #[derive(Debug, Clone)]
 pub struct Form {
     pub fields: Fields,
-    /// Recipes that come with the program, and what each is for.
-    pub known: Vec<(&'static str, String)>,
     /// What is wrong with the recipe, line and all.
     pub wrong: Option<String>,
 }
@@ -93,12 +91,7 @@ pub struct Form {
 impl Default for Form {
     fn default() -> Self {
         let specs = Field::ALL[..Field::LINES].iter().map(|field| field.spec()).collect();
-        let about = |name| Recipe::open(name).map(|recipe| recipe.about).unwrap_or_default();
-        Self {
-            fields: Fields::new(specs, Field::ALL.len() - Field::LINES),
-            known: Recipe::names().into_iter().map(|name| (name, about(name))).collect(),
-            wrong: None,
-        }
+        Self { fields: Fields::new(specs, Field::ALL.len() - Field::LINES), wrong: None }
     }
 }
 
@@ -122,9 +115,10 @@ impl Form {
             self.fields.next_choice();
             return;
         }
-        let now = self.known.iter().position(|(name, _)| *name == self.text(Field::Recipe));
-        let next = now.map_or(0, |at| (at + 1) % self.known.len().max(1));
-        if let Some((name, _)) = self.known.get(next) {
+        let names = Recipe::names();
+        let now = names.iter().position(|name| *name == self.text(Field::Recipe));
+        let next = now.map_or(0, |at| (at + 1) % names.len().max(1));
+        if let Some(name) = names.get(next) {
             self.fields.set(Field::Recipe as usize, name);
             self.fields.set_error(Field::Recipe as usize, None);
             self.wrong = None;
@@ -149,16 +143,8 @@ impl Form {
     pub fn submit(&mut self) -> Option<Wanted> {
         self.fields.end_edit();
         let (wanted, errors) = self.read();
-        self.fields.clear_errors();
         self.wrong = None;
-        if let Some((at, _)) = errors.first() {
-            self.fields.go_to(*at);
-        }
-        let right = errors.is_empty();
-        for (at, error) in errors {
-            self.fields.set_error(at, Some(error));
-        }
-        right.then_some(wanted)
+        self.fields.take_errors(errors).then_some(wanted)
     }
 
     /// Sequences written together, where the form says how many.

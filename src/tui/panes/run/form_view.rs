@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::form::Field;
 use super::state::RunState;
+use crate::pipeline::recipe::Recipe;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::{fit, part, put, put_clean, put_lines, put_spans, signs};
@@ -45,8 +46,8 @@ pub(super) fn view(state: &RunState, context: &ViewContext, area: Rect, buffer: 
 
 /// The recipes that come with the program.
 fn recipes(state: &RunState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let widest = state.form.known.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    for (y, (name, about)) in (0..area.height).zip(&state.form.known) {
+    let widest = Recipe::known().iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    for (y, (name, about)) in (0..area.height).zip(Recipe::known()) {
         let chosen = *name == state.form.text(Field::Recipe);
         let mark = if chosen { signs(context.ascii).dot } else { " " };
         let line = [

@@ -4,17 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::pipeline::run::Progress;
-use crate::stats::Interval;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::{fit_tail, part, put, put_spans};
 
 fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
-}
-
-fn interval(value: &Interval) -> String {
-    format!("{:.1}% [{:.1}, {:.1}]", 100.0 * value.value, 100.0 * value.low, 100.0 * value.high)
 }
 
 pub(super) fn view(progress: Option<&Progress>, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
@@ -31,19 +26,17 @@ pub(super) fn view(progress: Option<&Progress>, context: &ViewContext, area: Rec
         let line = format!(
             "{:<10}{:>20}{greedy:>8}{:>20}{:>8.1}",
             score.name,
-            interval(&score.pass_at_1),
-            interval(&score.maj_at_k),
+            score.pass_at_1.percent(),
+            score.maj_at_k.percent(),
             score.mean_tokens
         );
         rows.push((line, Look::Title));
     }
     for (later, earlier, delta) in &progress.paired {
         let line = format!(
-            "{:<20} {:+.1} points [{:+.1}, {:+.1}]{}",
+            "{:<20} {} points{}",
             format!("{later} - {earlier}"),
-            100.0 * delta.value,
-            100.0 * delta.low,
-            100.0 * delta.high,
+            delta.points(),
             if delta.excludes_zero() { "" } else { "  open: 0 is inside" }
         );
         let look = match delta {

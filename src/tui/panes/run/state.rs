@@ -1,6 +1,7 @@
 //! What the pane knows: the pass as the session keeps it, the board of what is at work, and what is being set up or read.
 
 use ratatui::layout::Rect;
+use std::sync::Arc;
 
 use super::form::{Field, Form};
 use super::hardness::Hardness;
@@ -64,9 +65,9 @@ pub struct RunState {
     pub(super) starting: bool,
     pub(super) progress: Option<Box<Progress>>,
     /// Of the pass that runs, or ran last.
-    pub(super) board: Option<Box<LiveBoard>>,
+    pub(super) board: Option<Arc<LiveBoard>>,
     /// Of a forecast.
-    pub(super) forecast: Option<Box<LiveBoard>>,
+    pub(super) forecast: Option<Arc<LiveBoard>>,
     /// The steps in sight.
     pub(super) window: ListWindow,
     /// The person went through the steps; else the one at work is in sight.
@@ -80,10 +81,6 @@ pub struct RunState {
     /// The person was told what they go past, and may say so once more.
     pub(super) confirming: bool,
     pub(super) notice: Option<Notice>,
-}
-
-fn is_active(board: &LiveBoard) -> bool {
-    !matches!(board.state, LiveState::Done | LiveState::Failed)
 }
 
 impl RunState {
@@ -113,12 +110,12 @@ impl RunState {
 
     /// Whether a pass is at work, here or in another process.
     pub(super) fn active(&self) -> bool {
-        self.board.as_deref().is_some_and(is_active)
+        self.board.as_deref().is_some_and(|board| !board.state.is_over())
     }
 
     /// The board of a forecast that is at work.
     pub(super) fn measuring(&self) -> Option<&LiveBoard> {
-        self.forecast.as_deref().filter(|board| is_active(board))
+        self.forecast.as_deref().filter(|board| !board.state.is_over())
     }
 
     pub(super) fn whole(&self) -> bool {
@@ -142,7 +139,7 @@ impl RunState {
         if self.waiting().is_some_and(|waiting| waiting.step == step.name) {
             return At::Waiting;
         }
-        let board = self.board.as_ref().filter(|board| is_active(board));
+        let board = self.board.as_ref().filter(|board| !board.state.is_over());
         match board.and_then(|board| board.pass.as_ref()) {
             Some(pass) if pass.step == step.name => At::Running,
             _ => At::ToCome,
@@ -163,7 +160,7 @@ impl RunState {
         if let Some(tab) = self.tab {
             return tab;
         }
-        match self.board.as_deref().filter(|board| is_active(board)) {
+        match self.board.as_deref().filter(|board| !board.state.is_over()) {
             Some(board) if board.job == crate::jobs::TRAINING => Tab::Loss,
             Some(board) if board.state == LiveState::Waiting => Tab::Filter,
             Some(board) if !board.running.is_empty() => Tab::Writing,

@@ -1,5 +1,7 @@
 //! The pane over a made-up pass.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -221,7 +223,7 @@ fn tell(state: &mut RunState, message: Message) {
 }
 
 fn live(state: &mut RunState, board: LiveBoard) {
-    tell(state, Message::Live(Box::new(board)));
+    tell(state, Message::Live(Arc::new(board)));
 }
 
 fn at(done: usize) -> RunState {

@@ -1,5 +1,7 @@
 //! What keys and messages do to the pane.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::RunAction;
@@ -10,6 +12,7 @@ use crate::jobs::{FORECAST, PASS};
 use crate::pipeline::run::{RunOrder, Waiting};
 use crate::records::{LiveBoard, LiveState};
 use crate::tui::effect::{Effect, Message};
+use crate::tui::panes::another_jobs;
 use crate::tui::widgets::{ListWindow, Piece};
 
 pub fn resize(state: &mut RunState, width: u16, height: u16) {
@@ -318,6 +321,7 @@ pub fn receive(state: &mut RunState, message: &Message) -> Vec<Effect> {
         }
         Message::Live(board) if board.job == FORECAST => state.forecast = Some(board.clone()),
         Message::Live(board) if board.pass.is_some() || board.job == PASS => live(state, board),
+        Message::Live(_) => another_jobs(&mut state.board),
         Message::Report(text) => {
             state.report.clear();
             state.report.push(Piece { text: text.clone(), ..Piece::default() });
@@ -335,14 +339,14 @@ pub fn receive(state: &mut RunState, message: &Message) -> Vec<Effect> {
     Vec::new()
 }
 
-fn live(state: &mut RunState, board: &LiveBoard) {
+fn live(state: &mut RunState, board: &Arc<LiveBoard>) {
     if std::mem::take(&mut state.starting) {
         state.notice = None;
     }
     let step = |board: &LiveBoard| (board.state, board.pass.as_ref().map(|pass| pass.at));
     let moved = state.board.as_deref().map(step) != Some(step(board));
     state.writing.take(board);
-    state.board = Some(Box::new(board.clone()));
+    state.board = Some(Arc::clone(board));
     if moved {
         state.lay_out();
     }

@@ -268,15 +268,7 @@ impl Form {
     pub fn submit(&mut self) -> Option<TrainOrder> {
         self.fields.end_edit();
         let (order, errors) = self.order();
-        self.fields.clear_errors();
-        if let Some((at, _)) = errors.first() {
-            self.fields.go_to(*at);
-        }
-        let right = errors.is_empty();
-        for (at, error) in errors {
-            self.fields.set_error(at, Some(error));
-        }
-        right.then_some(order)
+        self.fields.take_errors(errors).then_some(order)
     }
 
     fn order(&self) -> (TrainOrder, Vec<(usize, String)>) {

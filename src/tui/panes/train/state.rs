@@ -1,6 +1,7 @@
 //! What the pane knows: runs with their records, which of them are shown, and what is set up or asked.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
@@ -8,7 +9,7 @@ use super::form::Form;
 use super::layout::{Layout, LooksLayout};
 use super::preview::Tokens;
 use super::run::{Quantity, Run};
-use crate::records::{LiveBoard, LiveState};
+use crate::records::LiveBoard;
 use crate::train::runs::follow::RunNews;
 use crate::tui::theme::Look;
 use crate::tui::widgets::notice::Notice;
@@ -73,7 +74,7 @@ pub struct TrainState {
     /// Place in [`WEIGHTS`].
     pub(super) smoothing: usize,
     /// The board of a training that runs.
-    pub(super) board: Option<Box<LiveBoard>>,
+    pub(super) board: Option<Arc<LiveBoard>>,
     pub(super) read: bool,
     pub(super) opened: bool,
     pub(super) read_only: Option<String>,
@@ -135,8 +136,7 @@ impl TrainState {
     }
 
     pub(super) fn running(&self) -> bool {
-        let over = |board: &LiveBoard| matches!(board.state, LiveState::Done | LiveState::Failed);
-        self.board.as_ref().is_some_and(|board| !over(board))
+        self.board.as_ref().is_some_and(|board| !board.state.is_over())
     }
 
     /// The board of the training that runs, if it is this run's.

@@ -1,5 +1,7 @@
 //! The pane over made-up records.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -39,7 +41,7 @@ fn board(state: LiveState) -> Message {
         message: "step 80/120, loss 0.2".into(),
         ..LiveBoard::default()
     };
-    Message::Live(Box::new(board))
+    Message::Live(Arc::new(board))
 }
 
 fn watched() -> TrainState {
@@ -291,4 +293,13 @@ fn the_mouse_puts_the_crosshair_where_it_is() {
     assert!(state.view.cursor().is_none());
     mouse(&mut state, at(40, 2, MouseEventKind::Moved));
     assert!(state.view.cursor().is_none(), "over the list of runs");
+}
+
+#[test]
+fn the_next_step_of_a_pass_ends_its_training() {
+    let mut state = watched();
+    assert!(state.running());
+    let next = LiveBoard { job: "generate".into(), state: LiveState::Running, ..LiveBoard::default() };
+    receive(&mut state, &Message::Live(Arc::new(next)));
+    assert!(!state.running(), "another training may begin");
 }

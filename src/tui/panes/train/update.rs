@@ -12,6 +12,7 @@ use super::state::{Ask, Asked, Screen, Tab, TrainState};
 use crate::records::LiveState;
 use crate::train::runs::follow::Reading;
 use crate::tui::effect::{Effect, Message, PreviewOf};
+use crate::tui::panes::another_jobs;
 use crate::tui::widgets::Input;
 use crate::tui::widgets::plot::{Dots, Scale, step_at};
 
@@ -405,7 +406,8 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
                 state.show();
             }
         }
-        Message::Live(board) if board.job == crate::jobs::TRAINING => {
+        Message::Live(board) if board.job != crate::jobs::TRAINING => another_jobs(&mut state.board),
+        Message::Live(board) => {
             if std::mem::take(&mut state.starting) {
                 state.notice = None;
             }

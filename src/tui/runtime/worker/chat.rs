@@ -51,7 +51,7 @@ impl Work {
     }
 
     fn works(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| !job.finished())
+        self.job.as_ref().is_some_and(|job| !job.finished() && job.board().state.is_busy())
     }
 
     /// The talk, begun if it was not.

@@ -2,6 +2,7 @@
 //! job, to its end.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -48,7 +49,7 @@ pub(super) struct Other {
     since: UnixMillis,
     touched: Option<Instant>,
     /// What it mirrored last.
-    last: Option<Box<LiveBoard>>,
+    last: Option<Arc<LiveBoard>>,
 }
 
 impl Work {
@@ -148,7 +149,7 @@ fn mirror(session: &Session, other: &mut Other, told: &mpsc::UnboundedSender<Tol
     if board.message.is_empty() && board.state == LiveState::Running {
         board.message = format!("watching {} of process {}", other.job, other.pid);
     }
-    let board = Box::new(board);
+    let board = Arc::new(board);
     other.last = Some(board.clone());
     let _ = told.send(Told::Message(Message::Live(board)));
 }
@@ -157,12 +158,12 @@ fn mirror(session: &Session, other: &mut Other, told: &mpsc::UnboundedSender<Tol
 /// it could not tell.
 fn tell_gone(other: &Other, told: &mpsc::UnboundedSender<Told>) {
     let Some(board) = other.last.as_deref().and_then(|last| gone(last, other.pid, now_millis())) else { return };
-    let _ = told.send(Told::Message(Message::Live(Box::new(board))));
+    let _ = told.send(Told::Message(Message::Live(Arc::new(board))));
 }
 
 /// The board of a job whose process is gone; `None` where it had told its end.
 fn gone(last: &LiveBoard, pid: u32, now: UnixMillis) -> Option<LiveBoard> {
-    if matches!(last.state, LiveState::Done | LiveState::Failed) {
+    if last.state.is_over() {
         return None;
     }
     Some(LiveBoard {

@@ -34,9 +34,11 @@ impl Work {
                 }
             }
             Effect::ForecastPass(order) => {
-                self.free_session()?;
-                let job = (self.launcher.start_forecast)(*order)?;
-                self.begun(OwnJob::Forecast(job));
+                let begun = self.free_session().and_then(|_| (self.launcher.start_forecast)(*order));
+                match begun {
+                    Ok(job) => self.begun(OwnJob::Forecast(job)),
+                    Err(error) => self.say(Message::Forecast(Err(format!("{error:#}")))),
+                }
             }
             Effect::StartRun(order) => {
                 let dir = self.free_session()?;
@@ -108,12 +110,17 @@ impl Work {
         let steps = session.steps_version()?;
         let report = seen.told.as_ref().and_then(|_| written(session));
         let waits = seen.told.as_ref().is_some_and(|told| told.waiting.is_some());
-        if seen.steps == Some(steps) && seen.report == report && !(changed && waits) {
+        let same = seen.steps == Some(steps) && seen.report == report;
+        if same && !(changed && waits) {
             return Ok(());
         }
         // What cannot be read is said once, and tried again when something changes.
         (seen.steps, seen.report) = (Some(steps), report);
-        match Progress::read(session, seen.told.as_deref()) {
+        let read = match seen.told.as_deref() {
+            Some(told) if same => told.decided(session).map(Some),
+            told => Progress::read(session, told),
+        };
+        match read {
             Ok(Some(progress)) => {
                 let progress = Box::new(progress);
                 if seen.told.as_ref() != Some(&progress) {

@@ -12,7 +12,6 @@ use crate::jobs::TRAINING;
 use crate::model::ComputeChoice;
 use crate::pipeline::TrainOrder;
 use crate::pipeline::train::preview;
-use crate::records::LiveState;
 use crate::train::runs;
 
 /// Samples of a preview: enough to see whether the masks are right.
@@ -73,9 +72,8 @@ impl Work {
                 Some(board) => Some(board),
                 None => session.read_live(TRAINING)?,
             };
-            let over = |state| matches!(state, LiveState::Done | LiveState::Failed);
             // Of a training that has not told its run yet nothing is known.
-            if board.is_none_or(|board| !over(board.state) && (board.run == run || board.run.is_empty())) {
+            if board.is_none_or(|board| !board.state.is_over() && (board.run == run || board.run.is_empty())) {
                 bail!("{run} is in training; stop it first");
             }
         }
