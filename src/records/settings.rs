@@ -38,6 +38,13 @@ pub enum FinishReason {
     ContextFull,
 }
 
+impl FinishReason {
+    /// Whether the turn did not end by itself.
+    pub fn is_cut(self) -> bool {
+        matches!(self, Self::Length | Self::ContextFull)
+    }
+}
+
 /// Sampling values of one turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

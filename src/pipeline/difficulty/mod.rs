@@ -12,7 +12,6 @@ use color_eyre::Result;
 
 use crate::difficulty::{Outcome, Tally};
 use crate::filter::RuleId;
-use crate::records::FinishReason;
 use crate::session::{SampleRow, Session};
 
 pub use lengths::{Lengths, Ratio, Stage};
@@ -22,7 +21,7 @@ pub use survey::{Drawn, Group, Grouped, Ranking, Source, Stored, Survey, Surveye
 /// What came of a stored sample. One that did not end by itself is no right one, whatever stands in it.
 pub fn outcome(row: &SampleRow) -> Outcome {
     match (row.finish, row.correct) {
-        (FinishReason::Length | FinishReason::ContextFull, _) => Outcome::Truncated,
+        (finish, _) if finish.is_cut() => Outcome::Truncated,
         (_, Some(true)) => Outcome::Right,
         _ if row.failed.iter().any(|failed| failed == RuleId::Loops.name()) => Outcome::Looped,
         (_, None) => Outcome::NoAnswer,

@@ -104,7 +104,7 @@ fn moved(sample: &Sample, gold: &str) -> Option<Option<Transition>> {
     let turns: Vec<&Turn> = sample.turns.iter().filter(wrote).collect();
     let [first, .., last] = turns[..] else { return None };
     let check = |turn: &Turn| {
-        let cut = matches!(turn.finish, Some(FinishReason::Length | FinishReason::ContextFull));
+        let cut = turn.finish.is_some_and(FinishReason::is_cut);
         let check = math::check(gold, &turn.text);
         (check.correct == Some(true) && !cut, check.answer)
     };

@@ -26,7 +26,7 @@ use rayon::prelude::*;
 use crate::eval::{Answered, Graded, Score};
 use crate::filter::behaviours::{Behaviour, Detector};
 use crate::filter::{Appraisal, Settings, appraisal, candidates};
-use crate::records::{FinishReason, Problem, Sample};
+use crate::records::{Problem, Sample};
 use crate::session::{Session, StoredEval};
 
 /// The samples of these problems under the settings with this hash, the first `samples` draws of each, in order.
@@ -80,7 +80,7 @@ fn grade(detector: &Detector, problem: &Problem, sample: Sample) -> Graded {
     });
     let hits = detector.hits(&chain.text, &problem.text);
     let shown = |behaviour: &Behaviour| hits.iter().any(|hit| hit.behaviour == *behaviour);
-    let truncated = matches!(sample.finish, FinishReason::Length | FinishReason::ContextFull);
+    let truncated = sample.finish.is_cut();
     Graded {
         correct: sample.correct == Some(true) && !truncated,
         answer: sample.answer,

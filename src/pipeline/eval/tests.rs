@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::filter::Transition;
-use crate::records::{Chain, ModelIdentity, SampleSettings, Sampling, Turn, TurnKind};
+use crate::records::{Chain, FinishReason, ModelIdentity, SampleSettings, Sampling, Turn, TurnKind};
 
 fn settings(model: &str, turns: usize, temperature: f32) -> SampleSettings {
     SampleSettings {

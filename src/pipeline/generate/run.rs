@@ -10,7 +10,7 @@ use super::board::{Rate, Shown, eta};
 use super::{GenerateOrder, GenerateOutcome, Missing, Watcher};
 use crate::dialogue::{Dialogue, Policy, Step};
 use crate::generate::{Backend, Event, Request, StreamKey};
-use crate::records::{FinishReason, LiveBoard, LiveState, LiveTotals, Problem};
+use crate::records::{LiveBoard, LiveState, LiveTotals, Problem};
 use crate::session::{Session, SessionError};
 
 /// So many failures with no success between them end the run: the backend is not well.
@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
         self.totals.finished += 1;
         self.totals.tokens += sample.tokens;
         self.totals.correct += usize::from(sample.correct == Some(true));
-        self.totals.truncated += usize::from(matches!(sample.finish, FinishReason::Length | FinishReason::ContextFull));
+        self.totals.truncated += usize::from(sample.finish.is_cut());
         Ok(())
     }
 

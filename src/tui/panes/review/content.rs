@@ -1,7 +1,6 @@
 //! A sample as pieces of a transcript: the dialogue turn by turn, the stitched chain segment by segment, and the panel
 //! with the problem beside it.
 
-use super::filter::is_truncated;
 use super::judged::{self, Marks};
 use super::mode::Open;
 use crate::records::{FinishReason, Problem, Sample, SegmentKind, TurnKind};
@@ -39,7 +38,7 @@ pub fn dialogue(sample: &Sample) -> Vec<Piece> {
             TurnKind::Guidance => pieces.extend(user(titled("user: guidance", strategy))),
             TurnKind::Attempt | TurnKind::Revision => {
                 let name = if turn.kind == TurnKind::Attempt { "attempt" } else { "revision" };
-                let cut = turn.finish.is_some_and(is_truncated);
+                let cut = turn.finish.is_some_and(FinishReason::is_cut);
                 let end = turn.finish.and_then(ending).map(|end| format!(", {end}")).unwrap_or_default();
                 let title = format!("model: {}, {} tokens{end}", titled(name, strategy), turn.tokens);
                 pieces.push(head(title, if cut { Look::Warn } else { Look::TurnHead }));

@@ -2,7 +2,7 @@
 
 use crate::filter::RuleId;
 use crate::filter::behaviours::Behaviour;
-use crate::records::{DecisionVerb, EDITED, FinishReason};
+use crate::records::{DecisionVerb, EDITED};
 use crate::session::SampleRow;
 
 /// What a word asks of a row.
@@ -255,7 +255,7 @@ fn holds(test: &Test, row: &SampleRow) -> bool {
         Test::Traits(any) => row.traits.iter().any(|shown| Behaviour::named(shown).is_some()) == *any,
         Test::Overruled(overruled) => row.overruled() == *overruled,
         Test::Edited(edited) => row.tags.iter().any(|tag| tag == EDITED) == *edited,
-        Test::Truncated(truncated) => is_truncated(row.finish) == *truncated,
+        Test::Truncated(truncated) => row.finish.is_cut() == *truncated,
         Test::Flag(flag) => row.standing.flagged == *flag,
         Test::Note(note) => row.standing.note.is_some() == *note,
         Test::Strategy(text) => row.strategies.iter().any(|strategy| contains(strategy, text)),
@@ -282,10 +282,6 @@ fn holds(test: &Test, row: &SampleRow) -> bool {
             fields.into_iter().chain(standing).flatten().any(|field| contains(field, text))
         }
     }
-}
-
-pub fn is_truncated(finish: FinishReason) -> bool {
-    matches!(finish, FinishReason::Length | FinishReason::ContextFull)
 }
 
 /// Whether `text`, in lower case, is in `field`; case of ASCII letters aside.
@@ -342,6 +338,7 @@ pub fn arrange(rows: &[SampleRow], filter: &Filter, sort: Sort) -> Vec<usize> {
 mod tests {
     use super::super::tests::row;
     use super::*;
+    use crate::records::FinishReason;
 
     fn admitted(text: &str, rows: &[SampleRow]) -> Vec<i64> {
         let filter = Filter::parse(text).unwrap();

@@ -4,7 +4,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::content::answer_look;
-use super::super::filter::is_truncated;
 use super::super::layout::Layout;
 use super::super::state::ReviewState;
 use crate::records::DecisionVerb;
@@ -106,7 +105,7 @@ fn entry(row: &SampleRow, blind: bool, context: &ViewContext, area: Rect, buffer
     let asked = fit(&asked, usize::from(strategies), context.ascii).into_owned();
     put_clean(buffer, x, area.y, area.right().saturating_sub(x), &asked, style(Look::Info));
     x += strategies + 1;
-    let cut = if is_truncated(row.finish) { Look::Warn } else { Look::Dim };
+    let cut = if row.finish.is_cut() { Look::Warn } else { Look::Dim };
     let number = format!("{:>width$}", compact(row.tokens), width = usize::from(tokens));
     put_clean(buffer, x, area.y, area.right().saturating_sub(x), &number, style(cut));
 }
