@@ -136,6 +136,7 @@ impl Arguments {
         set(&mut s.max_steps, &self.max_steps);
         set(&mut s.batch_size, &self.batch_size);
         set(&mut s.pass_tokens, &self.pass_tokens);
+        set(&mut s.data.selection, &self.selection);
         set(&mut s.data.max_length, &self.max_length);
         set(&mut s.data.loss_on, &self.loss_on);
         set(&mut s.data.validation_share, &self.validation_share);
@@ -160,7 +161,7 @@ impl Arguments {
         if s.model.is_empty() {
             return Err(BadInput("--model: which model is to be trained?".into()).into());
         }
-        Ok(TrainOrder { run: self.run.clone(), settings: s, compute: self.compute, selection: self.selection.clone() })
+        Ok(TrainOrder { run: self.run.clone(), settings: s, compute: self.compute })
     }
 }
 

@@ -36,6 +36,17 @@ impl Transition {
     pub const ALL: [Transition; 5] =
         [Self::TrueTrue, Self::TrueFalse, Self::FalseTrue, Self::FalseSame, Self::FalseOther];
 
+    /// From an answer, right or wrong, to another. `same`: whether two wrong ones are the same.
+    pub fn between(first: bool, last: bool, same: impl FnOnce() -> bool) -> Self {
+        match (first, last) {
+            (true, true) => Self::TrueTrue,
+            (true, false) => Self::TrueFalse,
+            (false, true) => Self::FalseTrue,
+            (false, false) if same() => Self::FalseSame,
+            (false, false) => Self::FalseOther,
+        }
+    }
+
     /// As a table heads it.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,14 +88,9 @@ pub fn candidates(chain: &str, opened: &[(usize, usize)], gold: &str) -> (Vec<Ca
         .map(|(text, (begin, end))| Candidate { begin: *begin, end: *end, correct: math::grade(gold, text).equal })
         .collect();
     let gradable = || graded.iter().zip(&found).filter_map(|(one, answer)| Some((one.correct?, answer)));
-    let transition =
-        gradable().next().zip(gradable().next_back()).map(|((first, one), (last, other))| match (first, last) {
-            (true, true) => Transition::TrueTrue,
-            (true, false) => Transition::TrueFalse,
-            (false, true) => Transition::FalseTrue,
-            (false, false) if math::grade(&one.0, &other.0).equal == Some(true) => Transition::FalseSame,
-            (false, false) => Transition::FalseOther,
-        });
+    let transition = gradable().next().zip(gradable().next_back()).map(|((first, (one, _)), (last, (other, _)))| {
+        Transition::between(first, last, || math::grade(one, other).equal == Some(true))
+    });
     (graded, transition)
 }
 

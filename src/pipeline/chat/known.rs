@@ -1,6 +1,7 @@
 //! What a session knows to talk with, and how it poses a problem.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::SystemTime;
 
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
@@ -9,6 +10,7 @@ use crate::dialogue::{Dialogue, Library, Policy, Step};
 use crate::model::MICRO;
 use crate::records::{Problem, Role, SampleSettings};
 use crate::session::Session;
+use crate::train::checkpoint;
 use crate::train::runs::{is_run_name, place};
 
 /// Problems that are listed at most, and characters of each.
@@ -57,43 +59,33 @@ fn add(found: &mut Vec<Known>, one: Known) {
 }
 
 fn of_runs(runs: &Path) -> Vec<Known> {
-    let mut read: Vec<(std::time::SystemTime, Vec<Known>)> = Vec::new();
-    for (name, run) in directories(runs).into_iter().filter(|(name, _)| is_run_name(name)) {
-        let mut models: Vec<(u64, Known)> = Vec::new();
-        let mut newest = std::time::SystemTime::UNIX_EPOCH;
-        for (folder, path) in directories(&run) {
-            let step = folder.strip_prefix("checkpoint-").and_then(|step| step.parse::<u64>().ok());
-            // Of adapters that are merged the whole model goes before its checkpoints.
-            let (order, what) = match step {
-                Some(step) => (step, format!("run {name}, step {step}")),
-                None if folder == "merged" => (u64::MAX, format!("run {name}, adapters merged")),
-                None => continue,
-            };
-            let whole = path.join("config.json").is_file();
-            if !whole && !path.join("adapter_config.json").is_file() {
-                continue;
-            }
-            let unfit = (!whole).then_some("adapters alone: they are no model until they are merged into one");
-            let changed = std::fs::metadata(&path).and_then(|data| data.modified());
-            newest = changed.map_or(newest, |changed| newest.max(changed));
-            models.push((order, Known { model: path.display().to_string(), what, unfit }));
-        }
-        models.sort_by_key(|(order, _)| std::cmp::Reverse(*order));
-        read.push((newest, models.into_iter().map(|(_, model)| model).collect()));
-    }
+    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| is_run_name(name));
+    names.sort();
+    let mut read: Vec<(SystemTime, Vec<Known>)> = names.iter().map(|name| of_run(name, &runs.join(name))).collect();
     read.sort_by_key(|(newest, _)| std::cmp::Reverse(*newest));
     read.into_iter().flat_map(|(_, models)| models).collect()
 }
 
-/// Names and paths, in order of the names.
-fn directories(place: &Path) -> Vec<(String, PathBuf)> {
-    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
-    let mut found: Vec<(String, PathBuf)> = entries
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
-        .collect();
-    found.sort();
-    found
+/// The models of a run, and when the newest of them was made.
+fn of_run(name: &str, run: &Path) -> (SystemTime, Vec<Known>) {
+    // Of adapters that are merged the whole model goes before its checkpoints.
+    let merged = (run.join(checkpoint::MERGED), format!("run {name}, adapters merged"));
+    let steps = checkpoint::steps(run).into_iter();
+    let steps = steps.map(|step| (checkpoint::place(run, step), format!("run {name}, step {step}")));
+    let (mut newest, mut models) = (SystemTime::UNIX_EPOCH, Vec::new());
+    for (path, what) in std::iter::once(merged).chain(steps) {
+        let whole = path.join("config.json").is_file();
+        if !whole && !path.join("adapter_config.json").is_file() {
+            continue;
+        }
+        let unfit = (!whole).then_some("adapters alone: they are no model until they are merged into one");
+        let changed = std::fs::metadata(&path).and_then(|data| data.modified());
+        newest = changed.map_or(newest, |changed| newest.max(changed));
+        models.push(Known { model: path.display().to_string(), what, unfit });
+    }
+    (newest, models)
 }
 
 /// A problem that was found.

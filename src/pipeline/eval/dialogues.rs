@@ -109,16 +109,11 @@ fn moved(sample: &Sample, gold: &str) -> Option<Option<Transition>> {
         (check.correct == Some(true) && !cut, check.answer)
     };
     let ((first, one), (last, other)) = (check(first), check(last));
-    Some(match (first, last) {
-        (true, true) => Some(Transition::TrueTrue),
-        (true, false) => Some(Transition::TrueFalse),
-        (false, true) => Some(Transition::FalseTrue),
-        (false, false) => match (one, other) {
-            (None, None) => None,
-            (Some(one), Some(other)) if math::equal(&one, &other) => Some(Transition::FalseSame),
-            _ => Some(Transition::FalseOther),
-        },
-    })
+    if one.is_none() && other.is_none() {
+        return Some(None);
+    }
+    let same = || one.zip(other).is_some_and(|(one, other)| math::equal(&one, &other));
+    Some(Some(Transition::between(first, last, same)))
 }
 
 #[cfg(test)]

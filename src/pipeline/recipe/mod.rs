@@ -378,6 +378,10 @@ impl Recipe {
                 let line = "the pass says which model is trained; set `model` at the top, and stage2.from".to_owned();
                 return Err(at.wrong(&format!("{key}.model"), line));
             }
+            if !train.data.selection.is_empty() {
+                let line = "the pass says what is learnt from; set the rule in the stage's `select`".to_owned();
+                return Err(at.wrong(&format!("{key}.data.selection"), line));
+            }
         }
         let (one, two) = (&self.stage1, &self.stage2);
         let longest = two.sampling.max_tokens;

@@ -138,7 +138,7 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     // Of few chains a step may hold all: then they come again, in as many epochs as it takes.
     let settings =
         TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, epochs: STEPS + 1, ..stage.train.clone() };
-    let order = TrainOrder { run: "probe".into(), settings, compute, selection: None };
+    let order = TrainOrder { run: "probe".into(), settings, compute };
     let began = Instant::now();
     let message = "a few steps of training".to_owned();
     host.publish(LiveBoard { state: LiveState::Running, message, ..LiveBoard::default() });

@@ -32,6 +32,8 @@ pub struct Flow {
     pub stage: String,
     /// Names the training that ends the stage.
     pub run: String,
+    /// Settings of the samples that tell how hard the problems are, once all are drawn: those of a second try do not.
+    pub settings: Option<String>,
     pub drawn: Option<usize>,
     pub accepted: Option<usize>,
     pub chosen: Option<usize>,
@@ -148,14 +150,19 @@ fn stage_of(session: &Session, stage: String, run: &str) -> Result<(Flow, Option
         Ok(Some(keys.iter().filter_map(|key| value[key].as_u64()).sum::<u64>() as usize))
     };
     let step = |name: &str| session.step(&format!("{stage} {name}"));
-    let dialogues = value(&step("dialogues")?, &["samples", "existing"])?;
+    let (dialogues, samples) = (step("dialogues")?, step("samples")?);
+    let settings = dialogues.as_ref().or(samples.as_ref()).map(|step| -> Result<String> {
+        let value: serde_json::Value = serde_json::from_str(&step.outcome)?;
+        Ok(value["settings"].as_str().unwrap_or_default().to_owned())
+    });
+    let dialogues = value(&dialogues, &["samples", "existing"])?;
     let retried = value(&step("retry")?, &["samples", "existing"])?.unwrap_or_default();
-    let drawn = dialogues.or(value(&step("samples")?, &["draws", "existing"])?.map(|drawn| drawn + retried));
+    let drawn = dialogues.or(value(&samples, &["draws", "existing"])?.map(|drawn| drawn + retried));
     let judged: Option<FilterOutcome> = step("filter")?.map(|step| serde_json::from_str(&step.outcome)).transpose()?;
     let chosen = value(&step("select")?, &["samples"])?;
     let trained = value(&session.step(&format!("train {run}"))?, &["chains"])?;
     let accepted = judged.as_ref().map(|judged| judged.accepted);
-    Ok((Flow { drawn, accepted, chosen, trained, stage, run: run.to_owned() }, judged))
+    Ok((Flow { settings: settings.transpose()?, drawn, accepted, chosen, trained, stage, run: run.to_owned() }, judged))
 }
 
 fn scores(session: &Session, recipe: &Recipe) -> Result<Vec<Scored>> {

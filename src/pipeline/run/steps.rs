@@ -23,6 +23,7 @@ use crate::pipeline::train::{TrainOrder, TrainOutcome, prepare};
 use crate::pipeline::{GenerateOrder, eval};
 use crate::records::{Problem, Sampling};
 use crate::train::TrainSettings;
+use crate::train::dataset::DataSettings;
 
 /// What a model was scored by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -223,12 +224,12 @@ impl Pass<'_> {
         let step = format!("train {run}");
         let made: Made = self.step(&step, |pass| {
             let seed = settings.seed.wrapping_add(pass.recipe().seed);
+            let data = DataSettings { selection: selection.to_owned(), ..settings.data.clone() };
             let order = TrainOrder {
                 run: run.to_owned(),
-                settings: TrainSettings { model: model.to_owned(), seed, ..settings.clone() },
+                settings: TrainSettings { model: model.to_owned(), seed, data, ..settings.clone() },
                 // Eight bits are for decoding; what is trained has its own formats.
                 compute: if pass.compute == ComputeChoice::Q8 { ComputeChoice::Auto } else { pass.compute },
-                selection: Some(selection.to_owned()),
             };
             order.check()?;
             let mut prepared = prepare(pass.session, &order)?;

@@ -17,7 +17,7 @@ use crate::generate::local::{LocalOptions, ModelText};
 use crate::model::{ComputeChoice, ModelFiles, fastest_device};
 use crate::records::{Message, Role, Sample, TurnKind};
 use crate::session::{SampleRow, Session};
-use crate::train::dataset::{self, Example, parts};
+use crate::train::dataset::{self, DataSettings, Example, parts};
 use crate::train::output::{CardFacts, Output};
 use crate::train::runs::{self, is_run_name};
 use crate::train::steer::{Report, Steering};
@@ -34,8 +34,6 @@ pub struct TrainOrder {
     pub run: String,
     pub settings: TrainSettings,
     pub compute: ComputeChoice,
-    /// Name or hash of a selection, which then says what is learnt from; `None` is every accepted chain.
-    pub selection: Option<String>,
 }
 
 impl TrainOrder {
@@ -81,7 +79,8 @@ pub struct TrainOutcome {
 ///
 /// # Errors
 /// If the session cannot be read, or there is no such selection.
-pub fn examples(session: &Session, selection: Option<&str>, loss_on: parts::LossOn) -> Result<Vec<Example>> {
+pub fn examples(session: &Session, settings: &DataSettings) -> Result<Vec<Example>> {
+    let selection = Some(settings.selection.as_str()).filter(|name| !name.is_empty());
     let weights = selection.map(|name| weights(session, name)).transpose()?;
     let mut rows: Vec<SampleRow> = session.sample_rows()?;
     rows.retain(|row| match &weights {
@@ -95,7 +94,7 @@ pub fn examples(session: &Session, selection: Option<&str>, loss_on: parts::Loss
         let Some(sample) = session.sample(row.id)? else { continue };
         let gold = session.problem(&sample.problem_id)?.map(|problem| problem.answer).unwrap_or_default();
         let weight = weights.as_ref().and_then(|weights| weights.get(&row.id).copied()).unwrap_or(1.0);
-        examples.push(Example { weight, ..example(&sample, &gold, loss_on) });
+        examples.push(Example { weight, ..example(&sample, &gold, settings.loss_on) });
     }
     Ok(examples)
 }
@@ -112,7 +111,7 @@ fn weights(session: &Session, name: &str) -> Result<HashMap<i64, f32>> {
 
 /// [`examples`], at least one.
 fn accepted(session: &Session, order: &TrainOrder) -> Result<Vec<Example>> {
-    let examples = examples(session, order.selection.as_deref(), order.settings.data.loss_on)?;
+    let examples = examples(session, &order.settings.data)?;
     if examples.is_empty() {
         return Err(OrderError(format!(
             "{}: no accepted chain; `cribble filter` judges them, or accept some in the workbench",

@@ -15,6 +15,8 @@ use self::store::{Fresh, complete, free_space};
 use super::settings::TrainSettings;
 use super::{AdamW, Network, Place, TrainError};
 
+/// Directory beside the checkpoints of adapters: the model with the newest adapters merged into its weights.
+pub const MERGED: &str = "merged";
 const OPTIMIZER: &str = "optimizer.safetensors";
 /// TOML: its numbers come back bit for bit.
 const STATE: &str = "run_state.toml";

@@ -53,6 +53,8 @@ impl Item {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSettings {
+    /// Name or hash of the selection that is learnt from; empty is every accepted chain.
+    pub selection: String,
     /// Longest sample in tokens; longer ones are left out, not cut.
     pub max_length: usize,
     pub loss_on: LossOn,
@@ -63,7 +65,13 @@ pub struct DataSettings {
 
 impl Default for DataSettings {
     fn default() -> Self {
-        Self { max_length: 8192, loss_on: LossOn::All, validation_share: 0.05, grouping: Grouping::Shuffled }
+        Self {
+            selection: String::new(),
+            max_length: 8192,
+            loss_on: LossOn::All,
+            validation_share: 0.05,
+            grouping: Grouping::Shuffled,
+        }
     }
 }
 

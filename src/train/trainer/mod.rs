@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::checkpoint::{self, RunState};
-use super::dataset::{self, Dataset, Item, Order};
+use super::dataset::{self, DataSettings, Dataset, Item, Order};
 use super::lora::mix;
 use super::metrics::{self, Metrics, StateNumbers};
 use super::output::Output;
@@ -168,6 +168,8 @@ impl Trainer {
             early_stop: 0,
             spike: SpikeSettings::default(),
             look: LookSettings::default(),
+            // What is learnt from is known by its hash.
+            data: DataSettings { selection: String::new(), ..settings.data.clone() },
             ..settings.clone()
         };
         if numbers(&found.settings) != numbers(&self.state.settings) {
@@ -265,7 +267,7 @@ impl Trainer {
         if self.network.lora().is_none() {
             return Ok(checkpoint.to_path_buf());
         }
-        let place = self.directory.join("merged");
+        let place = self.directory.join(checkpoint::MERGED);
         let write = || -> std::io::Result<()> {
             let mut fresh = checkpoint::store::Fresh::begin(&place)?;
             self.output.write_merged(&mut fresh, &self.network)?;

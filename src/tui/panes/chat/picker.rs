@@ -143,7 +143,7 @@ pub(super) fn short(model: &str) -> String {
     let path = std::path::Path::new(model);
     let name = |path: &std::path::Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let Some(last) = name(path) else { return model.to_owned() };
-    let of_run = last.starts_with("checkpoint-") || last == "merged";
+    let of_run = last.starts_with("checkpoint-") || last == crate::train::checkpoint::MERGED;
     match path.parent().and_then(name).filter(|_| of_run) {
         Some(run) => format!("{run}/{last}"),
         None => last,

@@ -63,16 +63,15 @@ impl Hardness {
         }
     }
 
-    /// Problems by their share of right samples, how many they are, and how many samples they have.
-    fn histogram(&self) -> ([usize; TENTHS], usize, u64) {
-        self.pools
-            .get(&self.newest)
-            .map_or(([0; TENTHS], 0, 0), |pool| (pool.columns, pool.tallies.len(), pool.samples))
+    /// Problems by their share of right samples under these settings, how many they are, and how many samples they have.
+    fn histogram(&self, settings: &str) -> ([usize; TENTHS], usize, u64) {
+        self.pools.get(settings).map_or(([0; TENTHS], 0, 0), |pool| (pool.columns, pool.tallies.len(), pool.samples))
     }
 
-    pub fn view(&self, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    /// `settings`: those that are shown; `None` is the newest.
+    pub fn view(&self, settings: Option<&str>, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
         let style = |look| context.theme.style(look);
-        let (columns, problems, samples) = self.histogram();
+        let (columns, problems, samples) = self.histogram(settings.unwrap_or(&self.newest));
         if problems == 0 {
             put(buffer, area.x + 1, area.y, area.width, "No sample to learn from was drawn yet.", style(Look::Dim));
             return;
@@ -80,7 +79,7 @@ impl Hardness {
         let each = samples as f64 / problems as f64;
         let head = [
             (format!("{problems} problems by share of right samples"), style(Look::Title)),
-            (format!("  {each:.1} samples each, the newest settings"), style(Look::Dim)),
+            (format!("  {each:.1} samples each, one setting"), style(Look::Dim)),
         ];
         put_spans(buffer, part(area, 0, 0, area.width, 1), &head, context.ascii);
         let wide = (area.width.saturating_sub(1) / TENTHS as u16).min(10);
@@ -151,13 +150,13 @@ mod tests {
         let mut hardness = Hardness::default();
         hardness.take(&[row(1, "p", "one", false), row(2, "p", "two", true), row(3, "p", "two", false)]);
         hardness.take(&[row(4, "q", "two", true)]);
-        let (columns, problems, samples) = hardness.histogram();
+        let (columns, problems, samples) = hardness.histogram("two");
         assert_eq!((problems, samples, columns[5], columns[TENTHS - 1]), (2, 3, 1, 1));
         let scored = SampleRow { held_out: true, ..row(5, "t", "three", true) };
         let edited = SampleRow { tags: vec![EDITED.into()], ..row(6, "p", "one", true) };
         let cut = SampleRow { finish: FinishReason::Length, ..row(7, "q", "two", true) };
         hardness.take(&[scored, edited, cut]);
-        let (columns, problems, samples) = hardness.histogram();
+        let (columns, problems, samples) = hardness.histogram(&hardness.newest);
         assert_eq!((problems, samples, columns[5]), (2, 4, 2), "a sample that was cut off is no right one");
     }
 }

@@ -190,6 +190,17 @@ impl RunState {
         self.losses.first(now.into_iter().chain(flow.map(|flow| flow.run.as_str())))
     }
 
+    /// Settings whose samples tell how hard the problems are: those being drawn (`None`, they are the newest), else those of the
+    /// last stage that has drawn all of its own. A second try at unsolved problems tells nothing of the kind.
+    pub(super) fn drawn_under(&self) -> Option<&str> {
+        let board = self.board.as_ref().filter(|board| !board.state.is_over());
+        let step = board.and_then(|board| board.pass.as_ref()).map_or("", |pass| pass.step.as_str());
+        if step.ends_with("dialogues") || step.ends_with("samples") {
+            return None;
+        }
+        self.progress.as_ref()?.flow.iter().rev().find_map(|flow| flow.settings.as_deref())
+    }
+
     /// What lets the pass of the session go on.
     pub(super) fn order(&self) -> Option<RunOrder> {
         let progress = self.progress.as_ref()?;

@@ -77,6 +77,7 @@ fn progress(done: usize) -> Progress {
     let flow = Flow {
         stage: "stage 1".into(),
         run: "pi_sft".into(),
+        settings: (done > 1).then(|| "dialogues".into()),
         drawn: count(1, 3200),
         accepted: count(2, 2883),
         chosen: count(4, 1822),
@@ -407,6 +408,16 @@ fn at_its_end_it_tells_the_scores_and_shows_the_report() {
     state.form.set(Field::Ablations, "on");
     let asked = update(&mut state, RunAction::Start);
     assert!(matches!(&asked[..], [Effect::StartRun(order)] if order.ablations), "variants may follow: {asked:?}");
+}
+
+#[test]
+fn hardness_is_of_the_samples_that_are_drawn_and_then_of_the_stage() {
+    let mut state = at(1);
+    live(&mut state, board("generate", 2, LiveState::Running));
+    assert_eq!(state.drawn_under(), None, "the newest");
+    let mut state = at(2);
+    live(&mut state, board("run", 3, LiveState::Running));
+    assert_eq!(state.drawn_under(), Some("dialogues"));
 }
 
 #[test]

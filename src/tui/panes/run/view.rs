@@ -46,7 +46,7 @@ fn one(state: &RunState, tab: Tab, context: &ViewContext, area: Rect, buffer: &m
     match tab {
         Tab::Writing => state.writing.view(context, area, buffer),
         Tab::Filter => funnel::view(state, context, area, buffer),
-        Tab::Difficulty => state.hardness.view(context, area, buffer),
+        Tab::Difficulty => state.hardness.view(state.drawn_under(), context, area, buffer),
         Tab::Loss => state.losses.view(state.trained(), context, area, buffer),
         Tab::Scores => scores::view(state.progress.as_deref(), context, area, buffer),
     }

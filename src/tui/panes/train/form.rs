@@ -23,6 +23,7 @@ pub enum Field {
     Batch,
     PassTokens,
     MaxLength,
+    Selection,
     LossOn,
     Validation,
     EarlyStop,
@@ -43,7 +44,7 @@ const SPIKES: &[&str] = &["ask", "stop", "skip", "roll_back", "lower_rate"];
 const SWITCH: &[&str] = &["off", "on"];
 
 impl Field {
-    pub const ALL: [Field; 24] = [
+    pub const ALL: [Field; 25] = [
         Field::Model,
         Field::Run,
         Field::Method,
@@ -57,6 +58,7 @@ impl Field {
         Field::Batch,
         Field::PassTokens,
         Field::MaxLength,
+        Field::Selection,
         Field::LossOn,
         Field::Validation,
         Field::EarlyStop,
@@ -70,7 +72,7 @@ impl Field {
         Field::Start,
     ];
     /// Those that are one line of text.
-    const LINES: usize = 22;
+    const LINES: usize = 23;
 
     /// Label, name for keeping, what stands for nothing, choices, help.
     fn words(self) -> (&'static str, &'static str, &'static str, &'static [&'static str], &'static str) {
@@ -112,6 +114,13 @@ impl Field {
             Field::MaxLength => {
                 ("max length", "train.max_length", "-", &[], "Chains of more tokens are left out, not cut.")
             }
+            Field::Selection => (
+                "selection",
+                "train.selection",
+                "(all accepted)",
+                &[],
+                "A selection by its name, stored in the Difficulty pane; empty: every accepted chain.",
+            ),
             Field::LossOn => {
                 ("loss on", "train.loss_on", "-", LOSS_ON, "Which parts of a chain are learnt; P shows them.")
             }
@@ -228,6 +237,7 @@ impl Form {
             (Field::Batch, settings.batch_size.to_string()),
             (Field::PassTokens, settings.pass_tokens.to_string()),
             (Field::MaxLength, settings.data.max_length.to_string()),
+            (Field::Selection, settings.data.selection.clone()),
             (Field::LossOn, word(&settings.data.loss_on)),
             (Field::Validation, settings.data.validation_share.to_string()),
             (Field::EarlyStop, or_empty(settings.early_stop)),
@@ -300,6 +310,7 @@ impl Form {
         settings.batch_size = read.number(at(Field::Batch), 1, 1 << 20, "1 or more");
         settings.pass_tokens = read.number(at(Field::PassTokens), 1, MOST, "1 or more");
         settings.data.max_length = read.number(at(Field::MaxLength), 2, MOST, "2 or more");
+        settings.data.selection = read.text(at(Field::Selection)).to_owned();
         settings.data.loss_on = read.word(at(Field::LossOn));
         settings.data.validation_share =
             read.real(at(Field::Validation), |share| (0.0..1.0).contains(share), "0 to below 1");
@@ -318,7 +329,7 @@ impl Form {
         };
         settings.seed = read.number(at(Field::Seed), 0, u64::MAX, "0 or more");
         let errors = read.errors;
-        (TrainOrder { run, settings, compute: ComputeChoice::Auto, selection: None }, errors)
+        (TrainOrder { run, settings, compute: ComputeChoice::Auto }, errors)
     }
 }
 
@@ -345,6 +356,7 @@ mod tests {
         settings.look.every = 20;
         settings.gradient_checkpointing = true;
         settings.data.loss_on = crate::train::dataset::parts::LossOn::AllButWrongAttempts;
+        settings.data.selection = "hard".into();
         let mut form = filled();
         form.fill(settings.clone());
         assert_eq!(form.submit().unwrap().settings, settings);

@@ -27,7 +27,7 @@ impl Work {
                     PreviewOf::Order(order) => *order,
                     PreviewOf::Run(run) => {
                         let settings = runs::settings(&runs, &run)?;
-                        TrainOrder { run, settings, compute: ComputeChoice::Auto, selection: None }
+                        TrainOrder { run, settings, compute: ComputeChoice::Auto }
                     }
                 };
                 order.settings.model = expand_home(&order.settings.model);
