@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use color_eyre::Report;
 
 use crate::config::ConfigError;
+use crate::config::settings::ConfigFileError;
 use crate::dialogue::DialogueError;
 use crate::exchange::ImportError;
 use crate::filter::settings::SettingsError;
@@ -14,7 +15,7 @@ use crate::pipeline::recipe::RecipeError;
 use crate::session::SessionError;
 use crate::train::TrainError;
 use crate::tui::keymap::KeymapError;
-use crate::tui::theme::NoTheme;
+use crate::tui::theme::ThemeError;
 use crate::tui::{NotATerminal, ScriptError, text};
 
 /// A usage that the argument parser cannot see is wrong, such as a missing session.
@@ -69,7 +70,8 @@ fn code(report: &Report) -> u8 {
             || cause.is::<ScriptError>()
             || cause.is::<SettingsError>()
             || cause.is::<KeymapError>()
-            || cause.is::<NoTheme>()
+            || cause.is::<ThemeError>()
+            || cause.is::<ConfigFileError>()
             || cause.is::<NotATerminal>();
         if bad {
             return 2;

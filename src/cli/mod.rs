@@ -9,6 +9,7 @@ mod bench;
 mod chat;
 mod check;
 mod completions;
+mod config;
 mod doctor;
 mod eval;
 mod export;
@@ -17,6 +18,7 @@ mod filter;
 mod generate;
 mod grade;
 mod import;
+mod keys;
 mod new;
 mod open;
 mod out;
@@ -29,6 +31,7 @@ mod select;
 mod sessions;
 mod signals;
 mod steer;
+mod theme;
 mod train;
 mod workbench;
 
@@ -100,6 +103,12 @@ enum Command {
     Bench(bench::Arguments),
     /// Check this machine, this terminal, and a model or session
     Doctor(doctor::Arguments),
+    /// Your settings: what they can be, whether they are right
+    Config(config::Arguments),
+    /// What can be done, and on which keys
+    Keys(keys::Arguments),
+    /// Themes: list, check, preview
+    Theme(theme::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -137,6 +146,9 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Export(arguments)) => export::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&arguments),
+        Some(Command::Config(arguments)) => config::run(&arguments),
+        Some(Command::Keys(arguments)) => keys::run(&arguments),
+        Some(Command::Theme(arguments)) => theme::run(&arguments),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
     }
 }

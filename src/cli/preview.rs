@@ -7,14 +7,15 @@ use color_eyre::Result;
 
 use crate::pipeline::train::Preview;
 use crate::tui::text;
-use crate::tui::theme::no_color;
+use crate::tui::theme::Depth;
 
 /// Green and underlined; and back.
 const TRAINED: (&str, &str) = ("\x1b[4;32m", "\x1b[0m");
 
 /// Prints samples, one after the other. Tokens are set apart by `|`; lines with a loss begin with `+`.
 pub fn print(previews: &[Preview], json: bool) -> Result<()> {
-    let colours = std::io::stdout().is_terminal() && !no_color();
+    let colours =
+        std::io::stdout().is_terminal() && Depth::of_environment(|name| std::env::var(name).ok()) != Depth::None;
     for preview in previews {
         if json {
             super::out::line(serde_json::to_string(preview)?)?;

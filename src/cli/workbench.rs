@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use color_eyre::Result;
+use serde::Deserialize;
+use serde::de::value::StrDeserializer;
 
 use super::failure::BadInput;
 use crate::config::Directories;
+use crate::config::settings::Colours;
 use crate::jobs;
 use crate::tui;
 
@@ -27,9 +30,17 @@ pub struct ScreenArguments {
     /// Draw with ASCII only
     #[arg(long)]
     ascii: bool,
-    /// Theme by name
+    /// Theme by name; `cribble theme list` has them
     #[arg(long, value_name = "NAME")]
     theme: Option<String>,
+    /// Colours of the terminal: auto, true, 256, 16 or none
+    #[arg(long, value_name = "HOW MANY", alias = "colors", value_parser = colours)]
+    colours: Option<Colours>,
+}
+
+pub fn colours(text: &str) -> Result<Colours, String> {
+    let read = Colours::deserialize(StrDeserializer::<serde::de::value::Error>::new(text));
+    read.map_err(|_| format!("`{text}`: auto, true, 256, 16 or none"))
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {
@@ -57,6 +68,7 @@ pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
         fps: screen.fps,
         ascii: screen.ascii,
         theme: screen.theme.clone(),
+        colours: screen.colours,
     };
     let launcher = tui::Launcher {
         start_generate: Box::new(jobs::start_generate),

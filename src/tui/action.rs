@@ -91,10 +91,12 @@ pub enum AppAction {
     Run,
     Chat,
     Help,
+    Palette,
     Notices,
     Mouse,
     Suspend,
     Redraw,
+    Reload,
     Quit,
 }
 
@@ -113,10 +115,15 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
     (AppAction::Run, spec("app.run", "run", "Go to the Run pane: the whole pass of a recipe.")),
     (AppAction::Chat, spec("app.chat", "chat", "Go to the Chat pane: talk with a model, or with two.")),
     (AppAction::Help, spec("app.help", "help", "Show all keys; type to filter them.")),
+    (
+        AppAction::Palette,
+        spec("app.palette", "commands", "Find anything that can be done here by a few letters of it."),
+    ),
     (AppAction::Notices, spec("app.notices", "notices", "Show what was said at the foot of the screen before.")),
     (AppAction::Mouse, spec("app.mouse", "mouse", "Use the mouse here, or leave it to the terminal to select text.")),
     (AppAction::Suspend, spec("app.suspend", "suspend", "Suspend the program; `fg` brings it back.")),
     (AppAction::Redraw, spec("app.redraw", "redraw", "Draw the whole screen again.")),
+    (AppAction::Reload, spec("app.reload", "reload", "Read settings, keys and theme again from their files.")),
     (AppAction::Quit, spec("app.quit", "quit", "Leave; asks first when a job runs here.")),
 ];
 

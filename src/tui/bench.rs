@@ -17,6 +17,7 @@ use super::app::{App, view};
 use super::effect::Message;
 use super::keymap::Keymap;
 use super::theme::Theme;
+use super::widgets::plot::Dots;
 use crate::pipeline::difficulty::made_up;
 use crate::records::{FinishReason, Standing, now_millis};
 use crate::session::{Counts, SampleRow};
@@ -43,7 +44,7 @@ pub struct FrameReport {
 /// Presses `frames` keys in the Review pane and draws each frame.
 pub fn frame(frames: usize) -> Result<FrameReport> {
     let (columns, lines) = (160, 48);
-    let mut app = App::new(Keymap::load(None)?, Theme::terminal(), false);
+    let mut app = App::new(Keymap::load(None)?, Theme::terminal(), Dots::Braille);
     let mut terminal = Terminal::new(TestBackend::new(columns, lines))?;
     app.resize(columns, lines);
     app.message(&opened(), now_millis());
@@ -103,7 +104,7 @@ fn plot_in(directory: &Path, points: usize, (columns, lines): (u16, u16)) -> Res
         )?;
     }
     file.flush()?;
-    let mut app = App::new(Keymap::load(None)?, Theme::terminal(), false);
+    let mut app = App::new(Keymap::load(None)?, Theme::terminal(), Dots::Braille);
     let mut terminal = Terminal::new(TestBackend::new(columns, lines))?;
     app.resize(columns, lines);
     app.message(&opened(), now_millis());
@@ -151,7 +152,7 @@ pub struct DifficultyReport {
 /// frame.
 pub fn difficulty(problems: usize, samples: u32) -> Result<DifficultyReport> {
     let (columns, lines) = (160, 48);
-    let mut app = App::new(Keymap::load(None)?, Theme::terminal(), false);
+    let mut app = App::new(Keymap::load(None)?, Theme::terminal(), Dots::Braille);
     let mut terminal = Terminal::new(TestBackend::new(columns, lines))?;
     app.resize(columns, lines);
     app.message(&opened(), now_millis());

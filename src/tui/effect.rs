@@ -176,6 +176,8 @@ pub enum Effect {
     Mouse(bool),
     /// Draw everything anew.
     Redraw,
+    /// Read settings, keys and theme again.
+    Reload,
     Suspend,
     Quit,
 }

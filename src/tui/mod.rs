@@ -27,4 +27,4 @@ pub mod theme;
 pub mod view;
 pub mod widgets;
 
-pub use runtime::{Launcher, NotATerminal, Options, ScriptError, run};
+pub use runtime::{Launcher, NotATerminal, Options, ScriptError, check, run};

@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::RuleId;
 use super::behaviours::Behaviour;
+use crate::config::{did_you_mean, line_of};
 pub use spec::{Kind, Parameter, parameters};
 
 const DEFAULT: &str = include_str!("../../../assets/filter/default.toml");
@@ -255,14 +256,15 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn error(&self, begin: usize, message: String) -> SettingsError {
-        let line = self.text.as_bytes().iter().take(begin).filter(|byte| **byte == b'\n').count() + 1;
-        SettingsError { file: self.file.to_owned(), line, message: message.replace('\n', " ") }
+        SettingsError {
+            file: self.file.to_owned(),
+            line: line_of(self.text, begin),
+            message: message.replace('\n', " "),
+        }
     }
 
     fn unknown(&self, begin: usize, what: &str, name: &str, known: &[&str]) -> SettingsError {
-        let near = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
-        let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-        self.error(begin, format!("unknown {what} `{name}`{hint}"))
+        self.error(begin, format!("unknown {what} `{name}`{}", did_you_mean(name, known.iter().copied())))
     }
 
     fn table<'t, 'i>(&self, value: &'t Spanned<DeValue<'i>>, name: &str) -> Result<&'t DeTable<'i>, SettingsError> {

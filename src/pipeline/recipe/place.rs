@@ -3,6 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::RecipeError;
+use crate::config::line_of;
 
 /// A text that is read.
 pub struct Place<'a> {
@@ -12,7 +13,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     pub fn error(&self, begin: usize, message: String) -> RecipeError {
-        let line = self.text.as_bytes().iter().take(begin).filter(|byte| **byte == b'\n').count() + 1;
+        let line = line_of(self.text, begin);
         RecipeError::Line { file: self.file.to_owned(), line, message: message.replace('\n', " ") }
     }
 

@@ -3,6 +3,7 @@
 
 mod help;
 mod notices;
+mod palette;
 mod update;
 mod view;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use help::Help;
 use notices::Notices;
+use palette::Palette;
 
 use super::action::Scope;
 use super::keymap::{Key, Keymap};
@@ -28,6 +30,7 @@ use super::panes::run::RunState;
 use super::panes::start::StartState;
 use super::panes::train::TrainState;
 use super::theme::Theme;
+use super::widgets::plot::Dots;
 use crate::jobs::{EVALUATION, FORECAST, PASS, TRAINING};
 use crate::records::{LiveBoard, UnixMillis};
 use crate::session::Counts;
@@ -73,6 +76,7 @@ enum Overlay {
     #[default]
     None,
     Help(Help),
+    Palette(Palette),
     Notices,
     /// Leaving would end or lose something.
     ConfirmQuit,
@@ -91,7 +95,7 @@ struct OpenSession {
 pub struct App {
     keymap: Keymap,
     theme: Theme,
-    ascii: bool,
+    dots: Dots,
     width: u16,
     height: u16,
     pane: Pane,
@@ -124,28 +128,22 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(keymap: Keymap, theme: Theme, ascii: bool) -> Self {
-        let mut review = ReviewState::default();
-        review.set_ascii(ascii);
-        let mut train = TrainState::default();
-        train.set_ascii(ascii);
-        let mut chat = ChatState::default();
-        chat.set_ascii(ascii);
-        Self {
+    pub fn new(keymap: Keymap, theme: Theme, dots: Dots) -> Self {
+        let mut app = Self {
             keymap,
             theme,
-            ascii,
+            dots,
             width: 80,
             height: 24,
             pane: Pane::Start,
             start: StartState::default(),
             generate: GenerateState::default(),
-            review,
-            train,
+            review: ReviewState::default(),
+            train: TrainState::default(),
             difficulty: DifficultyState::default(),
             eval: EvalState::default(),
             run: RunState::default(),
-            chat,
+            chat: ChatState::default(),
             mouse: false,
             overlay: Overlay::None,
             notices: Notices::default(),
@@ -157,7 +155,29 @@ impl App {
             quitting: false,
             opening: false,
             wanted: None,
-        }
+        };
+        app.set_dots(dots);
+        app
+    }
+
+    fn set_dots(&mut self, dots: Dots) {
+        self.dots = dots;
+        let ascii = dots == Dots::Signs;
+        self.review.set_ascii(ascii);
+        self.train.set_dots(dots);
+        self.chat.set_ascii(ascii);
+    }
+
+    /// Takes keys, colours and signs that were read again.
+    pub fn set_look(&mut self, keymap: Keymap, theme: Theme, dots: Dots) {
+        (self.keymap, self.theme) = (keymap, theme);
+        self.pending.clear();
+        self.set_dots(dots);
+    }
+
+    /// Tells that the mouse is listened to.
+    pub fn set_mouse(&mut self, mouse: bool) {
+        self.mouse = mouse;
     }
 
     /// Tells that a session is being opened: keys that need it are kept for it.

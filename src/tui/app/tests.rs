@@ -16,11 +16,12 @@ use crate::tui::effect::{Effect, Message};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::paint::testing::lines;
+use crate::tui::widgets::plot::Dots;
 
 const NOW: i64 = 1_800_000_000_000;
 
 fn app() -> App {
-    App::new(Keymap::load(None).unwrap(), Theme::terminal(), false)
+    App::new(Keymap::load(None).unwrap(), Theme::terminal(), Dots::Braille)
 }
 
 fn press(app: &mut App, code: KeyCode) -> Vec<Effect> {

@@ -7,6 +7,7 @@ use super::super::effect::{Effect, Message};
 use super::super::keymap::{Key, Lookup};
 use super::super::panes::{chat, difficulty, eval, generate, review, run, start, train};
 use super::help::Help;
+use super::palette::{Chosen, Palette};
 use super::{App, OpenSession, Overlay, Pane, view};
 use crate::pipeline::select::SelectOutcome;
 use crate::records::{LiveState, UnixMillis};
@@ -71,6 +72,9 @@ impl App {
     /// Tells every pane how large it will be drawn.
     pub fn resize(&mut self, width: u16, height: u16) {
         (self.width, self.height) = (width, height);
+        if let Overlay::Palette(palette) = &mut self.overlay {
+            palette.resize(usize::from(view::palette_height(height)));
+        }
         let (width, height) = view::pane_size(width, height);
         start::resize(&mut self.start, width, height);
         generate::resize(&mut self.generate, width, height);
@@ -204,6 +208,16 @@ impl App {
                 }
                 return Vec::new();
             }
+            Overlay::Palette(palette) => {
+                let chosen = palette.key(key);
+                if chosen != Chosen::Nothing {
+                    self.overlay = Overlay::None;
+                }
+                return match chosen {
+                    Chosen::Run(action) => self.run(action, now),
+                    Chosen::Nothing | Chosen::Closed => Vec::new(),
+                };
+            }
             Overlay::Notices => {
                 self.overlay = Overlay::None;
                 return Vec::new();
@@ -304,6 +318,10 @@ impl App {
             AppAction::Run => return self.show(Pane::Run, now),
             AppAction::Chat => return self.show(Pane::Chat, now),
             AppAction::Help => self.overlay = Overlay::Help(Help::default()),
+            AppAction::Palette => {
+                let height = usize::from(view::palette_height(self.height));
+                self.overlay = Overlay::Palette(Palette::new(&self.keymap, self.pane.scope(), height));
+            }
             AppAction::Notices => self.overlay = Overlay::Notices,
             AppAction::Mouse => {
                 self.mouse = !self.mouse;
@@ -313,6 +331,7 @@ impl App {
             }
             AppAction::Suspend => return vec![Effect::Suspend],
             AppAction::Redraw => return vec![Effect::Redraw],
+            AppAction::Reload => return vec![Effect::Reload],
             AppAction::Quit if !self.doubts().is_empty() => self.overlay = Overlay::ConfirmQuit,
             AppAction::Quit => return self.leave(),
         }
@@ -363,6 +382,10 @@ impl App {
         match &mut self.overlay {
             Overlay::Help(help) => {
                 help.filter.insert(&text);
+                return Vec::new();
+            }
+            Overlay::Palette(palette) => {
+                palette.paste(&text);
                 return Vec::new();
             }
             Overlay::Notices | Overlay::ConfirmQuit => return Vec::new(),

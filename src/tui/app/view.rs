@@ -9,9 +9,11 @@ use super::super::theme::Look;
 use super::super::view::ViewContext;
 use super::super::widgets::frame::frame;
 use super::super::widgets::paint::{
-    blank, cells, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule,
+    blank, cells, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule, tint,
 };
+use super::super::widgets::plot::Dots;
 use super::help::Line;
+use super::palette::Palette;
 use super::{App, Overlay, Pane, SMALLEST};
 use crate::records::{LiveState, UnixMillis};
 
@@ -31,39 +33,54 @@ pub(super) fn help_height(height: u16) -> u16 {
     height.saturating_sub(6)
 }
 
+/// Commands that the palette shows at once.
+pub(super) fn palette_height(height: u16) -> u16 {
+    height.saturating_sub(8)
+}
+
 /// Draws the screen.
 pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
     blank(buffer, area);
-    let context =
-        ViewContext { theme: &app.theme, focused: matches!(app.overlay, Overlay::None), now, ascii: app.ascii };
+    let focused = matches!(app.overlay, Overlay::None);
+    let context = ViewContext { theme: &app.theme, focused, now, ascii: app.dots == Dots::Signs, dots: app.dots };
     if app.too_small() {
-        return too_small(app, &context, area, buffer);
+        too_small(app, &context, area, buffer);
+    } else {
+        panes(app, &context, area, buffer);
     }
-    session_line(app, &context, part(area, 0, 0, area.width, 1), buffer);
-    tabs(app, &context, part(area, 0, 1, area.width, 1), buffer);
+    app.theme.paint_ground(buffer);
+}
+
+fn panes(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    session_line(app, context, part(area, 0, 0, area.width, 1), buffer);
+    tabs(app, context, part(area, 0, 1, area.width, 1), buffer);
     let (width, height) = pane_size(area.width, area.height);
     let pane = part(area, 0, PANE_TOP, width, height);
     match app.pane {
-        Pane::Start => start::view(&app.start, &context, pane, buffer),
-        Pane::Generate => generate::view(&app.generate, &context, pane, buffer),
-        Pane::Review => review::view(&app.review, &context, pane, buffer),
-        Pane::Train => train::view(&app.train, &context, pane, buffer),
-        Pane::Difficulty => difficulty::view(&app.difficulty, &context, pane, buffer),
-        Pane::Eval => eval::view(&app.eval, &context, pane, buffer),
-        Pane::Run => run::view(&app.run, &context, pane, buffer),
-        Pane::Chat => chat::view(&app.chat, &context, pane, buffer),
+        Pane::Start => start::view(&app.start, context, pane, buffer),
+        Pane::Generate => generate::view(&app.generate, context, pane, buffer),
+        Pane::Review => review::view(&app.review, context, pane, buffer),
+        Pane::Train => train::view(&app.train, context, pane, buffer),
+        Pane::Difficulty => difficulty::view(&app.difficulty, context, pane, buffer),
+        Pane::Eval => eval::view(&app.eval, context, pane, buffer),
+        Pane::Run => run::view(&app.run, context, pane, buffer),
+        Pane::Chat => chat::view(&app.chat, context, pane, buffer),
     }
-    foot(app, &context, part(area, 0, area.height - 1, area.width, 1), buffer);
+    foot(app, context, part(area, 0, area.height - 1, area.width, 1), buffer);
+    if !app.pending.is_empty() {
+        which_key(app, context, pane, buffer);
+    }
     match &app.overlay {
         Overlay::None => {}
         Overlay::Help(help) => {
             let lines = help.lines(&app.keymap, app.pane.scope());
-            help_box(&lines, help, &context, area, buffer);
+            help_box(&lines, help, context, area, buffer);
         }
-        Overlay::Notices => notices_box(app, &context, area, buffer),
+        Overlay::Palette(palette) => palette_box(palette, context, area, buffer),
+        Overlay::Notices => notices_box(app, context, area, buffer),
         Overlay::ConfirmQuit => {
             let said = confirm(app);
-            let inside = frame(60, said.len() as u16, "leave?", &context, area, buffer);
+            let inside = frame(60, said.len() as u16, "leave?", context, area, buffer);
             for (row, line) in said.iter().enumerate().take(usize::from(inside.height)) {
                 put(buffer, inside.x, inside.y + row as u16, inside.width, line, context.theme.style(Look::Text));
             }
@@ -217,7 +234,7 @@ fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     if app.capturing() {
         hints.clear();
     }
-    let keep = [("app.help", "help"), ("app.quit", "quit")];
+    let keep = [("app.palette", "commands"), ("app.help", "help"), ("app.quit", "quit")];
     let tail: String = if app.capturing() {
         "esc leaves the field ".into()
     } else {
@@ -259,6 +276,55 @@ fn help_box(lines: &[Line], help: &super::help::Help, context: &ViewContext, are
                 put(buffer, inside.x + 18, y, inside.width, &desc, style(Look::Text));
             }
         }
+    }
+}
+
+fn palette_box(palette: &Palette, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let width = area.width.saturating_sub(4).min(90);
+    let inside = frame(width, palette_height(area.height) + 1, "commands", context, area, buffer);
+    let (found, all) = palette.count();
+    let count = format!("{found} of {all}");
+    let room = inside.width.saturating_sub(cells(&count) as u16 + 1);
+    palette.filter.view(true, context, part(inside, 0, 0, room, 1), buffer);
+    put(buffer, inside.right().saturating_sub(cells(&count) as u16), inside.y, 20, &count, style(Look::Dim));
+    for (line, (row, command)) in palette.rows().enumerate() {
+        let row_area = part(inside, 0, line as u16 + 1, inside.width, 1);
+        let keys = fit(&command.keys, 16, context.ascii).into_owned();
+        let words = usize::from(inside.width).saturating_sub(cells(&keys) + 1);
+        put(
+            buffer,
+            row_area.x,
+            row_area.y,
+            words as u16,
+            &fit(command.spec.desc, words, context.ascii),
+            style(Look::Text),
+        );
+        let at = row_area.right().saturating_sub(cells(&keys) as u16);
+        put(buffer, at, row_area.y, row_area.width, &keys, style(Look::Key));
+        if row == palette.window.selected {
+            tint(buffer, row_area, style(Look::Selection));
+        }
+    }
+    if found == 0 {
+        put(buffer, inside.x, inside.y + 1, inside.width, "Nothing here is called so; Esc leaves.", style(Look::Dim));
+    }
+}
+
+/// The keys that may follow those of a sequence that is not whole yet, in the lines over the foot.
+fn which_key(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let next = app.keymap.after(app.pane.scope(), &app.pending);
+    let wide = |(key, hint): &(String, &str)| cells(key) + 1 + cells(hint);
+    let column = next.iter().map(wide).max().unwrap_or(1) + 3;
+    let columns = (usize::from(area.width.saturating_sub(1)) / column).max(1);
+    let rows = next.len().div_ceil(columns).min(usize::from(area.height));
+    let lines = part(area, 0, area.height - rows as u16, area.width, rows as u16);
+    blank(buffer, lines);
+    for (at, (key, hint)) in next.iter().enumerate().take(rows * columns) {
+        let (x, y) = (lines.x + 1 + (at % columns * column) as u16, lines.y + (at / columns) as u16);
+        let x = put(buffer, x, y, column as u16, key, style(Look::Key));
+        put(buffer, x, y, column as u16, &format!(" {hint}"), style(Look::Text));
     }
 }
 

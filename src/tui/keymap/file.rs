@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::super::action::{Action, ActionSpec, Scope, actions};
 use super::{Binding, parse_keys};
+use crate::config::{did_you_mean, line_of};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +27,7 @@ pub(super) struct Entry {
 
 /// The rows of a file. What is wrong is added to `errors`.
 pub(super) fn entries(name: &str, text: &str, errors: &mut Vec<String>) -> Vec<Entry> {
-    let place = |at: usize| format!("{name}:{}", text[..at.min(text.len())].matches('\n').count() + 1);
+    let place = |at: usize| format!("{name}:{}", line_of(text, at));
     let table: BTreeMap<Spanned<String>, Vec<Row>> = match toml::from_str(text) {
         Ok(table) => table,
         Err(error) => {
@@ -59,7 +60,7 @@ pub(super) fn entries(name: &str, text: &str, errors: &mut Vec<String>) -> Vec<E
                     "{}: no action `{}`{}",
                     place(row.run.span().start),
                     wanted.escape_debug(),
-                    nearest(wanted, scope)
+                    did_you_mean(wanted, actions(scope).into_iter().map(|(_, spec)| spec.name))
                 )),
             }
         }
@@ -90,15 +91,4 @@ pub(super) fn bindings(entries: &[Entry], errors: &mut Vec<String>) -> Vec<Bindi
         }
     }
     bindings
-}
-
-/// The action whose name shares most letters from the front and the back.
-fn nearest(wanted: &str, scope: Scope) -> String {
-    let shared = |name: &str| {
-        let front = name.bytes().zip(wanted.bytes()).take_while(|(a, b)| a == b).count();
-        let back = name.bytes().rev().zip(wanted.bytes().rev()).take_while(|(a, b)| a == b).count();
-        (front + back).min(name.len())
-    };
-    let best = actions(scope).into_iter().map(|(_, spec)| spec.name).max_by_key(|name| shared(name));
-    best.filter(|name| shared(name) * 2 > name.len()).map_or(String::new(), |name| format!("; did you mean `{name}`?"))
 }

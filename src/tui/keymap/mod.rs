@@ -6,8 +6,10 @@ mod notation;
 pub use notation::{Key, parse_key, parse_keys, print_keys};
 
 use super::action::{Action, ActionSpec, Scope, actions};
+use crate::config::{Directories, written};
 
-const DEFAULT: &str = include_str!("../../../assets/keymap.toml");
+/// The keymap that comes with the program.
+pub const DEFAULT: &str = include_str!("../../../assets/keymap.toml");
 
 /// One sequence of keys and what it runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +70,16 @@ impl Keymap {
         Lookup::Nothing
     }
 
+    /// What may follow the keys of a sequence that is not whole yet: the rest of each, and what it does in a few words.
+    pub fn after(&self, scope: Scope, keys: &[Key]) -> Vec<(String, &'static str)> {
+        // The same scope that the keys are looked up in.
+        let begins = |scope: Scope| move |binding: &&Binding| binding.scope == scope && binding.keys.starts_with(keys);
+        let scope =
+            [scope, Scope::Global].into_iter().find(|scope| self.bindings.iter().any(|one| begins(*scope)(&one)));
+        let of = scope.into_iter().flat_map(|scope| self.bindings.iter().filter(begins(scope)));
+        of.map(|binding| (print_keys(&binding.keys[keys.len()..]), binding.spec.hint)).collect()
+    }
+
     /// The key that a hint shows for an action.
     pub fn key_of(&self, name: &str) -> Option<String> {
         self.bindings.iter().find(|binding| binding.spec.name == name).map(|binding| print_keys(&binding.keys))
@@ -77,6 +89,14 @@ impl Keymap {
     pub fn keys_of(&self, name: &str) -> Vec<String> {
         self.bindings.iter().filter(|binding| binding.spec.name == name).map(|b| print_keys(&b.keys)).collect()
     }
+}
+
+/// The keymap with the person's own file over it.
+///
+/// # Errors
+/// All that is wrong with the file.
+pub fn of_person(directories: &Directories) -> color_eyre::Result<Keymap> {
+    written(&directories.config().join("keymap.toml"), |own| Ok(Keymap::load(own)?))
 }
 
 /// The description of an action by its name.
@@ -105,6 +125,7 @@ mod tests {
         let own = "[[global]]\non = [\"Z Z\"]\nrun = \"app.quit\"\n[[review]]\non = []\nrun = \"review.skip\"\n";
         let keymap = Keymap::load(Some(("k.toml", own))).unwrap();
         let z = parse_keys("Z").unwrap();
+        assert_eq!(keymap.after(Scope::Review, &z), [("Z".to_owned(), "quit")]);
         assert_eq!(keymap.lookup(Scope::Review, &z), Lookup::More);
         assert_eq!(
             keymap.lookup(Scope::Review, &parse_keys("Z Z").unwrap()),

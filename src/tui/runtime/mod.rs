@@ -5,11 +5,13 @@ mod canvas;
 mod events;
 mod form_memory;
 mod hangup;
+mod profile;
 mod run;
 mod script;
 mod terminal;
 mod worker;
 
+pub use profile::check;
 pub use run::{Launcher, Options, run};
 pub use script::ScriptError;
 pub use terminal::NotATerminal;

@@ -19,15 +19,15 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::app::App;
 use super::super::effect::{ChatTold, Effect, Message};
-use super::super::keymap::Keymap;
-use super::super::theme::{Theme, no_color};
 use super::canvas::{Canvas, text};
 use super::events::{Came, Events};
+use super::profile::{Profile, light_ground};
 use super::script::{Script, Seen};
 use super::terminal::{self, FrameWriter, Guard};
 use super::worker::{Told, Worker};
 use super::{form_memory, hangup};
 use crate::config::Directories;
+use crate::config::settings::{Colours, OnHangup};
 use crate::dialogue::Library;
 use crate::jobs::{EvalJob, ForecastJob, GenerateJob, RunJob, TrainJob};
 use crate::pipeline::chat::News;
@@ -35,10 +35,6 @@ use crate::pipeline::eval::EvalOrder;
 use crate::pipeline::run::RunOrder;
 use crate::pipeline::{GenerateOrder, TrainOrder};
 use crate::records::{LiveBoard, now_millis};
-
-/// Frames a second that a job may cause, here and over SSH.
-const FPS: f32 = 30.0;
-const FPS_SSH: f32 = 10.0;
 
 /// What the screen is started with.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +48,7 @@ pub struct Options {
     pub fps: Option<f32>,
     pub ascii: bool,
     pub theme: Option<String>,
+    pub colours: Option<Colours>,
 }
 
 /// Starts a generation in the session of this directory.
@@ -84,9 +81,10 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
         terminal::check()?;
     }
     let directories = Directories::from_environment()?;
-    let mut app = app(&options, &directories)?;
-    app.set_opening();
-    let fps = options.fps.unwrap_or_else(|| if over_ssh() { FPS_SSH } else { FPS });
+    let mut light = None;
+    let profile = Profile::read(&options, &directories, &mut || *light.insert(script.is_none() && light_ground()))?;
+    let mut app = app(&profile, &directories)?;
+    let given = Given { options: options.clone(), light, on_hangup: profile.on_hangup };
     let (worker, told) = Worker::start(launcher, directories.clone()).wrap_err("cannot start a thread")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start")?;
     let first = match options.session {
@@ -97,7 +95,7 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
         Some(script) => {
             let (columns, rows) = options.size.unwrap_or((80, 24));
             let canvas = Canvas::Memory(Terminal::new(TestBackend::new(columns, rows))?);
-            let mut screen = Screen::new(app, canvas, worker, told, fps, directories);
+            let mut screen = Screen::new(app, canvas, worker, told, (given, profile.fps), directories);
             runtime.block_on(screen.serve(Events::Script(script), first))?;
             let frame = screen.seen.borrow().frame.clone();
             Ok(Some(frame))
@@ -106,9 +104,11 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
             // Not in a replay: what it shows depends on nothing but its keys and the session.
             app.set_form_values(&form_memory::load(directories.state()));
             terminal::install_panic_hook();
+            app.set_mouse(profile.mouse);
+            terminal::listen_to_mouse(profile.mouse)?;
             let guard = Guard::take().wrap_err("cannot take over the terminal")?;
             let canvas = Canvas::Terminal(Terminal::new(CrosstermBackend::new(FrameWriter::default()))?);
-            let mut screen = Screen::new(app, canvas, worker, told, fps, directories);
+            let mut screen = Screen::new(app, canvas, worker, told, (given, profile.fps), directories);
             let end = Events::terminal().wrap_err("cannot start a thread");
             let end = end.and_then(|events| runtime.block_on(screen.serve(events, first)));
             let lost = screen.lost;
@@ -119,30 +119,12 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
     }
 }
 
-fn app(options: &Options, directories: &Directories) -> Result<App> {
-    let path = directories.config().join("keymap.toml");
-    let own = match std::fs::read_to_string(&path) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).wrap_err_with(|| path.display().to_string()),
-    };
-    let name = path.display().to_string();
-    let keymap = Keymap::load(own.as_deref().map(|text| (name.as_str(), text)))?;
-    let mut theme = match &options.theme {
-        Some(theme) => Theme::named(theme)?,
-        None => Theme::terminal(),
-    };
-    if no_color() {
-        theme = theme.without_colours();
-    }
-    let mut app = App::new(keymap, theme, options.ascii);
+fn app(profile: &Profile, directories: &Directories) -> Result<App> {
+    let mut app = App::new(profile.keymap.clone(), profile.theme.clone(), profile.dots);
     let library = Library::load(Some(directories.config()))?;
     app.set_dialogue_defaults(&library.policy(None)?.prompt, library.names());
+    app.set_opening();
     Ok(app)
-}
-
-fn over_ssh() -> bool {
-    ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
 /// The signals that matter to the screen; they come beside the input and not through it.
@@ -184,6 +166,14 @@ impl Signals {
     }
 }
 
+/// What the screen was drawn with at first, for reading it again.
+struct Given {
+    options: Options,
+    /// Whether the terminal's ground is light, if it was asked. It is not asked again: its answer would come among the keys.
+    light: Option<bool>,
+    on_hangup: OnHangup,
+}
+
 struct Screen {
     app: App,
     canvas: Canvas,
@@ -191,6 +181,7 @@ struct Screen {
     told: mpsc::UnboundedReceiver<Told>,
     board: Option<watch::Receiver<Arc<LiveBoard>>>,
     directories: Directories,
+    given: Given,
     /// Between two frames that a job causes.
     job_frame: Duration,
     last_frame: Instant,
@@ -213,7 +204,7 @@ impl Screen {
         canvas: Canvas,
         worker: Worker,
         told: mpsc::UnboundedReceiver<Told>,
-        fps: f32,
+        (given, fps): (Given, f32),
         directories: Directories,
     ) -> Self {
         let now = Instant::now();
@@ -225,6 +216,7 @@ impl Screen {
             told,
             board: None,
             directories,
+            given,
             job_frame: Duration::from_secs_f32(1.0 / fps),
             last_frame: now,
             dirty: true,
@@ -302,6 +294,7 @@ impl Screen {
             match effect {
                 Effect::Suspend => self.suspend()?,
                 Effect::Redraw => self.canvas.clear()?,
+                Effect::Reload => self.reload(),
                 Effect::Copy(text) => self.copy(&text),
                 Effect::Mouse(on) if matches!(self.canvas, Canvas::Terminal(_)) => terminal::listen_to_mouse(on)?,
                 Effect::Mouse(_) => {}
@@ -316,6 +309,21 @@ impl Screen {
             }
         }
         Ok(())
+    }
+
+    /// Takes settings, keys and theme anew; with a mistake in them all stays as it is.
+    fn reload(&mut self) {
+        let light = self.given.light.unwrap_or(false);
+        let note = match Profile::read(&self.given.options, &self.directories, &mut || light) {
+            Ok(profile) => {
+                self.job_frame = Duration::from_secs_f32(1.0 / profile.fps);
+                self.given.on_hangup = profile.on_hangup;
+                self.app.set_look(profile.keymap, profile.theme, profile.dots);
+                Message::Note("settings, keys and theme are read again".into())
+            }
+            Err(error) => Message::Error(format!("nothing is changed: {error:#}")),
+        };
+        self.message(&note);
     }
 
     fn leave(&mut self) {
@@ -452,6 +460,9 @@ impl Screen {
         let kept = hangup::drop_terminal(self.directories.state());
         // Nobody reads what the worker tells.
         self.told.close();
+        if self.given.on_hangup == OnHangup::Checkpoint {
+            self.leave();
+        }
         if let Some(mut board) = self.board.take() {
             while !board.borrow_and_update().state.is_over() {
                 tokio::select! {

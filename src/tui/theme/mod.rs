@@ -1,118 +1,91 @@
-//! From a scope (what a piece of screen *is*) to a style (how it looks). The only place that names colours.
+//! From a scope (what a piece of screen *is*) to a style (how it looks). The only place that names colours. Which theme and how many
+//! colours is decided outside.
 
+pub mod check;
+pub mod colour;
+mod file;
+mod look;
+pub mod preview;
+
+use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
-/// What a piece of the screen is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Look {
-    Text,
-    /// Secondary text: labels, units, hints.
-    Dim,
-    Title,
-    Border,
-    BorderFocus,
-    /// The row or button under the cursor.
-    Selection,
-    /// A key in a hint.
-    Key,
-    Good,
-    Bad,
-    Warn,
-    Info,
-    /// A character that stands for a control character of hostile text.
-    Marker,
-    /// A hit of a search.
-    Match,
-    /// What the user side says in a dialogue.
-    UserTurn,
-    /// Heads of an attempt and of a revision.
-    TurnHead,
-    /// Text of a bridge in a chain.
-    Bridge,
-    /// A place that shows a behaviour.
-    Behaviour,
-    /// A place that a failed rule points at, or a wrong answer.
-    Fault,
-    /// A right answer.
-    RightAnswer,
-    /// What a diff takes out, and what it puts in.
-    Removed,
-    Added,
-    /// A token that has a loss.
-    Trained,
-}
+pub use colour::Depth;
+pub use file::{Shelf, Source, ThemeError};
+pub use look::Look;
 
-/// Whether the person wants no colours (no-color.org).
-pub fn no_color() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-}
+/// The theme that is shown where none is asked for.
+pub const DEFAULT: &str = "terminal";
+/// The one that every theme becomes where there are no colours.
+const MONO: &str = "mono";
 
-/// A complete mapping of looks to styles.
+/// A complete mapping of looks to styles, for a terminal with so many colours.
 #[derive(Debug, Clone)]
 pub struct Theme {
     pub name: String,
-    colours: bool,
+    styles: Vec<Style>,
+    /// Of cells that nothing coloured; nothing where the terminal's own stands.
+    ground: Option<(Color, Color)>,
 }
 
-/// A theme that there is none of.
-#[derive(Debug, thiserror::Error)]
-#[error("no theme `{0}`; there are terminal and mono")]
-pub struct NoTheme(String);
-
 impl Theme {
-    /// The default: the terminal's own 16 colours.
+    /// The default, for tests and measurements: the terminal's own 16 colours on a dark ground.
     pub fn terminal() -> Self {
-        Self { name: "terminal".into(), colours: true }
+        Self::load(DEFAULT, Depth::Ansi, false, Shelf::default()).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// By name.
-    pub fn named(name: &str) -> Result<Self, NoTheme> {
-        match name {
-            "terminal" => Ok(Self::terminal()),
-            "mono" => Ok(Self { name: "mono".into(), colours: false }),
-            _ => Err(NoTheme(name.escape_debug().to_string())),
+    /// By name. `light`: whether the terminal's own ground is light.
+    ///
+    /// # Errors
+    /// If there is none, or all that is wrong with its file.
+    pub fn load(name: &str, depth: Depth, light: bool, shelf: Shelf<'_>) -> Result<Self, ThemeError> {
+        // A theme with a mistake is one even where its colours are not shown.
+        let source = shelf.source(name)?;
+        if depth == Depth::None {
+            // The one that comes with the program: a theme of colours alone would tell nothing here.
+            return Ok(Self::of(name, &Shelf::default().source(MONO)?, depth, light));
         }
+        Ok(Self::of(name, &source, depth, light))
     }
 
-    /// The same with modifiers only, as NO_COLOR asks.
-    pub fn without_colours(self) -> Self {
-        Self { colours: false, ..self }
+    pub fn of(name: &str, source: &Source, depth: Depth, light: bool) -> Self {
+        let style = |look: &Look| {
+            let shown = source.shown(*look, light);
+            let colour =
+                |hue: Option<colour::Hue>| hue.map(|hue| hue.at(depth)).filter(|colour| *colour != Color::Reset);
+            Style { fg: colour(shown.fg), bg: colour(shown.bg), ..Style::new() }.add_modifier(shown.add)
+        };
+        let styles: Vec<Style> = Look::ALL.iter().map(style).collect();
+        let background = source.background.map(|hue| hue.at(depth)).filter(|colour| *colour != Color::Reset);
+        let text = styles[Look::Text as usize].fg.unwrap_or(Color::Reset);
+        Self { name: name.to_owned(), styles, ground: background.map(|background| (text, background)) }
     }
 
     pub fn style(&self, look: Look) -> Style {
-        let style = Self::in_colour(look);
-        if self.colours {
-            return style;
-        }
-        let emphasis = match look {
-            Look::Bad | Look::Warn | Look::Key | Look::BorderFocus => Modifier::BOLD,
-            Look::Bridge => Modifier::ITALIC,
-            // A behaviour is underlined, a fault is that and bold, a right answer is bold alone.
-            Look::RightAnswer => return Style::new().add_modifier(Modifier::BOLD),
-            _ => Modifier::empty(),
-        };
-        Style { fg: None, bg: None, ..style }.add_modifier(emphasis)
+        self.styles[look as usize]
     }
 
-    fn in_colour(look: Look) -> Style {
-        let plain = Style::new();
-        match look {
-            Look::Text | Look::UserTurn | Look::Border => plain,
-            Look::Dim => plain.add_modifier(Modifier::DIM),
-            Look::Title | Look::TurnHead => plain.add_modifier(Modifier::BOLD),
-            Look::BorderFocus | Look::Info | Look::Key => plain.fg(Color::Cyan),
-            Look::Selection => plain.add_modifier(Modifier::REVERSED),
-            Look::Good => plain.fg(Color::Green),
-            Look::Bad => plain.fg(Color::Red),
-            Look::Warn | Look::Bridge => plain.fg(Color::Yellow),
-            Look::Marker => plain.fg(Color::Magenta).add_modifier(Modifier::REVERSED),
-            Look::Behaviour => plain.fg(Color::Cyan).add_modifier(Modifier::UNDERLINED),
-            Look::Fault => plain.fg(Color::Red).add_modifier(Modifier::UNDERLINED | Modifier::BOLD),
-            Look::RightAnswer => plain.fg(Color::Green).add_modifier(Modifier::UNDERLINED),
-            Look::Removed => plain.fg(Color::Red).add_modifier(Modifier::CROSSED_OUT),
-            Look::Added | Look::Trained => plain.fg(Color::Green).add_modifier(Modifier::UNDERLINED),
-            Look::Match => plain.add_modifier(Modifier::REVERSED | Modifier::BOLD),
+    /// Gives every cell that nothing coloured the theme's own ground.
+    pub fn paint_ground(&self, buffer: &mut Buffer) {
+        let Some((text, background)) = self.ground else { return };
+        for cell in &mut buffer.content {
+            if cell.fg == Color::Reset {
+                cell.fg = text;
+            }
+            if cell.bg == Color::Reset {
+                cell.bg = background;
+            }
         }
+    }
+
+    /// Colours of a look as they meet the eye, as far as they are known: text and what is under it. `around`: the terminal's own.
+    fn seen(&self, look: Look, around: (colour::Rgb, colour::Rgb)) -> (colour::Rgb, colour::Rgb) {
+        let style = self.style(look);
+        let (text, ground) = self.ground.unwrap_or((Color::Reset, Color::Reset));
+        let of =
+            |colour: Option<Color>, own: Color, otherwise| colour::seen(colour.unwrap_or(own)).unwrap_or(otherwise);
+        let (fg, bg) = (of(style.fg, text, around.0), of(style.bg, ground, around.1));
+        if style.add_modifier.contains(Modifier::REVERSED) { (bg, fg) } else { (fg, bg) }
     }
 }
 
@@ -122,25 +95,37 @@ mod tests {
 
     #[test]
     fn without_colours_there_is_no_colour_and_what_matters_still_stands_out() {
-        let mono = Theme::terminal().without_colours();
-        for look in [Look::Good, Look::Bad, Look::Warn, Look::Marker, Look::Selection, Look::Key, Look::Match] {
-            let style = mono.style(look);
-            assert_eq!((style.fg, style.bg), (None, None));
+        for (name, _) in Shelf::default().names() {
+            let mono = Theme::load(&name, Depth::None, false, Shelf::default()).unwrap();
+            for look in Look::ALL {
+                let style = mono.style(*look);
+                assert_eq!((style.fg, style.bg), (None, None));
+            }
+            for look in [Look::Bad, Look::Selection, Look::Key, Look::Match, Look::Marker] {
+                assert_ne!(mono.style(look), mono.style(Look::Text), "{look:?}");
+            }
         }
-        for look in [Look::Bad, Look::Selection, Look::Key, Look::Match, Look::Marker] {
-            assert_ne!(mono.style(look), mono.style(Look::Text), "{look:?}");
-        }
-        assert!(Theme::named("neon").is_err());
     }
 
     #[test]
     fn what_is_marked_in_a_chain_differs_without_colours() {
-        let mono = Theme::terminal().without_colours();
+        let mono = Theme::load(MONO, Depth::None, false, Shelf::default()).unwrap();
         let looks = [Look::Text, Look::Behaviour, Look::Fault, Look::RightAnswer, Look::Removed, Look::Match];
         for (at, one) in looks.iter().enumerate() {
             for other in &looks[at + 1..] {
                 assert_ne!(mono.style(*one), mono.style(*other), "{one:?} {other:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_ground_is_under_all_that_nothing_coloured() {
+        let theme = Theme::load("dark", Depth::True, false, Shelf::default()).unwrap();
+        let mut buffer = Buffer::empty(ratatui::layout::Rect::new(0, 0, 2, 1));
+        buffer[(1, 0)].set_bg(Color::Red);
+        theme.paint_ground(&mut buffer);
+        assert_eq!(buffer[(0, 0)].bg, Color::Rgb(0x16, 0x19, 0x1f));
+        assert_eq!(buffer[(1, 0)].bg, Color::Red);
+        Theme::terminal().paint_ground(&mut buffer);
     }
 }

@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn the_inside_lies_in_the_area_at_any_size() {
         let theme = Theme::terminal();
-        let context = ViewContext { theme: &theme, focused: true, now: 0, ascii: true };
+        let context = ViewContext::plain(&theme, 0, true);
         for (width, height) in [(0, 0), (1, 1), (3, 2), (4, 3), (80, 24)] {
             let area = Rect::new(0, 0, width, height);
             let mut buffer = Buffer::empty(area);

@@ -67,7 +67,7 @@ mod tests {
 
     fn drawn(draw: impl Fn(&ViewContext, Rect, &mut Buffer), width: u16, ascii: bool) -> String {
         let theme = Theme::terminal();
-        let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
+        let context = ViewContext::plain(&theme, 0, ascii);
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, 1));
         draw(&context, buffer.area, &mut buffer);
         lines(&buffer)

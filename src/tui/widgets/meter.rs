@@ -42,7 +42,7 @@ mod tests {
 
     fn drawn(before: usize, now: usize, total: usize) -> String {
         let theme = Theme::terminal();
-        let context = ViewContext { theme: &theme, focused: true, now: 0, ascii: true };
+        let context = ViewContext::plain(&theme, 0, true);
         let mut buffer = Buffer::empty(Rect::new(0, 0, 15, 1));
         meter(before, now, total, &context, buffer.area, &mut buffer);
         lines(&buffer)

@@ -101,7 +101,7 @@ fn posed() -> Posed {
 fn drawn(state: &mut ChatState, width: u16, height: u16, ascii: bool) -> String {
     resize(state, width, height);
     let theme = Theme::terminal();
-    let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
+    let context = ViewContext::plain(&theme, 0, ascii);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     view(state, &context, buffer.area, &mut buffer);
     lines(&buffer)

@@ -20,7 +20,7 @@ use crate::tui::widgets::paint::testing::lines;
 
 fn drawn(state: &DifficultyState, (width, height): (u16, u16), ascii: bool) -> String {
     let theme = Theme::terminal();
-    let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
+    let context = ViewContext::plain(&theme, 0, ascii);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     view(state, &context, buffer.area, &mut buffer);
     lines(&buffer)

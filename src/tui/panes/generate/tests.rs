@@ -325,7 +325,7 @@ fn every_action_is_taken_in_every_state() {
 fn drawn(state: &mut GenerateState, width: u16, height: u16, ascii: bool) -> String {
     resize(state, width, height);
     let theme = Theme::terminal();
-    let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
+    let context = ViewContext::plain(&theme, 0, ascii);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     view(state, &context, buffer.area, &mut buffer);
     lines(&buffer)

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use crate::train::runs::follow::{Reading, RunNews};
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
-use crate::tui::widgets::plot::{Dots, Draw, Line, PlotView, Series, Smoothed, plot};
+use crate::tui::widgets::plot::{Draw, Line, PlotView, Series, Smoothed, plot};
 
 /// Weight of the exponential mean over the points.
 const WEIGHT: f32 = 0.9;
@@ -75,6 +75,6 @@ impl Losses {
         if !curve.validation.is_empty() {
             lines.push(line(&curve.validation, Look::Key, Draw::Marks, 'o', "validation"));
         }
-        plot(&lines, &PlotView::default(), Dots::of(context.ascii), context, area, buffer);
+        plot(&lines, &PlotView::default(), context.dots, context, area, buffer);
     }
 }

@@ -236,7 +236,7 @@ fn at(done: usize) -> RunState {
 fn drawn(state: &mut RunState, size: (u16, u16), ascii: bool) -> String {
     resize(state, size.0, size.1);
     let theme = Theme::terminal();
-    let context = ViewContext { theme: &theme, focused: true, now: NOW, ascii };
+    let context = ViewContext::plain(&theme, NOW, ascii);
     let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
     view(state, &context, buffer.area, &mut buffer);
     lines(&buffer)

@@ -7,7 +7,7 @@ use super::run::Quantity;
 use super::state::TrainState;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
-use crate::tui::widgets::plot::{Dots, Draw, Line, plot};
+use crate::tui::widgets::plot::{Draw, Line, plot};
 
 /// Signs of overlaid runs, in their order.
 const SIGNS: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -41,6 +41,6 @@ pub(super) fn lines(state: &TrainState) -> Vec<Line<'_>> {
 }
 
 pub(super) fn view(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let dots = state.dots.unwrap_or(Dots::of(context.ascii));
+    let dots = state.dots.unwrap_or(context.dots);
     plot(&lines(state), &state.view, dots, context, area, buffer);
 }

@@ -95,13 +95,15 @@ pub struct TrainState {
     pub(super) after: Transcript,
     pub(super) events: Transcript,
     pub(super) ascii: bool,
+    /// What plots are drawn with unless the person says otherwise.
+    pub(super) usual: Dots,
     pub(super) size: (u16, u16),
 }
 
 impl TrainState {
     /// Tells whether the screen has ASCII alone.
-    pub fn set_ascii(&mut self, ascii: bool) {
-        self.ascii = ascii;
+    pub fn set_dots(&mut self, dots: Dots) {
+        (self.usual, self.ascii) = (dots, dots == Dots::Signs);
     }
 
     /// Whether a field takes the keys as they are.

@@ -16,6 +16,7 @@ use crate::tui::effect::{Effect, Message, PreviewOf};
 use crate::tui::theme::Theme;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::testing::lines;
+use crate::tui::widgets::plot::Dots;
 
 fn news(name: &str, steps: u64, base: f64) -> RunNews {
     let step = |step: u64| Reading::Step {
@@ -54,7 +55,7 @@ fn watched() -> TrainState {
 
 fn drawn(state: &TrainState, (width, height): (u16, u16), ascii: bool) -> String {
     let theme = Theme::terminal();
-    let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
+    let context = ViewContext::plain(&theme, 0, ascii);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     view(state, &context, buffer.area, &mut buffer);
     lines(&buffer)
@@ -227,7 +228,7 @@ fn tokens_are_shown_and_left_again() {
     let previews = vec![of("gsm8k-1/0/ab", false), of("gsm8k-2/1/ab", true)];
     receive(&mut state, &Message::Previews { previews: previews.clone(), of: 845 });
     insta::assert_snapshot!("tokens_80x21", drawn(&state, (80, 21), false));
-    state.set_ascii(true);
+    state.set_dots(Dots::Signs);
     update(&mut state, TrainAction::Back);
     receive(&mut state, &Message::Previews { previews, of: 845 });
     resize(&mut state, 60, 13);

@@ -14,7 +14,7 @@ use crate::train::runs::follow::Reading;
 use crate::tui::effect::{Effect, Message, PreviewOf};
 use crate::tui::panes::another_jobs;
 use crate::tui::widgets::Input;
-use crate::tui::widgets::plot::{Dots, Scale, step_at};
+use crate::tui::widgets::plot::{Scale, step_at};
 
 /// Does what an action says.
 pub fn update(state: &mut TrainState, action: TrainAction) -> Vec<Effect> {
@@ -83,7 +83,7 @@ fn curve(state: &mut TrainState, action: TrainAction) {
             state.runs.iter_mut().for_each(|run| run.loss.set_weight(weight));
         }
         TrainAction::Dots => {
-            let now = state.dots.unwrap_or(Dots::of(state.ascii));
+            let now = state.dots.unwrap_or(state.usual);
             state.dots = Some(now.next());
         }
         TrainAction::CursorLeft if samples => look(state, -1),
@@ -385,6 +385,7 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
                 window: state.window,
                 form: std::mem::take(&mut state.form),
                 ascii: state.ascii,
+                usual: state.usual,
                 dots: state.dots,
                 size: state.size,
                 opened: true,

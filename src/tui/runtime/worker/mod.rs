@@ -286,7 +286,7 @@ impl Work {
             }
             // These belong to the screen and the loop, which keep them to themselves.
             Effect::Show { .. } | Effect::TalkWith(_) => {}
-            Effect::Copy(_) | Effect::Mouse(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Mouse(_) | Effect::Redraw | Effect::Reload | Effect::Suspend | Effect::Quit => {}
         }
         Ok(())
     }

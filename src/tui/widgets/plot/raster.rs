@@ -10,9 +10,10 @@ use crate::tui::widgets::paint::put_clean;
 const BRAILLE: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 /// What a plot is drawn with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dots {
     /// Eight dots a cell.
+    #[default]
     Braille,
     /// Two a cell, one above the other.
     Half,

@@ -10,7 +10,7 @@ fn line(series: &Series) -> Line<'_> {
 
 fn drawn(lines: &[Line<'_>], view: &PlotView, (width, height): (u16, u16), ascii: bool) -> String {
     let theme = Theme::terminal();
-    let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
+    let context = ViewContext::plain(&theme, 0, ascii);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     plot(lines, view, Dots::of(ascii), &context, buffer.area, &mut buffer);
     text_of(&buffer)

@@ -14,7 +14,7 @@ fn numbered(count: usize) -> String {
 
 fn drawn(transcript: &Transcript, width: u16, height: u16) -> String {
     let theme = Theme::terminal();
-    let context = ViewContext { theme: &theme, focused: true, now: 0, ascii: false };
+    let context = ViewContext::plain(&theme, 0, false);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     transcript.view(&context, buffer.area, &mut buffer);
     lines(&buffer)

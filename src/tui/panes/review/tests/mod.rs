@@ -361,7 +361,7 @@ fn drawn(state: &mut ReviewState, width: u16, height: u16, ascii: bool) -> Strin
         state.fill();
     }
     let theme = Theme::terminal();
-    let context = ViewContext { theme: &theme, focused: true, now: 0, ascii };
+    let context = ViewContext::plain(&theme, 0, ascii);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     view(state, &context, buffer.area, &mut buffer);
     lines(&buffer)
