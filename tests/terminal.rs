@@ -182,7 +182,7 @@ fn it_starts_follows_the_size_and_gives_the_terminal_back() {
     // The tour is what there is to look at on a new machine.
     shown.until("[3 Review]");
     shown.until(" tour ");
-    shown.send("1");
+    shown.send("0");
     shown.until("No sessions yet.");
     shown.send("n");
     shown.until("name of the new session");
@@ -208,12 +208,17 @@ fn hostile_text_reaches_the_terminal_as_marks_only() {
     home.hostile_session();
     let mut shown = Shown::start(home.cribble(&["open", "hostile"]), 120, 40);
     shown.until("What is 2+2?");
-    shown.send("\tc");
-    std::thread::sleep(Duration::from_millis(300));
+    // What each pane makes of it, and what lies over panes.
+    for keys in ["\tc", "v", "1", "2", "4", "5", "6", "7", "8", "0", "3", ":pwned\u{1b}", "?pwned\u{1b}\u{1b}"] {
+        shown.send(keys);
+        std::thread::sleep(Duration::from_millis(150));
+    }
     shown.send("q");
     assert_eq!(shown.wait(), 0);
     let wrote = shown.bytes();
     let text = String::from_utf8_lossy(&wrote);
+    // Before the screen is taken over the terminal is asked for its ground.
+    let text = &text[text.find("\u{1b}[?1049h").expect("the screen is taken over")..];
     for forbidden in ["\u{1b}]", "\u{7}", "\u{1b}[2J\u{9b}", "\u{202e}", "\u{9b}"] {
         assert!(!text.contains(forbidden), "{forbidden:?} reached the terminal");
     }
@@ -336,6 +341,36 @@ fn a_job_of_another_process_that_is_killed_is_told() {
     assert!(screen.contains("Failed"), "{screen}");
     shown.send("q");
     assert_eq!(shown.wait(), 0);
+}
+
+/// What a slow link has to carry: little while samples stream on a large screen, nothing when nothing happens.
+#[cfg(target_os = "linux")]
+#[test]
+fn streaming_stays_within_what_a_slow_link_carries() {
+    let home = Home::new();
+    let mut job = std::process::Command::new(env!("CARGO_BIN_EXE_cribble"));
+    for name in ["DATA", "CONFIG", "STATE"] {
+        job.env(format!("CRIBBLE_{name}_DIR"), home.0.path().join(name));
+    }
+    home.generate("wire", &gsm8k(), "1", "4");
+    job.args(["generate", "--session", "wire", "--model", "micro", "--problems", "micro", "--samples", "400"]);
+    job.args(["--turns", "2", "--slots", "16"]);
+    job.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut job = job.spawn().unwrap();
+    let mut shown = Shown::start(home.cribble(&["open", "wire", "--fps", "10"]), 160, 48);
+    shown.until("undecided");
+    shown.send("2");
+    shown.until("writing");
+    std::thread::sleep(Duration::from_secs(1));
+    let (bytes, begun) = (shown.bytes().len(), Instant::now());
+    std::thread::sleep(Duration::from_secs(4));
+    let rate = (shown.bytes().len() - bytes) as f64 / begun.elapsed().as_secs_f64();
+    assert!(rate > 100.0, "{rate:.0} bytes a second: nothing streams");
+    assert!(rate < 20_000.0, "{rate:.0} bytes a second");
+    job.kill().unwrap();
+    job.wait().unwrap();
+    shown.send("q");
+    shown.wait();
 }
 
 /// The values of the Generate form are there again.

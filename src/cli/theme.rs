@@ -9,8 +9,8 @@ use super::failure::BadInput;
 use super::out;
 use crate::config::Directories;
 use crate::config::settings::Colours;
-use crate::tui::text;
-use crate::tui::theme::{Depth, Look, Shelf, Source, check, preview};
+use crate::tui::theme::{Look, Shelf, Source, check, preview};
+use crate::tui::{self, text};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -91,13 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             if found > 0 { Err(BadInput(format!("{found} to look at, above")).into()) } else { Ok(()) }
         }
         What::Preview { theme, colours, light } => {
-            let depth = match colours {
-                Colours::Auto => Depth::of_environment(|name| std::env::var(name).ok()),
-                Colours::True => Depth::True,
-                Colours::Indexed => Depth::Indexed,
-                Colours::Ansi => Depth::Ansi,
-                Colours::None => Depth::None,
-            };
+            let depth = tui::depth(*colours);
             for (name, source) in sources(shelf, theme.as_deref())? {
                 out::text(&preview::ansi(&text::clean(&name), &source?, depth, *light))?;
             }
@@ -117,7 +111,8 @@ fn sources(shelf: Shelf<'_>, theme: Option<&str>) -> Result<Vec<(String, Read)>>
             let written =
                 std::fs::read_to_string(&path).map_err(|error| BadInput(format!("{}: {error}", path.display())))?;
             // What it begins from may lie beside it.
-            let beside = path.parent().filter(|parent| *parent != Path::new(""));
+            let beside =
+                path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
             let shelf = Shelf { own: beside.or(shelf.own) };
             vec![(file.to_owned(), shelf.read(file, &written))]
         }

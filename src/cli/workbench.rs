@@ -58,8 +58,8 @@ pub fn last_or_start(screen: &ScreenArguments) -> Result<()> {
 
 /// The workbench on a session, or on the start screen.
 pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
-    if screen.fps.is_some_and(|fps| !(fps > 0.0 && fps <= 240.0)) {
-        return Err(BadInput("--fps: between 0 and 240 frames a second".into()).into());
+    if screen.fps.is_some_and(|fps| !(0.1..=240.0).contains(&fps)) {
+        return Err(BadInput("--fps: 0.1 to 240 frames a second".into()).into());
     }
     let options = tui::Options {
         session,

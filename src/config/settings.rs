@@ -59,7 +59,7 @@ pub enum Signs {
 #[serde(rename_all = "snake_case")]
 pub enum OnHangup {
     /// It goes on without a screen.
-    GoOn,
+    Continue,
     /// It is saved, and the program ends.
     Checkpoint,
 }
@@ -109,7 +109,7 @@ impl Settings {
             mouse: false,
             fps: 0.0,
             fps_over_ssh: 0.0,
-            on_hangup: OnHangup::GoOn,
+            on_hangup: OnHangup::Continue,
             notify: Notify::Off,
         };
         let mut errors = Vec::new();
@@ -149,7 +149,7 @@ fn number(value: &DeValue<'_>) -> Option<f64> {
 }
 
 fn a_rate(rate: &f32) -> bool {
-    *rate > 0.0 && *rate <= 240.0
+    (0.1..=240.0).contains(rate)
 }
 
 const SETTINGS: [Setting; 9] = [
@@ -186,19 +186,19 @@ const SETTINGS: [Setting; 9] = [
     Setting {
         table: "screen",
         name: "fps",
-        values: "above 0, to 240",
+        values: "0.1 to 240",
         take: |settings, value| set(&mut settings.fps, value, a_rate),
     },
     Setting {
         table: "screen",
         name: "fps_over_ssh",
-        values: "above 0, to 240",
+        values: "0.1 to 240",
         take: |settings, value| set(&mut settings.fps_over_ssh, value, a_rate),
     },
     Setting {
         table: "jobs",
         name: "on_hangup",
-        values: "\"go_on\" or \"checkpoint\"",
+        values: "\"continue\" or \"checkpoint\"",
         take: |settings, value| set(&mut settings.on_hangup, value, |_| true),
     },
     Setting {
@@ -284,7 +284,7 @@ mod tests {
         let ConfigFileError(errors) = Settings::load(Some(("c.toml", own))).unwrap_err();
         let has = |line: &str| errors.iter().any(|error| error.starts_with(line));
         assert!(has("c.toml:2: no setting `them`; did you mean `theme`?"), "{errors:?}");
-        assert!(has("c.toml:3: fps: above 0, to 240 is needed") && has("c.toml:4: mouse: true or false"), "{errors:?}");
+        assert!(has("c.toml:3: fps: 0.1 to 240 is needed") && has("c.toml:4: mouse: true or false"), "{errors:?}");
         assert!(has("c.toml:5: colours:") && has("c.toml:6: no table `job`; did you mean `jobs`?"), "{errors:?}");
         assert_eq!(errors.len(), 5, "{errors:?}");
         assert!(Settings::load(Some(("c.toml", "[screen"))).unwrap_err().0[0].starts_with("c.toml:1:"));

@@ -4,11 +4,12 @@ use super::panes::chat::ChatAction;
 use super::panes::difficulty::DifficultyAction;
 use super::panes::eval::EvalAction;
 use super::panes::generate::GenerateAction;
+use super::panes::overview::OverviewAction;
 use super::panes::review::ReviewAction;
 use super::panes::run::RunAction;
 use super::panes::start::StartAction;
 use super::panes::train::TrainAction;
-use super::panes::{chat, difficulty, eval, generate, review, run, start, train};
+use super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train};
 
 /// A named action with a line of help. The keymap binds keys to names; help and footer read the descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub struct ActionSpec {
 pub enum Scope {
     Global,
     Start,
+    Overview,
     Generate,
     Review,
     Train,
@@ -36,9 +38,10 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Scope; 9] = [
+    pub const ALL: [Scope; 10] = [
         Scope::Global,
         Scope::Start,
+        Scope::Overview,
         Scope::Generate,
         Scope::Review,
         Scope::Train,
@@ -53,6 +56,7 @@ impl Scope {
         match self {
             Scope::Global => "global",
             Scope::Start => "start",
+            Scope::Overview => "overview",
             Scope::Generate => "generate",
             Scope::Review => "review",
             Scope::Train => "train",
@@ -68,6 +72,7 @@ impl Scope {
         match self {
             Scope::Global => "Everywhere",
             Scope::Start => "Start",
+            Scope::Overview => "Overview",
             Scope::Generate => "Generate",
             Scope::Review => "Review",
             Scope::Train => "Train",
@@ -83,6 +88,7 @@ impl Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppAction {
     Start,
+    Overview,
     Generate,
     Review,
     Train,
@@ -93,6 +99,13 @@ pub enum AppAction {
     Help,
     Palette,
     Notices,
+    Unqueue,
+    LineOn,
+    Zoom,
+    Wider,
+    Narrower,
+    Taller,
+    Shorter,
     Mouse,
     Suspend,
     Redraw,
@@ -107,6 +120,10 @@ const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> Act
 /// The actions of no pane, in the order in which the help shows them.
 pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
     (AppAction::Start, spec("app.start", "start", "Go to the list of sessions.")),
+    (
+        AppAction::Overview,
+        spec("app.overview", "overview", "Go to the Overview pane: what is done and what comes next."),
+    ),
     (AppAction::Generate, spec("app.generate", "generate", "Go to the Generate pane.")),
     (AppAction::Review, spec("app.review", "review", "Go to the Review pane.")),
     (AppAction::Train, spec("app.train", "train", "Go to the Train pane.")),
@@ -120,6 +137,19 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
         spec("app.palette", "commands", "Find anything that can be done here by a few letters of it."),
     ),
     (AppAction::Notices, spec("app.notices", "notices", "Show what was said at the foot of the screen before.")),
+    (AppAction::Unqueue, spec("app.unqueue", "unqueue", "Take the last job out of the line of those that wait.")),
+    (
+        AppAction::Zoom,
+        spec("app.zoom", "zoom", "Give the pane the whole of a large screen, or the others their room back."),
+    ),
+    (
+        AppAction::LineOn,
+        spec("app.line_on", "line on", "Let the line of jobs go on after one that failed or was stopped."),
+    ),
+    (AppAction::Wider, spec("app.wider", "wider", "Move the line between left and right to the right.")),
+    (AppAction::Narrower, spec("app.narrower", "narrower", "Move the line between left and right to the left.")),
+    (AppAction::Taller, spec("app.taller", "taller", "Move the line between above and below down.")),
+    (AppAction::Shorter, spec("app.shorter", "shorter", "Move the line between above and below up.")),
     (AppAction::Mouse, spec("app.mouse", "mouse", "Use the mouse here, or leave it to the terminal to select text.")),
     (AppAction::Suspend, spec("app.suspend", "suspend", "Suspend the program; `fg` brings it back.")),
     (AppAction::Redraw, spec("app.redraw", "redraw", "Draw the whole screen again.")),
@@ -132,6 +162,7 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
 pub enum Action {
     App(AppAction),
     Start(StartAction),
+    Overview(OverviewAction),
     Generate(GenerateAction),
     Review(ReviewAction),
     Train(TrainAction),
@@ -146,6 +177,7 @@ pub fn actions(scope: Scope) -> Vec<(Action, ActionSpec)> {
     match scope {
         Scope::Global => APP_ACTIONS.iter().map(|(action, spec)| (Action::App(*action), *spec)).collect(),
         Scope::Start => start::ACTIONS.iter().map(|(action, spec)| (Action::Start(*action), *spec)).collect(),
+        Scope::Overview => overview::ACTIONS.iter().map(|(action, spec)| (Action::Overview(*action), *spec)).collect(),
         Scope::Generate => generate::ACTIONS.iter().map(|(action, spec)| (Action::Generate(*action), *spec)).collect(),
         Scope::Review => review::ACTIONS.iter().map(|(action, spec)| (Action::Review(*action), *spec)).collect(),
         Scope::Train => train::ACTIONS.iter().map(|(action, spec)| (Action::Train(*action), *spec)).collect(),

@@ -19,6 +19,8 @@ use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
 use crate::train::TrainSettings;
 use crate::train::runs::follow::RunNews;
+use crate::tui::action::Scope;
+use crate::tui::load::MachineLoad;
 
 /// What the filter says of the open sample, and where it shows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -113,6 +115,11 @@ pub enum Effect {
         /// What they have in common, as the list is headed.
         what: String,
     },
+    /// Go to a pane, and perhaps do there what an action of this name does. Done by the screen itself.
+    GoTo {
+        scope: Scope,
+        action: Option<&'static str>,
+    },
     /// Go to the Chat pane with one or two models, by folder or name. Done by the screen itself.
     TalkWith(Vec<String>),
     Chat(ChatWish),
@@ -162,6 +169,10 @@ pub enum Effect {
     ArchiveRun(String),
     /// Bring a run back that was put away.
     RestoreRun(String),
+    /// Take the last job out of the line of those that wait.
+    Unqueue,
+    /// Let a line that was held go on.
+    LineOn,
     PauseJob,
     ResumeJob,
     StopJob,
@@ -305,11 +316,21 @@ pub enum Message {
     },
     /// A selection was chosen and stored.
     SelectionStored(Box<SelectOutcome>),
+    /// The newest selection that the session has.
+    Selected(String),
     /// Samples for a spot check, in order.
     Audit(Vec<i64>),
     Chat(ChatTold),
     /// The board of the running or last job, ours or another process's.
     Live(Arc<LiveBoard>),
+    /// The jobs that wait for the end of the one at work, in a few words each.
+    Line {
+        jobs: Vec<String>,
+        /// The one before them failed or was stopped: they wait for a person.
+        held: bool,
+    },
+    /// What the machine does.
+    Machine(MachineLoad),
     /// One line for a toast.
     Note(String),
     /// One line for a toast, as an error.

@@ -12,6 +12,7 @@
 //! | `widgets` | transcript, meters, tables that panes share |
 //! | `keymap` | keys as data: `on`, `run`, `desc` |
 //! | `theme` | scopes to styles |
+//! | `load` | what the machine does, as a line |
 //! | `text` | cleaning, wrapping, measuring text for the screen |
 //! | `runtime` | terminal, event loop, frame cap, signals, effects, replay |
 
@@ -20,6 +21,7 @@ pub mod app;
 pub mod bench;
 pub mod effect;
 pub mod keymap;
+pub mod load;
 pub mod panes;
 pub mod runtime;
 pub mod text;
@@ -27,4 +29,4 @@ pub mod theme;
 pub mod view;
 pub mod widgets;
 
-pub use runtime::{Launcher, NotATerminal, Options, ScriptError, check, run};
+pub use runtime::{Launcher, NotATerminal, Options, ScriptError, check, depth, run};

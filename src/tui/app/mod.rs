@@ -2,6 +2,7 @@
 //! terminal, no thread and no clock: keys, messages and the time come in, effects go out.
 
 mod help;
+mod layout;
 mod notices;
 mod palette;
 mod update;
@@ -16,15 +17,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use help::Help;
+use layout::Split;
 use notices::Notices;
 use palette::Palette;
 
 use super::action::Scope;
 use super::keymap::{Key, Keymap};
+use super::load::MachineLoad;
 use super::panes::chat::ChatState;
 use super::panes::difficulty::DifficultyState;
 use super::panes::eval::EvalState;
 use super::panes::generate::GenerateState;
+use super::panes::overview::OverviewState;
 use super::panes::review::ReviewState;
 use super::panes::run::RunState;
 use super::panes::start::StartState;
@@ -43,6 +47,7 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 pub enum Pane {
     #[default]
     Start,
+    Overview,
     Generate,
     Review,
     Train,
@@ -53,12 +58,22 @@ pub enum Pane {
 }
 
 impl Pane {
-    pub const ALL: [Pane; 8] =
-        [Pane::Start, Pane::Generate, Pane::Review, Pane::Train, Pane::Difficulty, Pane::Eval, Pane::Run, Pane::Chat];
+    /// Those of a session, as the tabs show them.
+    pub const TABS: [Pane; 8] = [
+        Pane::Overview,
+        Pane::Generate,
+        Pane::Review,
+        Pane::Train,
+        Pane::Difficulty,
+        Pane::Eval,
+        Pane::Run,
+        Pane::Chat,
+    ];
 
     pub fn scope(self) -> Scope {
         match self {
             Pane::Start => Scope::Start,
+            Pane::Overview => Scope::Overview,
             Pane::Generate => Scope::Generate,
             Pane::Review => Scope::Review,
             Pane::Train => Scope::Train,
@@ -69,6 +84,9 @@ impl Pane {
         }
     }
 }
+
+/// What the split of the large screen is kept as.
+const SPLIT: &str = "screen.split";
 
 /// What lies over the pane and takes the keys.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +119,7 @@ pub struct App {
     pane: Pane,
     start: StartState,
     generate: GenerateState,
+    overview: OverviewState,
     review: ReviewState,
     train: TrainState,
     difficulty: DifficultyState,
@@ -115,8 +134,17 @@ pub struct App {
     live: Option<Arc<LiveBoard>>,
     /// The job on the board runs in this process.
     own_job: bool,
+    /// The pane in front has the whole screen, however large it is.
+    zoomed: bool,
+    split: Split,
     /// The mouse is listened to.
     mouse: bool,
+    /// Jobs that wait for the one at work.
+    line: Vec<String>,
+    /// They wait for a person.
+    held: bool,
+    /// What the machine did when it was asked last.
+    machine: Option<MachineLoad>,
     /// The filter runs in this process.
     filtering: bool,
     /// The person leaves, and what runs is given time to end.
@@ -138,12 +166,15 @@ impl App {
             pane: Pane::Start,
             start: StartState::default(),
             generate: GenerateState::default(),
+            overview: OverviewState::default(),
             review: ReviewState::default(),
             train: TrainState::default(),
             difficulty: DifficultyState::default(),
             eval: EvalState::default(),
             run: RunState::default(),
             chat: ChatState::default(),
+            zoomed: false,
+            split: Split::default(),
             mouse: false,
             overlay: Overlay::None,
             notices: Notices::default(),
@@ -151,6 +182,9 @@ impl App {
             session: None,
             live: None,
             own_job: false,
+            line: Vec::new(),
+            held: false,
+            machine: None,
             filtering: false,
             quitting: false,
             opening: false,
@@ -193,13 +227,18 @@ impl App {
 
     /// The values of the forms by name, for keeping them over a restart.
     pub fn form_values(&self) -> Vec<(&'static str, String)> {
-        let forms = [self.generate.values(), self.train.values(), self.run.values(), self.eval.values()];
+        let split = vec![(SPLIT, self.split.text())];
+        let forms = [split, self.generate.values(), self.train.values(), self.run.values(), self.eval.values()];
         forms.into_iter().flatten().collect()
     }
 
     /// Takes values that were kept; names that are not known are passed over.
     pub fn set_form_values(&mut self, values: &[(String, String)]) {
         for (name, value) in values {
+            if name == SPLIT {
+                self.split = Split::read(value).unwrap_or(self.split);
+                continue;
+            }
             let others = self.train.set_value(name, value)
                 || self.run.set_value(name, value)
                 || self.eval.set_value(name, value);
@@ -219,9 +258,24 @@ impl App {
         self.live.as_ref().is_some_and(|board| !board.state.is_over())
     }
 
+    /// Whether what the machine does is followed: while a job is at work. Where it is looked at it is asked once.
+    pub fn watches_machine(&self) -> bool {
+        self.job_runs() || (self.pane == Pane::Overview && self.machine.is_none())
+    }
+
+    /// How many jobs wait for the one at work.
+    pub fn waiting(&self) -> usize {
+        if self.held { 0 } else { self.line.len() }
+    }
+
+    /// Where the open session lies.
+    pub fn session_dir(&self) -> Option<&std::path::Path> {
+        self.session.as_ref().map(|session| session.dir.as_path())
+    }
+
     /// When the screen changes by itself: the end of what is said at its foot, or a job that has been silent for a while.
     pub fn next_change(&self, now: UnixMillis) -> Option<UnixMillis> {
-        let silence = self.generate.silence_changes(now).filter(|_| self.pane == Pane::Generate);
+        let silence = self.generate.silence_changes(now).filter(|_| self.sees(Pane::Generate));
         [self.notices.until(), silence].into_iter().flatten().min()
     }
 
@@ -229,6 +283,7 @@ impl App {
     fn doubts(&self) -> Vec<&'static str> {
         let doubts = [
             (self.own_job && self.job_runs(), self.own_job_ends()),
+            (!self.line.is_empty(), "Jobs wait in line: they are not started."),
             (self.filtering, "The filter runs here: it stops, what it measured is kept."),
             (self.review.unsaved(), "A text that you edited is not stored: it is lost."),
         ];

@@ -1,11 +1,12 @@
 //! What keys and messages do to the screen.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
 
-use super::super::action::{Action, AppAction, Scope};
+use super::super::action::{Action, AppAction, Scope, actions};
 use super::super::effect::{Effect, Message};
 use super::super::keymap::{Key, Lookup};
-use super::super::panes::{chat, difficulty, eval, generate, review, run, start, train};
+use super::super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train};
 use super::help::Help;
 use super::palette::{Chosen, Palette};
 use super::{App, OpenSession, Overlay, Pane, view};
@@ -22,13 +23,15 @@ impl App {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key, now),
             Event::Paste(text) => self.paste(text),
             Event::Resize(width, height) => {
+                let seen = self.shows_dashboard();
                 self.resize(*width, *height);
-                Vec::new()
+                // Panes that come into sight ask for what they show.
+                if self.shows_dashboard() && !seen { self.entered() } else { Vec::new() }
             }
             Event::Mouse(mouse) => self.at_mouse(*mouse),
             _ => Vec::new(),
         };
-        let effects = self.between_panes(effects);
+        let effects = self.between_panes(effects, now);
         self.opening |= effects
             .iter()
             .any(|effect| matches!(effect, Effect::OpenSession(_) | Effect::OpenTour | Effect::NewSession(_)));
@@ -36,13 +39,24 @@ impl App {
     }
 
     /// What a pane asks of another one is done here: panes know nothing of each other.
-    fn between_panes(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+    pub(super) fn between_panes(&mut self, effects: Vec<Effect>, now: UnixMillis) -> Vec<Effect> {
         let mut outside = Vec::with_capacity(effects.len());
         for effect in effects {
             match effect {
                 Effect::Show { samples, beside, what } => {
                     self.pane = Pane::Review;
                     outside.extend(review::show_only(&mut self.review, &samples, beside, &what));
+                }
+                Effect::GoTo { scope, action } => {
+                    if let Some(pane) = Pane::TABS.into_iter().find(|pane| pane.scope() == scope) {
+                        self.pane = pane;
+                        outside.extend(self.entered());
+                    }
+                    let found = actions(scope).into_iter().find(|(_, spec)| Some(spec.name) == action);
+                    if let Some((action, _)) = found {
+                        let asked = self.run(action, now);
+                        outside.extend(self.between_panes(asked, now));
+                    }
                 }
                 Effect::TalkWith(models) => {
                     self.pane = Pane::Chat;
@@ -60,12 +74,27 @@ impl App {
         if self.quitting || self.too_small() || !matches!(self.overlay, Overlay::None) {
             return Vec::new();
         }
-        let Some(row) = mouse.row.checked_sub(view::PANE_TOP) else { return Vec::new() };
-        let mouse = MouseEvent { row, ..mouse };
+        let at = Position::new(mouse.column, mouse.row);
+        // What was begun in a pane is ended there, wherever the hand is by then.
+        let held = matches!(mouse.kind, MouseEventKind::Drag(_) | MouseEventKind::Up(_));
+        if !held && !self.room_of(self.pane).contains(at) {
+            let other = Pane::TABS.into_iter().find(|pane| self.sees(*pane) && self.room_of(*pane).contains(at));
+            if let (MouseEventKind::Down(_), Some(other)) = (mouse.kind, other) {
+                self.pane = other;
+            }
+            return Vec::new();
+        }
+        let room = self.room_of(self.pane);
+        let inside = |at: u16, from: u16, size: u16| at.saturating_sub(from).min(size.saturating_sub(1));
+        let row = inside(mouse.row, room.y, room.height);
+        let column = inside(mouse.column, room.x, room.width);
+        let mouse = MouseEvent { row, column, ..mouse };
         match self.pane {
             Pane::Train => train::mouse(&mut self.train, mouse),
             Pane::Difficulty => difficulty::mouse(&mut self.difficulty, mouse),
-            Pane::Start | Pane::Generate | Pane::Review | Pane::Eval | Pane::Run | Pane::Chat => Vec::new(),
+            Pane::Start | Pane::Overview | Pane::Generate | Pane::Review | Pane::Eval | Pane::Run | Pane::Chat => {
+                Vec::new()
+            }
         }
     }
 
@@ -75,14 +104,30 @@ impl App {
         if let Overlay::Palette(palette) = &mut self.overlay {
             palette.resize(usize::from(view::palette_height(height)));
         }
-        let (width, height) = view::pane_size(width, height);
+        self.lay_out();
+    }
+
+    /// Tells every pane the room that it has.
+    fn lay_out(&mut self) {
+        let of = |app: &Self, pane| {
+            let room = app.room_of(pane);
+            (room.width, room.height)
+        };
+        let (width, height) = of(self, Pane::Start);
         start::resize(&mut self.start, width, height);
+        let (width, height) = of(self, Pane::Generate);
         generate::resize(&mut self.generate, width, height);
+        let (width, height) = of(self, Pane::Review);
         review::resize(&mut self.review, width, height);
+        let (width, height) = of(self, Pane::Train);
         train::resize(&mut self.train, width, height);
+        let (width, height) = of(self, Pane::Difficulty);
         difficulty::resize(&mut self.difficulty, width, height);
+        let (width, height) = of(self, Pane::Eval);
         eval::resize(&mut self.eval, width, height);
+        let (width, height) = of(self, Pane::Run);
         run::resize(&mut self.run, width, height);
+        let (width, height) = of(self, Pane::Chat);
         chat::resize(&mut self.chat, width, height);
     }
 
@@ -90,6 +135,7 @@ impl App {
     pub fn message(&mut self, message: &Message, now: UnixMillis) -> Vec<Effect> {
         self.note(message, now);
         let mut effects = start::receive(&mut self.start, message);
+        overview::receive(&mut self.overview, message);
         effects.extend(generate::receive(&mut self.generate, message));
         effects.extend(review::receive(&mut self.review, message));
         effects.extend(train::receive(&mut self.train, message));
@@ -103,7 +149,7 @@ impl App {
         if self.pane == Pane::Eval {
             effects.extend(eval::refresh(&mut self.eval));
         }
-        if self.pane == Pane::Difficulty {
+        if self.sees(Pane::Difficulty) {
             effects.extend(difficulty::refresh(&mut self.difficulty));
         }
         effects
@@ -111,7 +157,7 @@ impl App {
 
     /// Time passes; whether the screen changed by it.
     pub fn tick(&mut self, now: UnixMillis) -> bool {
-        let silent = self.pane == Pane::Generate && self.generate.is_silent(now);
+        let silent = self.sees(Pane::Generate) && self.generate.is_silent(now);
         self.notices.expire(now) || silent
     }
 
@@ -158,6 +204,25 @@ impl App {
                 self.notices.say(format!("{run} is put away; u brings it back"), false, now);
             }
             Message::RunRestored(run) => self.notices.say(format!("{run} is back"), false, now),
+            Message::Line { jobs, held } => {
+                if let Some(last) = jobs.last().filter(|_| jobs.len() > self.line.len()) {
+                    self.notices.say(
+                        format!("{last} is in line: it begins when the job at work has ended"),
+                        false,
+                        now,
+                    );
+                }
+                if *held && !self.held {
+                    let key = |name| self.keymap.key_of(name).unwrap_or_default();
+                    let (on, off) = (key("app.line_on"), key("app.unqueue"));
+                    let line =
+                        format!("{} in line wait for you: {on} lets them go on, {off} takes one out", jobs.len());
+                    self.notices.say(line, true, now);
+                }
+                self.line.clone_from(jobs);
+                self.held = *held;
+            }
+            Message::Machine(load) => self.machine = Some(load.clone()),
             Message::Note(text) => self.notices.say(text, false, now),
             Message::Error(text) => {
                 (self.opening, self.wanted) = (false, None);
@@ -172,7 +237,8 @@ impl App {
                 let text = format!("{name}: {samples} samples of {problems} problems; train --selection takes them");
                 self.notices.say(text, false, now);
             }
-            Message::Sessions(_)
+            Message::Selected(_)
+            | Message::Sessions(_)
             | Message::Difficulty { .. }
             | Message::Runs(_)
             | Message::Pass(_)
@@ -235,6 +301,7 @@ impl App {
             let key = if interrupt { KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE) } else { key };
             return match self.pane {
                 Pane::Start => start::key(&mut self.start, key),
+                Pane::Overview => Vec::new(),
                 Pane::Generate => generate::key(&mut self.generate, key),
                 Pane::Review => review::key(&mut self.review, key),
                 Pane::Train => train::key(&mut self.train, key),
@@ -293,6 +360,7 @@ impl App {
     fn run(&mut self, action: Action, now: UnixMillis) -> Vec<Effect> {
         match action {
             Action::Start(action) => start::update(&mut self.start, action),
+            Action::Overview(action) => overview::update(&mut self.overview, action),
             Action::Generate(action) => generate::update(&mut self.generate, action),
             Action::Review(action) => review::update(&mut self.review, action),
             Action::Train(action) => train::update(&mut self.train, action),
@@ -310,6 +378,7 @@ impl App {
                 self.pane = Pane::Start;
                 return vec![Effect::ListSessions];
             }
+            AppAction::Overview => return self.show(Pane::Overview, now),
             AppAction::Generate => return self.show(Pane::Generate, now),
             AppAction::Review => return self.show(Pane::Review, now),
             AppAction::Train => return self.show(Pane::Train, now),
@@ -329,6 +398,22 @@ impl App {
                 self.notices.say(said, false, now);
                 return vec![Effect::Mouse(self.mouse)];
             }
+            AppAction::Unqueue => return vec![Effect::Unqueue],
+            AppAction::LineOn => return vec![Effect::LineOn],
+            AppAction::Zoom | AppAction::Wider | AppAction::Narrower | AppAction::Taller | AppAction::Shorter
+                if !self.has_room_for_four() =>
+            {
+                self.notices.say("there is room for one pane here; a larger terminal shows four", false, now);
+            }
+            AppAction::Zoom => {
+                self.zoomed = !self.zoomed;
+                self.lay_out();
+                return self.entered();
+            }
+            AppAction::Wider => self.resplit(1, 0),
+            AppAction::Narrower => self.resplit(-1, 0),
+            AppAction::Taller => self.resplit(0, 1),
+            AppAction::Shorter => self.resplit(0, -1),
             AppAction::Suspend => return vec![Effect::Suspend],
             AppAction::Redraw => return vec![Effect::Redraw],
             AppAction::Reload => return vec![Effect::Reload],
@@ -336,6 +421,11 @@ impl App {
             AppAction::Quit => return self.leave(),
         }
         Vec::new()
+    }
+
+    fn resplit(&mut self, across: i16, down: i16) {
+        self.split = self.split.moved(across, down);
+        self.lay_out();
     }
 
     /// Goes to a pane that shows a session, as soon as there is one.
@@ -352,17 +442,22 @@ impl App {
         self.entered()
     }
 
-    /// What a pane asks for when it comes to the front.
+    /// What the panes that are seen ask for when they come to the front.
     fn entered(&mut self) -> Vec<Effect> {
-        match self.pane {
-            Pane::Train => train::offer_model(&mut self.train, self.generate.model()),
-            Pane::Difficulty => return difficulty::enter(&mut self.difficulty),
-            Pane::Eval => return eval::enter(&mut self.eval),
-            Pane::Run => return run::enter(&mut self.run),
-            Pane::Chat => return chat::enter(&mut self.chat),
-            Pane::Start | Pane::Generate | Pane::Review => {}
+        let seen = Pane::TABS.into_iter().filter(|pane| self.sees(*pane)).collect::<Vec<_>>();
+        let mut effects = Vec::new();
+        for pane in seen {
+            match pane {
+                Pane::Train => train::offer_model(&mut self.train, self.generate.model()),
+                Pane::Overview => effects.extend(overview::enter(&self.overview)),
+                Pane::Difficulty => effects.extend(difficulty::enter(&mut self.difficulty)),
+                Pane::Eval => effects.extend(eval::enter(&mut self.eval)),
+                Pane::Run => effects.extend(run::enter(&mut self.run)),
+                Pane::Chat => effects.extend(chat::enter(&mut self.chat)),
+                Pane::Start | Pane::Generate | Pane::Review => {}
+            }
         }
-        Vec::new()
+        effects
     }
 
     fn leave(&mut self) -> Vec<Effect> {
@@ -397,6 +492,7 @@ impl App {
         }
         match self.pane {
             Pane::Start => start::paste(&mut self.start, &text),
+            Pane::Overview => Vec::new(),
             Pane::Generate => generate::paste(&mut self.generate, &text),
             Pane::Review => review::paste(&mut self.review, &text),
             Pane::Train => train::paste(&mut self.train, &text),
@@ -410,6 +506,7 @@ impl App {
     pub(super) fn capturing(&self) -> bool {
         match self.pane {
             Pane::Start => self.start.capturing(),
+            Pane::Overview => false,
             Pane::Generate => self.generate.capturing(),
             Pane::Review => self.review.capturing(),
             Pane::Train => self.train.capturing(),

@@ -4,29 +4,19 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::keymap::{print_keys, spec_of};
-use super::super::panes::{chat, difficulty, eval, generate, review, run, start, train};
+use super::super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train};
 use super::super::theme::Look;
 use super::super::view::ViewContext;
 use super::super::widgets::frame::frame;
 use super::super::widgets::paint::{
-    blank, cells, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule, tint,
+    blank, cells, column, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule, tint,
 };
 use super::super::widgets::plot::Dots;
 use super::help::Line;
+use super::layout::{DASHBOARD, whole};
 use super::palette::Palette;
 use super::{App, Overlay, Pane, SMALLEST};
 use crate::records::{LiveState, UnixMillis};
-
-/// The session line, the tabs, and the hints.
-const AROUND: u16 = 3;
-
-/// The row in which panes begin.
-pub(super) const PANE_TOP: u16 = 2;
-
-/// The size of a pane on a screen of this size.
-pub(super) fn pane_size(width: u16, height: u16) -> (u16, u16) {
-    (width, height.saturating_sub(AROUND))
-}
 
 /// Lines that the help shows at once.
 pub(super) fn help_height(height: u16) -> u16 {
@@ -54,21 +44,20 @@ pub fn view(app: &App, now: UnixMillis, area: Rect, buffer: &mut Buffer) {
 fn panes(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     session_line(app, context, part(area, 0, 0, area.width, 1), buffer);
     tabs(app, context, part(area, 0, 1, area.width, 1), buffer);
-    let (width, height) = pane_size(area.width, area.height);
-    let pane = part(area, 0, PANE_TOP, width, height);
-    match app.pane {
-        Pane::Start => start::view(&app.start, context, pane, buffer),
-        Pane::Generate => generate::view(&app.generate, context, pane, buffer),
-        Pane::Review => review::view(&app.review, context, pane, buffer),
-        Pane::Train => train::view(&app.train, context, pane, buffer),
-        Pane::Difficulty => difficulty::view(&app.difficulty, context, pane, buffer),
-        Pane::Eval => eval::view(&app.eval, context, pane, buffer),
-        Pane::Run => run::view(&app.run, context, pane, buffer),
-        Pane::Chat => chat::view(&app.chat, context, pane, buffer),
+    if app.shows_dashboard() {
+        column(buffer, app.middle(), context.theme.style(Look::Border), context.ascii);
+        for pane in DASHBOARD {
+            let front = pane == app.pane;
+            let room = app.room_of(pane);
+            title(app, pane, context, Rect { y: room.y - 1, height: 1, ..room }, buffer);
+            one(app, pane, &ViewContext { focused: front && context.focused, ..*context }, room, buffer);
+        }
+    } else {
+        one(app, app.pane, context, app.room_of(app.pane), buffer);
     }
     foot(app, context, part(area, 0, area.height - 1, area.width, 1), buffer);
     if !app.pending.is_empty() {
-        which_key(app, context, pane, buffer);
+        which_key(app, context, whole(area.width, area.height), buffer);
     }
     match &app.overlay {
         Overlay::None => {}
@@ -85,6 +74,31 @@ fn panes(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
                 put(buffer, inside.x, inside.y + row as u16, inside.width, line, context.theme.style(Look::Text));
             }
         }
+    }
+}
+
+/// The line over a pane beside others.
+fn title(app: &App, pane: Pane, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let front = pane == app.pane;
+    let line = style(if front { Look::BorderFocus } else { Look::Border });
+    let key = app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default();
+    let name = pane.scope().title();
+    let name = if front { format!("[{key} {name}]") } else { format!("{key} {name}") };
+    rule(buffer, area, &name, line, style(if front { Look::Title } else { Look::Dim }), context.ascii);
+}
+
+fn one(app: &App, pane: Pane, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    match pane {
+        Pane::Start => start::view(&app.start, context, area, buffer),
+        Pane::Overview => overview::view(&app.overview, context, area, buffer),
+        Pane::Generate => generate::view(&app.generate, context, area, buffer),
+        Pane::Review => review::view(&app.review, context, area, buffer),
+        Pane::Train => train::view(&app.train, context, area, buffer),
+        Pane::Difficulty => difficulty::view(&app.difficulty, context, area, buffer),
+        Pane::Eval => eval::view(&app.eval, context, area, buffer),
+        Pane::Run => run::view(&app.run, context, area, buffer),
+        Pane::Chat => chat::view(&app.chat, context, area, buffer),
     }
 }
 
@@ -157,7 +171,17 @@ fn session_line(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffe
     put(buffer, begin, area.y, area.width, &right.0, style(right.1));
 }
 
+/// What is at work, and how many wait for it.
 fn job_words(app: &App) -> (String, Look) {
+    let (words, look) = at_work(app);
+    match (app.line.len(), words.is_empty()) {
+        (0, _) => (words, look),
+        (waiting, true) => (format!("{waiting} held in line"), Look::Warn),
+        (waiting, false) => (format!("{words}  +{waiting} in line"), look),
+    }
+}
+
+fn at_work(app: &App) -> (String, Look) {
     let Some(board) = app.live.as_ref().filter(|_| app.job_runs()) else { return (String::new(), Look::Dim) };
     let totals = &board.totals;
     let step = board.pass.as_ref().map_or(String::new(), |pass| format!("step {} of {}  ", pass.at, pass.of));
@@ -175,7 +199,8 @@ fn job_words(app: &App) -> (String, Look) {
         LiveState::Stopping => (format!("stopping {done}"), Look::Warn),
         LiveState::Running | LiveState::Done | LiveState::Failed => {
             let eta = totals.eta_seconds.map_or(String::new(), |eta| format!("  {}", duration(eta)));
-            (format!("{done}  {} tok/s{eta}", compact(totals.tokens_per_second.round() as usize)), Look::Info)
+            let rate = compact(totals.tokens_per_second.round() as usize);
+            (format!("{done}  {rate} tok/s{eta}"), Look::Info)
         }
     }
 }
@@ -183,13 +208,13 @@ fn job_words(app: &App) -> (String, Look) {
 fn tabs(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     rule(buffer, area, "", style(Look::Border), style(Look::Text), context.ascii);
-    let keys = Pane::ALL.map(|pane| app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default());
+    let keys = Pane::TABS.map(|pane| app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default());
     let wide = |(pane, key): (&Pane, &String)| cells(key) + 1 + cells(pane.scope().title()) + 2;
-    let all: usize = Pane::ALL.iter().zip(&keys).map(wide).sum();
+    let all: usize = Pane::TABS.iter().zip(&keys).map(wide).sum();
     // Where not all titles fit, the pane in front keeps its own: the keys of the others still show that they are there.
     let titled = all <= usize::from(area.width);
-    let mut at = area.x + 1;
-    for (pane, key) in Pane::ALL.into_iter().zip(&keys) {
+    let mut at = area.x + u16::from(all < usize::from(area.width));
+    for (pane, key) in Pane::TABS.into_iter().zip(&keys) {
         let chosen = pane == app.pane;
         let (left, right) = if chosen { ("[", "]") } else { (" ", " ") };
         let title = style(if chosen { Look::Title } else { Look::Dim });
@@ -199,6 +224,20 @@ fn tabs(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
             at = put(buffer, at, area.y, area.width, &format!(" {}", pane.scope().title()), title);
         }
         at = put(buffer, at, area.y, area.width, right, title);
+    }
+    if let Some(load) = &app.machine {
+        let room = usize::from(area.right().saturating_sub(at));
+        let line = format!(" {} ", load.line(room.saturating_sub(4)));
+        let begin = area.right().saturating_sub(cells(&line) as u16 + 1);
+        let look = match app.watches_machine() {
+            _ if load.short_of_disk() => Look::Warn,
+            true => Look::Text,
+            // It is as it was when the last job ended.
+            false => Look::Dim,
+        };
+        if begin > at && line.len() > 2 {
+            put(buffer, begin, area.y, area.width, &line, style(look));
+        }
     }
 }
 
@@ -223,6 +262,7 @@ fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     }
     let mut hints = match app.pane {
         Pane::Start => start::hints(&app.start),
+        Pane::Overview => overview::hints(&app.overview),
         Pane::Generate => generate::hints(&app.generate),
         Pane::Review => review::hints(&app.review),
         Pane::Train => train::hints(&app.train),

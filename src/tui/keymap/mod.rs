@@ -120,6 +120,23 @@ mod tests {
         }
     }
 
+    /// Keys that lead to a pane, or help to find one's way, do so from every pane.
+    #[test]
+    fn no_pane_takes_the_keys_that_lead_to_others() {
+        let keymap = Keymap::load(None).unwrap();
+        let leads = |binding: &&Binding| {
+            binding.scope == Scope::Global
+                && (Scope::ALL.iter().any(|scope| binding.spec.name == format!("app.{}", scope.name()))
+                    || matches!(binding.spec.name, "app.help" | "app.palette" | "app.quit" | "app.zoom"))
+        };
+        for binding in keymap.bindings.iter().filter(leads) {
+            for scope in Scope::ALL {
+                let found = keymap.lookup(scope, &binding.keys);
+                assert_eq!(found, Lookup::Run(binding.action), "{} in {}", binding.spec.name, scope.name());
+            }
+        }
+    }
+
     #[test]
     fn a_persons_file_replaces_and_takes_away() {
         let own = "[[global]]\non = [\"Z Z\"]\nrun = \"app.quit\"\n[[review]]\non = []\nrun = \"review.skip\"\n";

@@ -4,6 +4,7 @@ pub mod chat;
 pub mod difficulty;
 pub mod eval;
 pub mod generate;
+pub mod overview;
 pub mod review;
 pub mod run;
 pub mod start;

@@ -9,11 +9,13 @@ use super::super::keymap::{self, Keymap};
 use super::super::theme::{Depth, Shelf, Theme};
 use super::super::widgets::plot::Dots;
 use super::Options;
-use crate::config::settings::{Colours, Ground, OnHangup, Signs};
+use crate::config::settings::{Colours, Ground, Notify, OnHangup, Signs};
 use crate::config::{Directories, Settings};
 
-/// How long a terminal is waited for that was asked for its colours.
-const ANSWER: Duration = Duration::from_millis(100);
+/// How long a terminal is waited for that was asked for its ground; an answer that comes later would be taken for keys. Nearly every
+/// terminal answers at once, that it does not know if nothing else.
+const ANSWER: Duration = Duration::from_millis(200);
+const ANSWER_OVER_SSH: Duration = Duration::from_secs(1);
 
 /// What the screen is drawn with.
 pub struct Profile {
@@ -24,6 +26,7 @@ pub struct Profile {
     /// Frames a second that a job may cause.
     pub fps: f32,
     pub on_hangup: OnHangup,
+    pub notify: Notify,
 }
 
 impl Profile {
@@ -38,13 +41,7 @@ impl Profile {
         let themes = config.join("themes");
         let shelf = Shelf { own: Some(&themes) };
         let name = options.theme.as_deref().unwrap_or(&settings.theme);
-        let depth = match options.colours.unwrap_or(settings.colours) {
-            Colours::Auto => Depth::of_environment(|name| std::env::var(name).ok()),
-            Colours::True => Depth::True,
-            Colours::Indexed => Depth::Indexed,
-            Colours::Ansi => Depth::Ansi,
-            Colours::None => Depth::None,
-        };
+        let depth = depth(options.colours.unwrap_or(settings.colours));
         let light = match settings.ground {
             Ground::Auto => depth != Depth::None && shelf.source(name)?.asks_for_ground() && light(),
             Ground::Dark => false,
@@ -64,7 +61,19 @@ impl Profile {
             mouse: settings.mouse,
             fps: options.fps.unwrap_or(usual),
             on_hangup: settings.on_hangup,
+            notify: settings.notify,
         })
+    }
+}
+
+/// How many colours are shown.
+pub fn depth(colours: Colours) -> Depth {
+    match colours {
+        Colours::Auto => Depth::of_environment(|name| std::env::var(name).ok()),
+        Colours::True => Depth::True,
+        Colours::Indexed => Depth::Indexed,
+        Colours::Ansi => Depth::Ansi,
+        Colours::None => Depth::None,
     }
 }
 
@@ -83,6 +92,6 @@ pub fn check(directories: &Directories) -> Result<()> {
 /// Whether the terminal says that its ground is light. One that does not answer is taken to be dark.
 pub fn light_ground() -> bool {
     let mut options = terminal_colorsaurus::QueryOptions::default();
-    options.timeout = ANSWER;
+    options.timeout = if over_ssh() { ANSWER_OVER_SSH } else { ANSWER };
     terminal_colorsaurus::theme_mode(options).is_ok_and(|mode| mode == terminal_colorsaurus::ThemeMode::Light)
 }

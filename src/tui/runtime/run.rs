@@ -4,7 +4,7 @@
 //! clock and writes nothing.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,15 +19,18 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::app::App;
 use super::super::effect::{ChatTold, Effect, Message};
+use super::super::load::MachineLoad;
+use super::attention::Attention;
 use super::canvas::{Canvas, text};
 use super::events::{Came, Events};
+use super::machine::Machine;
 use super::profile::{Profile, light_ground};
 use super::script::{Script, Seen};
 use super::terminal::{self, FrameWriter, Guard};
 use super::worker::{Told, Worker};
 use super::{form_memory, hangup};
 use crate::config::Directories;
-use crate::config::settings::{Colours, OnHangup};
+use crate::config::settings::{Colours, Notify, OnHangup};
 use crate::dialogue::Library;
 use crate::jobs::{EvalJob, ForecastJob, GenerateJob, RunJob, TrainJob};
 use crate::pipeline::chat::News;
@@ -35,6 +38,9 @@ use crate::pipeline::eval::EvalOrder;
 use crate::pipeline::run::RunOrder;
 use crate::pipeline::{GenerateOrder, TrainOrder};
 use crate::records::{LiveBoard, now_millis};
+
+/// Between two looks at what the machine does.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// What the screen is started with.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +90,7 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
     let mut light = None;
     let profile = Profile::read(&options, &directories, &mut || *light.insert(script.is_none() && light_ground()))?;
     let mut app = app(&profile, &directories)?;
-    let given = Given { options: options.clone(), light, on_hangup: profile.on_hangup };
+    let given = Given { options: options.clone(), light, on_hangup: profile.on_hangup, notify: profile.notify };
     let (worker, told) = Worker::start(launcher, directories.clone()).wrap_err("cannot start a thread")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start")?;
     let first = match options.session {
@@ -172,6 +178,7 @@ struct Given {
     /// Whether the terminal's ground is light, if it was asked. It is not asked again: its answer would come among the keys.
     light: Option<bool>,
     on_hangup: OnHangup,
+    notify: Notify,
 }
 
 struct Screen {
@@ -192,6 +199,11 @@ struct Screen {
     seen: Rc<RefCell<Seen>>,
     /// The values of the forms as they are kept.
     form: Vec<(&'static str, String)>,
+    /// Who asks the machine, once it was asked; and when that was last.
+    machine: Option<(Machine, Instant)>,
+    /// Where what the machine does is told.
+    loads: (mpsc::UnboundedSender<MachineLoad>, mpsc::UnboundedReceiver<MachineLoad>),
+    attention: Attention,
     leaving: bool,
     done: bool,
     /// The terminal is gone.
@@ -222,6 +234,9 @@ impl Screen {
             dirty: true,
             dirty_by_job: false,
             seen: Rc::new(RefCell::new(Seen { frame: String::new(), changed: now, job_runs: false })),
+            machine: None,
+            loads: mpsc::unbounded_channel(),
+            attention: Attention::new(now),
             leaving: false,
             done: false,
             lost: false,
@@ -251,6 +266,7 @@ impl Screen {
                 },
                 Some(told) = self.told.recv() => self.take(told),
                 true = changed(&mut self.board) => self.dirty_by_job = true,
+                Some(load) = self.loads.1.recv() => self.message(&Message::Machine(load)),
                 signalled = signals.next() => match signalled {
                     Signalled::Gone => return self.without_terminal(&mut signals).await,
                     Signalled::Asked => {
@@ -263,6 +279,7 @@ impl Screen {
                 },
                 () = tokio::time::sleep_until(wake.into()) => {
                     self.dirty |= self.app.tick(now_millis());
+                    self.look_at_machine();
                 }
             }
             self.drain(&mut events)?;
@@ -288,6 +305,14 @@ impl Screen {
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::FocusGained | Event::FocusLost => {
+                self.attention.focused = Some(*event == Event::FocusGained);
+                return Ok(());
+            }
+            Event::Key(_) | Event::Mouse(_) | Event::Paste(_) => self.attention.last_key = Instant::now(),
+            Event::Resize(..) => {}
+        }
         let effects = self.app.event(event, now_millis());
         self.dirty = true;
         for effect in effects {
@@ -317,8 +342,13 @@ impl Screen {
         let note = match Profile::read(&self.given.options, &self.directories, &mut || light) {
             Ok(profile) => {
                 self.job_frame = Duration::from_secs_f32(1.0 / profile.fps);
-                self.given.on_hangup = profile.on_hangup;
+                (self.given.on_hangup, self.given.notify) = (profile.on_hangup, profile.notify);
                 self.app.set_look(profile.keymap, profile.theme, profile.dots);
+                self.app.set_mouse(profile.mouse);
+                if matches!(self.canvas, Canvas::Terminal(_)) {
+                    // One that cannot be told will not tell of the mouse either.
+                    let _ = terminal::listen_to_mouse(profile.mouse);
+                }
                 Message::Note("settings, keys and theme are read again".into())
             }
             Err(error) => Message::Error(format!("nothing is changed: {error:#}")),
@@ -350,6 +380,8 @@ impl Screen {
         match told {
             Told::Message(message) => self.message(&message),
             Told::Job(board) => {
+                // How the one before it ended is told first.
+                self.take_board();
                 self.app.set_own_job(true);
                 self.board = Some(board);
                 self.dirty_by_job = true;
@@ -365,6 +397,11 @@ impl Screen {
     }
 
     fn message(&mut self, message: &Message) {
+        if let Message::Live(board) = message
+            && matches!(self.canvas, Canvas::Terminal(_))
+        {
+            self.attention.heed(board, self.given.notify);
+        }
         let streams = matches!(message, Message::Live(_) | Message::Chat(ChatTold::News(News::Text { .. })));
         if streams {
             self.dirty_by_job = true;
@@ -406,6 +443,28 @@ impl Screen {
         Ok(())
     }
 
+    /// When the machine is asked next; never in a replay, which shows the same on every machine.
+    fn next_look_at_machine(&self) -> Option<Instant> {
+        if !self.app.watches_machine() || matches!(self.canvas, Canvas::Memory(_)) {
+            return None;
+        }
+        Some(self.machine.as_ref().map_or(Instant::now(), |(_, at)| *at + BETWEEN_LOOKS))
+    }
+
+    fn look_at_machine(&mut self) {
+        if self.next_look_at_machine().is_none_or(|due| due > Instant::now()) {
+            return;
+        }
+        let place = self.app.session_dir().map(Path::to_path_buf);
+        match &mut self.machine {
+            Some((machine, at)) => {
+                machine.ask(place);
+                *at = Instant::now();
+            }
+            None => self.machine = Machine::start(self.loads.0.clone()).ok().map(|machine| (machine, Instant::now())),
+        }
+    }
+
     /// When to look up without being woken: for the next frame of a job, or when the screen changes by itself.
     fn wake(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
@@ -414,7 +473,7 @@ impl Screen {
             .app
             .next_change(now_millis())
             .map_or(far, |at| Instant::now() + Duration::from_millis((at - now_millis()).max(0) as u64 + 5));
-        frame.min(notice)
+        frame.min(notice).min(self.next_look_at_machine().unwrap_or(far))
     }
 
     /// Ctrl-Z: the terminal is given back, the process stopped; on return all is taken and drawn anew.
@@ -453,39 +512,71 @@ impl Screen {
         self.message(&note);
     }
 
-    /// The terminal is gone. With a job at work the process goes on for it alone; a viewer just ends.
+    /// The terminal is gone. With a job at work, or in line, the process goes on for it alone; a viewer just ends.
     async fn without_terminal(&mut self, signals: &mut Signals) -> Result<()> {
         self.lost = true;
         terminal::abandon();
         let kept = hangup::drop_terminal(self.directories.state());
-        // Nobody reads what the worker tells.
-        self.told.close();
         if self.given.on_hangup == OnHangup::Checkpoint {
             self.leave();
         }
-        if let Some(mut board) = self.board.take() {
-            while !board.borrow_and_update().state.is_over() {
-                tokio::select! {
-                    changed = board.changed() => {
-                        if changed.is_err() {
-                            break;
-                        }
+        let mut line = Headless { waiting: self.app.waiting(), begins: false };
+        loop {
+            let over = self.board.as_ref().is_none_or(|board| board.borrow().state.is_over());
+            if over && (self.leaving || (line.waiting == 0 && !line.begins)) {
+                break;
+            }
+            tokio::select! {
+                changed = changed(&mut self.board), if !over => if !changed {
+                    self.board = None;
+                },
+                told = self.told.recv() => match told {
+                    Some(Told::Job(board)) => {
+                        self.board = Some(board);
+                        line.begins = false;
                     }
-                    // Another hang-up changes nothing; a termination stops the job, a second one does not wait for it.
-                    signalled = signals.next() => if signalled == Signalled::Asked {
-                        if self.leaving {
-                            break;
-                        }
-                        self.leave();
+                    Some(Told::Message(message)) => line.take(&message),
+                    Some(Told::Quit | Told::Crashed) | None => break,
+                },
+                // Another hang-up changes nothing; a termination stops the job, a second one does not wait for it.
+                signalled = signals.next() => if signalled == Signalled::Asked {
+                    if self.leaving {
+                        break;
                     }
+                    self.leave();
                 }
             }
         }
         // What was asked for before the terminal went is still done.
-        self.leave();
+        if !self.leaving {
+            self.leave();
+        }
+        self.told.close();
         self.worker.wait();
         drop(kept);
         Ok(())
+    }
+}
+
+/// What is known of the line of jobs where nobody looks at it.
+struct Headless {
+    /// How many wait.
+    waiting: usize,
+    /// One has left the line and has not begun, nor failed to.
+    begins: bool,
+}
+
+impl Headless {
+    fn take(&mut self, message: &Message) {
+        match message {
+            Message::Line { jobs, held } => {
+                self.begins = jobs.len() < self.waiting;
+                // Nobody is there to let a line go on that was stopped.
+                self.waiting = if *held { 0 } else { jobs.len() };
+            }
+            Message::Error(_) => self.begins = false,
+            _ => {}
+        }
     }
 }
 

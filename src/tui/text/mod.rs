@@ -1,4 +1,6 @@
-//! Text for the screen: cleaning what models and files wrote. Data itself is never changed here.
+//! Text for the screen: cleaning what models and files wrote, and formulas for the eye. Data itself is never changed here.
+
+pub mod latex;
 
 /// Makes a text safe for a cell and for a log line. Control characters become their pictures (`␛` for ESC), characters that
 /// reorder or hide text become `�`; newline and tab stay.

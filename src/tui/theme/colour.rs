@@ -16,8 +16,6 @@ pub enum Depth {
 }
 
 impl Depth {
-    pub const ALL: [Depth; 4] = [Depth::None, Depth::Ansi, Depth::Indexed, Depth::True];
-
     /// As an argument names it.
     pub fn name(self) -> &'static str {
         match self {
@@ -26,10 +24,6 @@ impl Depth {
             Depth::Indexed => "256",
             Depth::True => "true",
         }
-    }
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|depth| depth.name() == name)
     }
 
     /// What the environment says of the terminal. `NO_COLOR` (no-color.org) goes before all.

@@ -12,6 +12,7 @@ use toml::value::{Table, Value};
 use super::colour::{ANSI, Hue};
 use super::look::Look;
 use crate::config::{did_you_mean, line_of};
+use crate::tui::text::clean;
 
 /// The themes that come with the program: name and text. The first is the default.
 pub const EMBEDDED: [(&str, &str); 6] = [
@@ -23,7 +24,7 @@ pub const EMBEDDED: [(&str, &str); 6] = [
     ("mono", include_str!("../../../themes/mono.toml")),
 ];
 
-/// What a person's file may be called without its ending.
+/// What a scope can add, by name.
 const MODIFIERS: [(&str, Modifier); 6] = [
     ("bold", Modifier::BOLD),
     ("dim", Modifier::DIM),
@@ -130,9 +131,7 @@ impl Shelf<'_> {
         let mut errors = Vec::new();
         let mut source = Source::default();
         self.merge(&mut source, file, text, &mut Vec::new(), &mut errors);
-        if errors.is_empty() {
-            source.check_names(&mut errors);
-        }
+        source.check_names(&mut errors);
         if errors.is_empty() { Ok(source) } else { Err(ThemeError(errors)) }
     }
 
@@ -178,20 +177,28 @@ impl Shelf<'_> {
                 Err(error) => errors.extend(error.0.into_iter().map(|line| format!("{at}: {line}"))),
             }
         }
-        source.about = written.about;
+        source.about = clean(&written.about);
         if let Some(background) = &written.background {
             source.background = hue(background, &place, errors).or(source.background);
         }
         for (into, from) in [(&mut source.palette, &written.palette), (&mut source.light, &written.palette_light)] {
             for (name, value) in from {
-                if let Some(hue) = hue(value, &place, errors) {
-                    into.insert(name.get_ref().clone(), hue);
-                }
+                // One that cannot be read is there all the same: what uses it is not wrong too.
+                let hue = hue(value, &place, errors).unwrap_or(Hue::DEFAULT);
+                into.insert(name.get_ref().clone(), hue);
             }
+        }
+        // A colour that is named anew is so on every ground, unless it says otherwise.
+        for name in written.palette.keys().filter(|name| !written.palette_light.contains_key(*name)) {
+            source.light.remove(name.get_ref());
         }
         if source.background.is_some() {
             // Those are for a ground that the theme does not choose.
             source.light.clear();
+            if let Some(name) = written.palette_light.keys().next() {
+                let at = place(name.span().start);
+                errors.push(format!("{at}: palette_light is for themes without a background, and this one has one"));
+            }
         }
         for (name, value) in &written.scopes {
             let name_at = place(name.span().start);
@@ -204,6 +211,10 @@ impl Shelf<'_> {
             }
             match scope(value.get_ref(), &place(value.span().start)) {
                 Ok(scope) => {
+                    // It stands for all that begin so, whatever was said of them before.
+                    let below = format!("{}.", name.get_ref());
+                    let mine = |known: &String| written.scopes.keys().any(|name| name.get_ref() == known);
+                    source.scopes.retain(|known, _| !known.starts_with(&below) || mine(known));
                     source.scopes.insert(name.get_ref().clone(), scope);
                 }
                 Err(wrong) => errors.push(format!("{}: {wrong}", place(value.span().start))),
@@ -337,6 +348,19 @@ mod tests {
         assert_eq!(source.shown(Look::Bad, false).add, Modifier::ITALIC);
         assert_eq!(source.shown(Look::Warn, false), dark.shown(Look::Warn, false));
         assert_eq!(source.background, dark.background);
+    }
+
+    #[test]
+    fn what_a_child_says_goes_before_all_that_its_parent_says() {
+        let text = "about = \"\\u001b]0;x\\u0007\"\ninherits = \"terminal\"\n[palette]\naccent = \"#ff00ff\"\n[scopes]\nchain = \"red\"\n\
+                    \"chain.right\" = \"accent\"\n";
+        let source = read(text).unwrap();
+        assert_eq!(source.shown(Look::Key, true).fg, Hue::parse("#ff00ff"), "on a light ground too");
+        assert_eq!(source.shown(Look::Fault, false).fg, Hue::parse("red"));
+        assert_eq!(source.shown(Look::RightAnswer, false).fg, Hue::parse("#ff00ff"));
+        assert!(!source.about.contains('\u{1b}'));
+        let light = "inherits = \"dark\"\n[palette_light]\ngood = \"#00ff00\"\n";
+        assert!(read(light).unwrap_err().to_string().starts_with("mine.toml:3: palette_light"));
     }
 
     #[test]

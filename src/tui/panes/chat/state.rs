@@ -88,8 +88,11 @@ pub struct ChatState {
 impl ChatState {
     /// Tells whether the screen has ASCII alone.
     pub fn set_ascii(&mut self, ascii: bool) {
-        self.ascii = ascii;
-        self.transcripts = [Transcript::following(), Transcript::following()];
+        if self.ascii != ascii {
+            self.ascii = ascii;
+            self.lay_out();
+            self.rewrite();
+        }
     }
 
     /// Whether keys are text.

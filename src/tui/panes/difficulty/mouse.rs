@@ -35,6 +35,8 @@ pub fn mouse(state: &mut DifficultyState, event: MouseEvent) -> Vec<Effect> {
             state.held = Some(Held { on: place, again, column: event.column, dragged: false });
             select(state, place);
         }
+        // A press on an empty place holds nothing.
+        (MouseEventKind::Down(MouseButton::Left), None) => state.held = None,
         (MouseEventKind::Drag(MouseButton::Left), _) => return drag(state, place, event.column),
         (MouseEventKind::Up(MouseButton::Left), _) => {
             let held = state.held.take();

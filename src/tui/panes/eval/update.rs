@@ -222,8 +222,8 @@ fn open(state: &mut EvalState) -> Vec<Effect> {
 }
 
 fn start(state: &mut EvalState) -> Vec<Effect> {
-    if state.runs() || state.starting {
-        state.refuse("an evaluation is at work: stop it or let it finish first");
+    if state.starting {
+        state.refuse("it is being started already");
         return Vec::new();
     }
     if !state.opened {
@@ -240,7 +240,9 @@ fn start(state: &mut EvalState) -> Vec<Effect> {
         return Vec::new();
     };
     state.starting = true;
-    state.board = None;
+    if !state.runs() {
+        state.board = None;
+    }
     state.screen = Screen::Evals;
     state.say(format!("{} is being evaluated; the Generate pane shows the answers as they are written", order.name));
     vec![Effect::StartEval(Box::new(order))]
@@ -290,6 +292,7 @@ pub fn receive(state: &mut EvalState, message: &Message) -> Vec<Effect> {
         Message::Evals(listed) => return take(state, listed),
         Message::Scores { asked, answer } => return answered(state, asked, answer),
         Message::Live(board) => live(state, board),
+        Message::Line { .. } if std::mem::take(&mut state.starting) => state.notice = None,
         Message::Error(error) if state.starting => {
             state.starting = false;
             state.screen = Screen::Setup;

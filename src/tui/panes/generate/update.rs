@@ -109,9 +109,10 @@ fn toggle(state: &mut GenerateState) {
 }
 
 fn start(state: &mut GenerateState) -> Vec<Effect> {
-    if state.live.active() || state.starting {
+    // From the form another one is put in line; what is watched is at work already.
+    if state.starting || (state.live.active() && state.watching) {
         state.watching = true;
-        state.refuse("a job is at work: stop it or let it finish first");
+        state.refuse("it is at work already; set up another one in the form, and it waits in line");
         return Vec::new();
     }
     if !state.opened {
@@ -128,8 +129,10 @@ fn start(state: &mut GenerateState) -> Vec<Effect> {
         state.refuse(format!("not started: {wrong} field{} to put right", if wrong == 1 { "" } else { "s" }));
         return Vec::new();
     };
-    state.stale = state.live.board.take();
-    forget_job(state);
+    if !state.live.active() {
+        state.stale = state.live.board.take();
+        forget_job(state);
+    }
     state.starting = true;
     state.watching = true;
     vec![Effect::StartGenerate(Box::new(order))]
@@ -225,6 +228,10 @@ pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
         // A training is watched in its own pane.
         Message::Live(board) if board.job == TRAINING => another_jobs(&mut state.live.board),
         Message::Live(board) => live(state, board),
+        Message::Line { .. } if std::mem::take(&mut state.starting) => {
+            state.watching = false;
+            state.notice = None;
+        }
         Message::Error(error) if state.starting => {
             state.starting = false;
             state.watching = false;

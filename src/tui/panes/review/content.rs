@@ -5,6 +5,7 @@ use super::judged::{self, Marks};
 use super::mode::Open;
 use crate::records::{FinishReason, Problem, Sample, SegmentKind, TurnKind};
 use crate::session::SampleRow;
+use crate::tui::text::latex::readable;
 use crate::tui::theme::Look;
 use crate::tui::widgets::{Gutter, Piece};
 
@@ -14,6 +15,16 @@ fn head(text: String, look: Look) -> Piece {
 
 fn body(text: &str, look: Look, gutter: Gutter) -> Piece {
     Piece { text: text.trim_matches('\n').to_owned(), look: Some(look), gutter, ..Piece::default() }
+}
+
+/// The piece with its formulas as they are read.
+pub fn for_the_eye(piece: Piece) -> Piece {
+    if piece.heading {
+        return piece;
+    }
+    let shown = readable(&piece.text);
+    let marks = piece.marks.iter().map(|(begin, end, look)| (shown.place_of(*begin), shown.place_of(*end), *look));
+    Piece { marks: marks.collect(), text: shown.text, ..piece }
 }
 
 /// How a turn or sample ended, in words; `None` for the ordinary end.

@@ -12,7 +12,8 @@ impl ReviewState {
         self.transcript.clear();
         if let Some(open) = &self.open {
             let blind = self.selected_row().is_some_and(|row| self.hides(row));
-            put(&mut self.transcript, pieces(open, self.show, true, blind, self.ascii));
+            let shown = self.for_the_eye(pieces(open, self.show, true, blind, self.ascii));
+            put(&mut self.transcript, shown);
             if self.transcript.query().is_empty() {
                 // The same sample, told anew, is not torn away from who reads it.
                 self.transcript.scroll(top as isize, false);
@@ -31,13 +32,23 @@ impl ReviewState {
             let blind = self.row(beside.id).is_some_and(|row| self.hides(row));
             let pieces =
                 beside.open.as_ref().map_or(Vec::new(), |open| pieces(open, self.show, false, blind, self.ascii));
-            put(&mut self.side, pieces);
+            let shown = self.for_the_eye(pieces);
+            put(&mut self.side, shown);
         } else if let Some(row) = self.selected_row() {
             let blind = self.hides(row);
             let pieces = content::side(row, self.open.as_ref(), blind, self.ascii);
-            put(&mut self.side, pieces);
+            let shown = self.for_the_eye(pieces);
+            put(&mut self.side, shown);
         }
         self.side.scroll(top as isize, false);
+    }
+}
+
+impl ReviewState {
+    /// Formulas in what was written, as they are read. What a diff or a table of verdicts shows is the text itself.
+    fn for_the_eye(&self, pieces: Vec<Piece>) -> Vec<Piece> {
+        let as_written = self.written || self.ascii || !matches!(self.show, Show::Chain | Show::Dialogue);
+        if as_written { pieces } else { pieces.into_iter().map(content::for_the_eye).collect() }
     }
 }
 

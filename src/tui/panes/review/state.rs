@@ -57,6 +57,8 @@ pub struct ReviewState {
     pub(super) asked: HashSet<i64>,
     /// Signs are ASCII.
     pub(super) ascii: bool,
+    /// Formulas stand as they are written.
+    pub(super) written: bool,
     width: u16,
     height: u16,
 }
@@ -97,7 +99,10 @@ impl ReviewState {
     }
 
     pub fn set_ascii(&mut self, ascii: bool) {
-        self.ascii = ascii;
+        if self.ascii != ascii {
+            self.ascii = ascii;
+            self.fill();
+        }
     }
 
     /// Whether a text was changed and is not stored.

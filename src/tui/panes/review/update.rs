@@ -61,6 +61,13 @@ pub fn update(state: &mut ReviewState, action: ReviewAction) -> Vec<Effect> {
         }
         ReviewAction::SideDown => scroll_side(state, state.side.page()),
         ReviewAction::SideUp => scroll_side(state, -state.side.page()),
+        ReviewAction::Source => {
+            state.written = !state.written;
+            state.fill();
+            let said = if state.written { "formulas as they are written" } else { "formulas as they are read" };
+            state.say(said);
+            Vec::new()
+        }
         ReviewAction::Chain => show(state, if state.show == Show::Chain { Show::Dialogue } else { Show::Chain }),
         ReviewAction::Verdicts => {
             let shown = if state.show == Show::Verdicts { Show::Chain } else { Show::Verdicts };

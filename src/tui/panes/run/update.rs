@@ -329,6 +329,7 @@ pub fn receive(state: &mut RunState, message: &Message) -> Vec<Effect> {
             state.screen = Screen::Report;
             state.lay_out();
         }
+        Message::Line { .. } if std::mem::take(&mut state.starting) => state.notice = None,
         Message::Error(error) if state.starting => {
             state.starting = false;
             state.screen = if state.plan.is_some() { Screen::Plan } else { Screen::Pass };

@@ -40,7 +40,10 @@ fn title(state: &TrainState) -> (String, String) {
             let rest = format!("it is at step {}{of}; another name begins anew", run.step());
             (format!("Go on with {}  ", one_line(name)), rest)
         }
-        None => ("New training  ".into(), "on the chains of this session that are accepted".into()),
+        None => match state.form.text(Field::Selection) {
+            "" => ("New training  ".into(), "on the chains of this session that are accepted".into()),
+            name => ("New training  ".into(), format!("on the selection {} of this session", one_line(name))),
+        },
     }
 }
 

@@ -101,7 +101,7 @@ pub struct TrainState {
 }
 
 impl TrainState {
-    /// Tells whether the screen has ASCII alone.
+    /// Tells what plots are drawn with, and with it whether the screen has ASCII alone.
     pub fn set_dots(&mut self, dots: Dots) {
         (self.usual, self.ascii) = (dots, dots == Dots::Signs);
     }
@@ -111,9 +111,9 @@ impl TrainState {
         self.ask.is_some() || (self.screen == Screen::Setup && self.form.fields.editing())
     }
 
-    /// The form's values by name, for keeping them over a restart. A run's name belongs to its session.
+    /// The form's values by name, for keeping them over a restart. The names of a run and of a selection belong to their session.
     pub fn values(&self) -> Vec<(&'static str, String)> {
-        self.form.fields.values().filter(|(key, _)| *key != "train.run").collect()
+        self.form.fields.values().filter(|(key, _)| !matches!(*key, "train.run" | "train.selection")).collect()
     }
 
     /// Takes a value that was kept; false where it is no field of this form.

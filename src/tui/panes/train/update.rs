@@ -215,11 +215,15 @@ fn start(state: &mut TrainState) -> Vec<Effect> {
     if state.screen != Screen::Setup || !may_change(state, "started") {
         return Vec::new();
     }
-    if state.running() || state.starting {
-        state.refuse("a training is at work: stop it or let it finish first");
+    if state.starting {
+        state.refuse("it is being started already");
         return Vec::new();
     }
     let Some(order) = order(state, "not started") else { return Vec::new() };
+    if state.running() && state.board.as_ref().is_some_and(|board| board.run == order.run) {
+        state.refuse(format!("{} is in training already", order.run));
+        return Vec::new();
+    }
     state.starting = true;
     state.screen = Screen::Runs;
     state.tab = Tab::Curves;
@@ -381,6 +385,7 @@ pub fn mouse(state: &mut TrainState, event: MouseEvent) -> Vec<Effect> {
 pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
     match message {
         Message::Opened { read_only, .. } => {
+            state.form.set(Field::Selection, "");
             *state = TrainState {
                 window: state.window,
                 form: std::mem::take(&mut state.form),
@@ -431,6 +436,7 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
         }
         Message::RunArchived(run) => state.archived.push(run.clone()),
         Message::RunRestored(run) => state.archived.retain(|archived| archived != run),
+        Message::Line { .. } if std::mem::take(&mut state.starting) => state.notice = None,
         Message::Error(error) => {
             if state.starting {
                 state.screen = Screen::Setup;

@@ -8,9 +8,11 @@ mod pass;
 mod queue;
 mod runs;
 mod scores;
+mod start;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +77,9 @@ impl Worker {
             told,
             session: None,
             job: None,
+            line: VecDeque::new(),
+            held: false,
+            stopped: false,
             other: None,
             filter: None,
             filter_again: false,
@@ -118,6 +123,12 @@ struct Work {
     told: mpsc::UnboundedSender<Told>,
     session: Option<Following>,
     job: Option<OwnJob>,
+    /// Starts that wait for the job's end.
+    line: VecDeque<Effect>,
+    /// The line waits for a person, since the job before it did not end well.
+    held: bool,
+    /// A person stopped the job.
+    stopped: bool,
     other: Option<Other>,
     filter: Option<FilterJob>,
     /// The filter was asked for while it ran: it runs once more when it has ended.
@@ -157,6 +168,9 @@ impl Work {
                 self.say(Message::Error(error.to_string()));
             }
             self.take_forecast();
+            if let Err(error) = self.next_in_line() {
+                self.say(Message::Error(format!("{error:#}")));
+            }
             if let Err(error) = self.evals() {
                 self.say(Message::Error(error.to_string()));
             }
@@ -241,32 +255,13 @@ impl Work {
                 self.say(Message::Note("nothing to undo".into()));
             }
             Effect::Undo => self.undo()?,
-            Effect::StartGenerate(mut order) => {
-                order.model = expand_home(&order.model);
-                order.problems = order.problems.map(|path| PathBuf::from(expand_home(&path.to_string_lossy())));
-                let dir = self.free_session()?;
-                let job = (self.launcher.start_generate)(dir, *order)?;
-                self.begun(OwnJob::Generate(job));
+            Effect::StartGenerate(_) | Effect::StartTrain(_) | Effect::StartRun(_) | Effect::StartEval(_) => {
+                self.start(effect)?;
             }
-            Effect::StartTrain(mut order) => {
-                order.settings.model = expand_home(&order.settings.model);
-                let dir = self.free_session()?;
-                let job = (self.launcher.start_train)(dir, *order)?;
-                self.begun(OwnJob::Train(job));
-            }
-            Effect::PlanPass(_)
-            | Effect::ForecastPass(_)
-            | Effect::StartRun(_)
-            | Effect::ReleaseReview
-            | Effect::ReadReport => self.pass(effect)?,
-            Effect::StartEval(mut order) => {
-                let generate = &mut order.generate;
-                generate.model = expand_home(&generate.model);
-                generate.problems =
-                    generate.problems.take().map(|path| PathBuf::from(expand_home(&path.to_string_lossy())));
-                let dir = self.free_session()?;
-                let job = (self.launcher.start_eval)(dir, *order)?;
-                self.begun(OwnJob::Eval(job));
+            Effect::Unqueue => self.unqueue(),
+            Effect::LineOn => self.line_on()?,
+            Effect::PlanPass(_) | Effect::ForecastPass(_) | Effect::ReleaseReview | Effect::ReadReport => {
+                self.pass(effect)?
             }
             Effect::LoadEvals => self.evals_due = true,
             Effect::ReadScores(request) => self.read_scores(request)?,
@@ -280,12 +275,15 @@ impl Work {
             Effect::StoreSelection { name, rule, settings } => self.store_selection(name, rule, settings)?,
             Effect::PauseJob => self.steer(Steer::Pause)?,
             Effect::ResumeJob => self.steer(Steer::Resume)?,
-            Effect::StopJob => self.steer(Steer::Stop)?,
+            Effect::StopJob => {
+                self.stopped = self.job_runs();
+                self.steer(Steer::Stop)?;
+            }
             Effect::SteerTraining { verb, arguments } => {
                 self.open_session()?.session.send_command(TRAINING, verb, &arguments)?;
             }
             // These belong to the screen and the loop, which keep them to themselves.
-            Effect::Show { .. } | Effect::TalkWith(_) => {}
+            Effect::Show { .. } | Effect::GoTo { .. } | Effect::TalkWith(_) => {}
             Effect::Copy(_) | Effect::Mouse(_) | Effect::Redraw | Effect::Reload | Effect::Suspend | Effect::Quit => {}
         }
         Ok(())
@@ -298,19 +296,14 @@ impl Work {
     /// The directory of the open session, if no job of this process runs there.
     fn free_session(&self) -> Result<PathBuf> {
         let dir = self.open_session()?.session.dir().to_path_buf();
-        if let Some(job) = self.job.as_ref().filter(|job| !job.finished()) {
+        if let Some(job) = self.job.as_ref().filter(|_| self.job_runs()) {
             color_eyre::eyre::bail!("{} runs here already; stop it first, or let it end", job.board().job);
         }
         Ok(dir)
     }
 
-    fn begun(&mut self, job: OwnJob) {
-        let _ = self.told.send(Told::Job(job.watch()));
-        self.job = Some(job);
-    }
-
     fn may_open(&self) -> Result<()> {
-        if self.job.as_ref().is_some_and(|job| !job.finished()) {
+        if self.job_runs() || !self.line.is_empty() {
             color_eyre::eyre::bail!("a job runs in the open session; stop it before you open another");
         }
         Ok(())
@@ -359,6 +352,9 @@ impl Work {
             problems: session.counts()?.problems,
             rows,
         });
+        if let Some(newest) = session.selections()?.pop() {
+            self.say(Message::Selected(newest.name));
+        }
         (self.job, self.other) = (None, None);
         self.filter_again = false;
         self.surveys.forget();

@@ -40,11 +40,6 @@ impl Work {
                     Err(error) => self.say(Message::Forecast(Err(format!("{error:#}")))),
                 }
             }
-            Effect::StartRun(order) => {
-                let dir = self.free_session()?;
-                let job = (self.launcher.start_run)(dir, *order)?;
-                self.begun(OwnJob::Run(job));
-            }
             Effect::ReleaseReview => {
                 let session = &self.open_session()?.session;
                 let recipe = Recipe::of_session(session)?.ok_or_else(|| eyre!("no pass is in this session"))?;

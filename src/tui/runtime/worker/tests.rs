@@ -31,8 +31,23 @@ fn sample(problem: &str, draw: u32, settings: &str) -> Sample {
     }
 }
 
+/// One that starts nothing.
+fn idle() -> Launcher {
+    Launcher {
+        start_generate: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+        start_train: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+        start_run: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+        start_forecast: Box::new(|_| color_eyre::eyre::bail!("no model here")),
+        start_eval: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+    }
+}
+
 /// A worker with a session of so many samples of one problem open.
 fn home(samples: u32) -> Home {
+    home_with(samples, idle())
+}
+
+fn home_with(samples: u32, launcher: Launcher) -> Home {
     let root = tempfile::tempdir().unwrap();
     let directories = Directories::from_lookup(|name| Some(root.path().join(name).into_os_string())).unwrap();
     let path = directories.session_path("s").unwrap();
@@ -67,13 +82,6 @@ fn home(samples: u32) -> Home {
         session.add_sample(&sample("p", draw, &hash)).unwrap();
     }
     drop(session);
-    let launcher = Launcher {
-        start_generate: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
-        start_train: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
-        start_run: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
-        start_forecast: Box::new(|_| color_eyre::eyre::bail!("no model here")),
-        start_eval: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
-    };
     let (worker, told) = Worker::start(launcher, directories).unwrap();
     worker.ask(Effect::OpenSession(path.clone()));
     let mut home = Home { _root: root, session: path, worker, told };
@@ -94,6 +102,60 @@ impl Home {
             }
         }
     }
+}
+
+/// A job begins when the one before it has ended, unless it is taken out of the line.
+#[test]
+fn jobs_wait_in_line_for_each_other() {
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let ended = Arc::new(std::sync::Mutex::new(ended));
+    let start_generate: super::super::run::StartGenerate = Box::new(move |_, _| {
+        let ended = Arc::clone(&ended);
+        crate::jobs::Job::start("generate", move |_| {
+            let _ = ended.lock().unwrap().recv();
+            color_eyre::eyre::bail!("it ended")
+        })
+    });
+    let mut home = home_with(1, Launcher { start_generate, ..idle() });
+    let sft = || {
+        let settings = crate::train::TrainSettings::default();
+        let order =
+            crate::pipeline::TrainOrder { run: "sft".into(), settings, compute: crate::model::ComputeChoice::Auto };
+        Effect::StartTrain(Box::new(order))
+    };
+    let order = crate::pipeline::GenerateOrder {
+        model: "m".into(),
+        problems: None,
+        held_out: false,
+        samples: 1,
+        turns: 1,
+        sampling: Sampling::default(),
+        limit: None,
+        seed: 0,
+        prompt: None,
+        policy: None,
+        slots: None,
+        compute: crate::model::ComputeChoice::Auto,
+        lookup: true,
+    };
+    home.worker.ask(Effect::StartGenerate(Box::new(order)));
+    while !matches!(home.told.blocking_recv(), Some(Told::Job(_))) {}
+    let line = |names: &[&str], held| {
+        let jobs = names.iter().map(|name| (*name).to_owned()).collect();
+        Message::Line { jobs, held }
+    };
+    home.worker.ask(sft());
+    home.until(|message| *message == line(&["train sft"], false));
+    home.worker.ask(Effect::Unqueue);
+    home.until(|message| *message == line(&[], false));
+    home.worker.ask(sft());
+    home.until(|message| *message == line(&["train sft"], false));
+    // What fails holds those behind it, until a person lets them go on.
+    end.send(()).unwrap();
+    home.until(|message| *message == line(&["train sft"], true));
+    home.worker.ask(Effect::LineOn);
+    home.until(|message| *message == line(&[], false));
+    home.until(|message| matches!(message, Message::Error(error) if error.contains("no model here")));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The whole screen: what keys and messages do to it, and what it looks like.
 
-use std::sync::Arc;
+mod dashboard;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
@@ -115,7 +116,7 @@ fn no_size_is_too_small_to_be_told_so() {
 fn every_pane_draws_at_every_size() {
     let mut app = app();
     app.message(&opened(0), NOW);
-    for pane in ['1', '2', '3', '?'] {
+    for pane in ['0', '1', '2', '3', '4', '5', '6', '7', '8', ':'] {
         press(&mut app, KeyCode::Char(pane));
         for width in [40, 41, 57, 80, 121, 400] {
             for height in [10, 11, 13, 24, 90] {

@@ -1,0 +1,66 @@
+//! What comes next in a session: the first part of the method that waits for somebody.
+
+use super::state::{OverviewState, Passed};
+use crate::records::LiveState;
+use crate::tui::action::Scope;
+
+/// What to do, where, and by which action there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Next {
+    pub scope: Scope,
+    /// The action that does it, once the pane is in front.
+    pub action: Option<&'static str>,
+    pub words: String,
+}
+
+pub(super) fn next(state: &OverviewState) -> Next {
+    let go = |scope, action, words: &str| Next { scope, action, words: words.to_owned() };
+    if let Some(Passed { waiting: Some((decided, wanted)), .. }) = &state.pass {
+        let words = format!("decide on the samples that the pass waits for: {decided} of {wanted} are done");
+        return Next { scope: Scope::Run, action: Some("run.review"), words };
+    }
+    if let Some(board) = state.running() {
+        let scope = scope_of(&board.job, board.pass.is_some());
+        let words = match board.state {
+            LiveState::Waiting => "a job waits for you",
+            LiveState::Paused => "a job is paused: let it go on",
+            _ => "watch the job at work",
+        };
+        return go(scope, None, words);
+    }
+    if state.read_only.is_some() {
+        return go(Scope::Review, None, "look through the samples; nothing can be changed here");
+    }
+    if let Some(Passed { whole: false, done, steps, .. }) = &state.pass {
+        let words = format!("let the pass go on: {done} of {steps} steps are done");
+        return Next { scope: Scope::Run, action: None, words };
+    }
+    if state.judged.samples == 0 {
+        return go(Scope::Generate, None, "generate: name a model (micro is there) and problems, and start");
+    }
+    if state.judged.waiting > 0 {
+        let words = format!("judge {} samples by the rules", state.judged.waiting);
+        return Next { scope: Scope::Review, action: Some("review.judge"), words };
+    }
+    if state.judged.accepted == 0 {
+        return go(Scope::Review, None, "no sample is accepted: see why in Review");
+    }
+    if state.runs.is_empty() {
+        return go(Scope::Train, None, "look through what the rules accepted, then train on it");
+    }
+    if state.evals.is_empty() {
+        return go(Scope::Eval, Some("eval.new"), "score the models on problems that they were not trained on");
+    }
+    go(Scope::Difficulty, None, "sample more of the hard problems, and choose what to learn from")
+}
+
+/// The pane that a job is watched in.
+pub(super) fn scope_of(job: &str, of_pass: bool) -> Scope {
+    match job {
+        _ if of_pass => Scope::Run,
+        crate::jobs::TRAINING => Scope::Train,
+        crate::jobs::EVALUATION => Scope::Eval,
+        crate::jobs::PASS | crate::jobs::FORECAST => Scope::Run,
+        _ => Scope::Generate,
+    }
+}

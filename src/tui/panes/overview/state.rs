@@ -1,0 +1,81 @@
+//! What the pane knows: a few numbers of every part of the session, kept as messages come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::records::LiveBoard;
+use crate::session::{Counts, SampleRow};
+use crate::stats::Interval;
+use crate::tui::action::Scope;
+use crate::tui::load::MachineLoad;
+
+/// The parts of the method in their order, by the panes that they are worked on in.
+pub(super) const PARTS: [Scope; 6] =
+    [Scope::Generate, Scope::Review, Scope::Difficulty, Scope::Train, Scope::Eval, Scope::Run];
+
+/// A training as its record tells it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Trained {
+    pub step: u64,
+    pub total: Option<u64>,
+    pub loss: Option<f64>,
+    pub validation: Option<f64>,
+}
+
+/// A whole pass.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Passed {
+    pub recipe: String,
+    pub done: usize,
+    pub steps: usize,
+    /// A person is waited for: decisions made, and wanted.
+    pub waiting: Option<(usize, usize)>,
+    pub whole: bool,
+}
+
+/// How many of the samples to learn from are how far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Judged {
+    pub samples: usize,
+    pub accepted: usize,
+    pub waiting: usize,
+}
+
+impl Judged {
+    pub fn add(&mut self, rows: &[SampleRow]) {
+        for row in rows.iter().filter(|row| !row.held_out) {
+            self.samples += 1;
+            self.accepted += usize::from(row.accepted == Some(true));
+            self.waiting += usize::from(row.accepted.is_none());
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct OverviewState {
+    /// Name of the open session; nothing is shown without one.
+    pub(super) name: Option<String>,
+    pub(super) read_only: Option<String>,
+    pub(super) counts: Counts,
+    pub(super) judged: Judged,
+    /// The newest selection that is known of.
+    pub(super) selected: Option<String>,
+    /// By name; the newest is the one that something was told of last.
+    pub(super) runs: BTreeMap<String, Trained>,
+    pub(super) newest: String,
+    /// Evaluations in their order: name, pass@1.
+    pub(super) evals: Vec<(String, Interval)>,
+    pub(super) pass: Option<Passed>,
+    pub(super) board: Option<Arc<LiveBoard>>,
+    /// Jobs that wait for the one at work.
+    pub(super) line: Vec<String>,
+    pub(super) machine: Option<MachineLoad>,
+    pub(super) at: usize,
+}
+
+impl OverviewState {
+    /// The board of a job that is at work.
+    pub(super) fn running(&self) -> Option<&LiveBoard> {
+        self.board.as_deref().filter(|board| !board.state.is_over())
+    }
+}
