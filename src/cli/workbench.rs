@@ -21,8 +21,11 @@ pub struct ScreenArguments {
     /// With --keys: print the last frame as text and leave
     #[arg(long, requires = "keys")]
     print: bool,
-    /// With --keys: columns and rows
-    #[arg(long, value_name = "COLSxROWS", requires = "keys", value_parser = size)]
+    /// For screen readers: no screen; write keys a line at a time (`:` and words finds an action) and hear the lines that changed
+    #[arg(long, conflicts_with = "keys")]
+    plain: bool,
+    /// With --keys or --plain: columns and rows
+    #[arg(long, value_name = "COLSxROWS", value_parser = size)]
     size: Option<(u16, u16)>,
     /// Most frames a second that a running job may cause (30, over SSH 10)
     #[arg(long, value_name = "N")]
@@ -61,10 +64,16 @@ pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
     if screen.fps.is_some_and(|fps| !(0.1..=240.0).contains(&fps)) {
         return Err(BadInput("--fps: 0.1 to 240 frames a second".into()).into());
     }
+    if screen.size.is_some() && screen.keys.is_none() && !screen.plain {
+        return Err(
+            BadInput("--size: of a screen in memory, with --keys or --plain; a terminal has its own".into()).into()
+        );
+    }
     let options = tui::Options {
         session,
         keys: screen.keys.clone(),
         size: screen.size,
+        plain: screen.plain,
         fps: screen.fps,
         ascii: screen.ascii,
         theme: screen.theme.clone(),

@@ -98,6 +98,8 @@ pub enum AppAction {
     Chat,
     Help,
     Palette,
+    Models,
+    Problems,
     Notices,
     Unqueue,
     LineOn,
@@ -113,7 +115,8 @@ pub enum AppAction {
     Quit,
 }
 
-const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
+/// A description, for the tables of actions.
+pub const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
     ActionSpec { name, hint, desc }
 }
 
@@ -135,6 +138,18 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
     (
         AppAction::Palette,
         spec("app.palette", "commands", "Find anything that can be done here by a few letters of it."),
+    ),
+    (
+        AppAction::Models,
+        spec(
+            "app.models",
+            "models",
+            "Choose a model for the form: of a run, of the samples, or the one that comes with the program.",
+        ),
+    ),
+    (
+        AppAction::Problems,
+        spec("app.problems", "problems", "Find a problem of the session, and see in Review what was written for it."),
     ),
     (AppAction::Notices, spec("app.notices", "notices", "Show what was said at the foot of the screen before.")),
     (AppAction::Unqueue, spec("app.unqueue", "unqueue", "Take the last job out of the line of those that wait.")),

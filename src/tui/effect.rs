@@ -153,6 +153,8 @@ pub enum Effect {
     ReadReport,
     /// Draw what is missing of an evaluation, and keep the score.
     StartEval(Box<EvalOrder>),
+    /// List the problems of the session.
+    ListProblems,
     /// Read the list of evaluations.
     LoadEvals,
     /// Work scores out of samples, in the background.
@@ -250,6 +252,8 @@ pub enum Message {
     },
     RunArchived(String),
     RunRestored(String),
+    /// The problems of the session.
+    Problems(Vec<Found>),
     /// The evaluations of the session, oldest first.
     Evals(Vec<Listed>),
     /// Scores that were asked for, or why there are none.

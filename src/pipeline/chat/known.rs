@@ -13,8 +13,7 @@ use crate::session::Session;
 use crate::train::checkpoint;
 use crate::train::runs::{is_run_name, place};
 
-/// Problems that are listed at most, and characters of each.
-const MOST_FOUND: usize = 200;
+/// Characters of a problem that is found.
 const BEGINNING: usize = 300;
 
 /// A model that can be talked with.
@@ -98,12 +97,12 @@ pub struct Found {
     pub held_out: bool,
 }
 
-/// The first problems with these words in their id or text; those that models are scored on go first.
+/// The first problems with these words in their id or text, at most so many; those that models are scored on go first.
 ///
 /// # Errors
 /// If the session cannot be read.
-pub fn find(session: &Session, words: &str) -> Result<Vec<Found>> {
-    let found = session.find_problems(words, MOST_FOUND)?.into_iter();
+pub fn find(session: &Session, words: &str, most: usize) -> Result<Vec<Found>> {
+    let found = session.find_problems(words, most)?.into_iter();
     let begin = |(problem, held_out): (Problem, bool)| {
         let text = problem.text.chars().take(BEGINNING).collect();
         Found { id: problem.id, text, held_out }

@@ -3,8 +3,10 @@
 
 mod help;
 mod layout;
+mod models;
 mod notices;
 mod palette;
+mod problems;
 mod update;
 mod view;
 
@@ -18,8 +20,10 @@ use std::sync::Arc;
 
 use help::Help;
 use layout::Split;
+use models::Models;
 use notices::Notices;
 use palette::Palette;
+use problems::Problems;
 
 use super::action::Scope;
 use super::keymap::{Key, Keymap};
@@ -95,6 +99,9 @@ enum Overlay {
     None,
     Help(Help),
     Palette(Palette),
+    /// A model for the form of the pane in front.
+    Models(Models),
+    Problems(Problems),
     Notices,
     /// Leaving would end or lose something.
     ConfirmQuit,

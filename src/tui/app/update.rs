@@ -4,12 +4,16 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, Mou
 use ratatui::layout::Position;
 
 use super::super::action::{Action, AppAction, Scope, actions};
-use super::super::effect::{Effect, Message};
+use super::super::effect::{ChatTold, ChatWish, Effect, Message};
 use super::super::keymap::{Key, Lookup};
 use super::super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train};
+use super::super::widgets::Pressed;
 use super::help::Help;
-use super::palette::{Chosen, Palette};
+use super::models::Models;
+use super::palette::Palette;
+use super::problems::Problems;
 use super::{App, OpenSession, Overlay, Pane, view};
+use crate::pipeline::chat::{Found, Known};
 use crate::pipeline::select::SelectOutcome;
 use crate::records::{LiveState, UnixMillis};
 
@@ -101,8 +105,12 @@ impl App {
     /// Tells every pane how large it will be drawn.
     pub fn resize(&mut self, width: u16, height: u16) {
         (self.width, self.height) = (width, height);
-        if let Overlay::Palette(palette) = &mut self.overlay {
-            palette.resize(usize::from(view::palette_height(height)));
+        let rows = usize::from(view::finder_height(height));
+        match &mut self.overlay {
+            Overlay::Palette(palette) => palette.finder.resize(rows),
+            Overlay::Models(models) => models.finder.resize(rows),
+            Overlay::Problems(problems) => problems.finder.resize(rows),
+            Overlay::None | Overlay::Help(_) | Overlay::Notices | Overlay::ConfirmQuit => {}
         }
         self.lay_out();
     }
@@ -133,6 +141,12 @@ impl App {
 
     /// Takes a message of the worker.
     pub fn message(&mut self, message: &Message, now: UnixMillis) -> Vec<Effect> {
+        if let (Message::Chat(ChatTold::Models(known)), Overlay::Models(models)) = (message, &mut self.overlay) {
+            models.set(known);
+        }
+        if let (Message::Problems(found), Overlay::Problems(problems)) = (message, &mut self.overlay) {
+            problems.set(found, &review::tallies(&self.review));
+        }
         self.note(message, now);
         let mut effects = start::receive(&mut self.start, message);
         overview::receive(&mut self.overview, message);
@@ -238,6 +252,7 @@ impl App {
                 self.notices.say(text, false, now);
             }
             Message::Selected(_)
+            | Message::Problems(_)
             | Message::Sessions(_)
             | Message::Difficulty { .. }
             | Message::Runs(_)
@@ -275,14 +290,31 @@ impl App {
                 return Vec::new();
             }
             Overlay::Palette(palette) => {
-                let chosen = palette.key(key);
-                if chosen != Chosen::Nothing {
+                let pressed = palette.finder.key(key);
+                let action = if let Pressed::Chosen(row) = pressed { palette.action(row) } else { None };
+                if pressed != Pressed::Nothing {
                     self.overlay = Overlay::None;
                 }
-                return match chosen {
-                    Chosen::Run(action) => self.run(action, now),
-                    Chosen::Nothing | Chosen::Closed => Vec::new(),
-                };
+                return action.map_or(Vec::new(), |action| self.run(action, now));
+            }
+            Overlay::Problems(problems) => {
+                let pressed = problems.finder.key(key);
+                let chosen = if let Pressed::Chosen(row) = pressed { problems.chosen(row).cloned() } else { None };
+                if pressed != Pressed::Nothing {
+                    self.overlay = Overlay::None;
+                }
+                return chosen.map_or(Vec::new(), |chosen| self.samples_of(&chosen, now));
+            }
+            Overlay::Models(models) => {
+                let pressed = models.finder.key(key);
+                let chosen = if let Pressed::Chosen(row) = pressed { models.chosen(row).cloned() } else { None };
+                if pressed != Pressed::Nothing {
+                    self.overlay = Overlay::None;
+                }
+                if let Some(chosen) = chosen {
+                    self.name_model(&chosen, now);
+                }
+                return Vec::new();
             }
             Overlay::Notices => {
                 self.overlay = Overlay::None;
@@ -388,9 +420,17 @@ impl App {
             AppAction::Chat => return self.show(Pane::Chat, now),
             AppAction::Help => self.overlay = Overlay::Help(Help::default()),
             AppAction::Palette => {
-                let height = usize::from(view::palette_height(self.height));
+                let height = usize::from(view::finder_height(self.height));
                 self.overlay = Overlay::Palette(Palette::new(&self.keymap, self.pane.scope(), height));
             }
+            AppAction::Problems if self.session.is_none() => {
+                self.notices.say("open a session first, or make a new one", false, now);
+            }
+            AppAction::Problems => {
+                self.overlay = Overlay::Problems(Problems::new(usize::from(view::finder_height(self.height))));
+                return vec![Effect::ListProblems];
+            }
+            AppAction::Models => return self.choose_model(now),
             AppAction::Notices => self.overlay = Overlay::Notices,
             AppAction::Mouse => {
                 self.mouse = !self.mouse;
@@ -426,6 +466,42 @@ impl App {
     fn resplit(&mut self, across: i16, down: i16) {
         self.split = self.split.moved(across, down);
         self.lay_out();
+    }
+
+    /// Shows the models that the form of the pane in front can name.
+    fn choose_model(&mut self, now: UnixMillis) -> Vec<Effect> {
+        if self.session.is_none() || !matches!(self.pane, Pane::Generate | Pane::Train | Pane::Eval | Pane::Run) {
+            self.notices.say("models are named in the forms of Generate, Train, Eval and Run", false, now);
+            return Vec::new();
+        }
+        self.overlay = Overlay::Models(Models::new(usize::from(view::finder_height(self.height))));
+        vec![Effect::Chat(ChatWish::Models)]
+    }
+
+    /// Lists in Review what was written for a problem.
+    fn samples_of(&mut self, problem: &Found, now: UnixMillis) -> Vec<Effect> {
+        let samples = review::samples_of(&self.review, &problem.id);
+        if samples.is_empty() {
+            self.notices.say(format!("{}: no sample yet: {}", problem.id, problem.text), false, now);
+            return Vec::new();
+        }
+        let what = problem.id.clone();
+        self.between_panes(vec![Effect::Show { samples, beside: None, what }], now)
+    }
+
+    /// Puts a model into the form of the pane in front.
+    fn name_model(&mut self, known: &Known, now: UnixMillis) {
+        if let Some(why) = known.unfit {
+            self.notices.say(format!("{}: {why}", known.what), true, now);
+            return;
+        }
+        match self.pane {
+            Pane::Generate => self.generate.set_value("model", &known.model),
+            Pane::Train => _ = self.train.set_value("train.model", &known.model),
+            Pane::Eval => _ = self.eval.set_value("eval.model", &known.model),
+            Pane::Run => _ = self.run.set_value("run.model", &known.model),
+            Pane::Start | Pane::Overview | Pane::Review | Pane::Difficulty | Pane::Chat => {}
+        }
     }
 
     /// Goes to a pane that shows a session, as soon as there is one.
@@ -480,7 +556,15 @@ impl App {
                 return Vec::new();
             }
             Overlay::Palette(palette) => {
-                palette.paste(&text);
+                palette.finder.paste(&text);
+                return Vec::new();
+            }
+            Overlay::Problems(problems) => {
+                problems.finder.paste(&text);
+                return Vec::new();
+            }
+            Overlay::Models(models) => {
+                models.finder.paste(&text);
                 return Vec::new();
             }
             Overlay::Notices | Overlay::ConfirmQuit => return Vec::new(),

@@ -9,12 +9,11 @@ use super::super::theme::Look;
 use super::super::view::ViewContext;
 use super::super::widgets::frame::frame;
 use super::super::widgets::paint::{
-    blank, cells, column, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule, tint,
+    blank, cells, column, compact, duration, fit, fit_tail, one_line, part, put, put_spans, rule,
 };
 use super::super::widgets::plot::Dots;
 use super::help::Line;
 use super::layout::{DASHBOARD, whole};
-use super::palette::Palette;
 use super::{App, Overlay, Pane, SMALLEST};
 use crate::records::{LiveState, UnixMillis};
 
@@ -23,8 +22,8 @@ pub(super) fn help_height(height: u16) -> u16 {
     height.saturating_sub(6)
 }
 
-/// Commands that the palette shows at once.
-pub(super) fn palette_height(height: u16) -> u16 {
+/// Rows that a finder shows at once.
+pub(super) fn finder_height(height: u16) -> u16 {
     height.saturating_sub(8)
 }
 
@@ -65,7 +64,13 @@ fn panes(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
             let lines = help.lines(&app.keymap, app.pane.scope());
             help_box(&lines, help, context, area, buffer);
         }
-        Overlay::Palette(palette) => palette_box(palette, context, area, buffer),
+        Overlay::Palette(palette) => {
+            palette.finder.view("commands", |row| palette.row(row), context, area, buffer);
+        }
+        Overlay::Problems(problems) => {
+            problems.finder.view("problems", |row| problems.row(row), context, area, buffer);
+        }
+        Overlay::Models(models) => models.finder.view("models", |row| models.row(row), context, area, buffer),
         Overlay::Notices => notices_box(app, context, area, buffer),
         Overlay::ConfirmQuit => {
             let said = confirm(app);
@@ -316,38 +321,6 @@ fn help_box(lines: &[Line], help: &super::help::Help, context: &ViewContext, are
                 put(buffer, inside.x + 18, y, inside.width, &desc, style(Look::Text));
             }
         }
-    }
-}
-
-fn palette_box(palette: &Palette, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let style = |look| context.theme.style(look);
-    let width = area.width.saturating_sub(4).min(90);
-    let inside = frame(width, palette_height(area.height) + 1, "commands", context, area, buffer);
-    let (found, all) = palette.count();
-    let count = format!("{found} of {all}");
-    let room = inside.width.saturating_sub(cells(&count) as u16 + 1);
-    palette.filter.view(true, context, part(inside, 0, 0, room, 1), buffer);
-    put(buffer, inside.right().saturating_sub(cells(&count) as u16), inside.y, 20, &count, style(Look::Dim));
-    for (line, (row, command)) in palette.rows().enumerate() {
-        let row_area = part(inside, 0, line as u16 + 1, inside.width, 1);
-        let keys = fit(&command.keys, 16, context.ascii).into_owned();
-        let words = usize::from(inside.width).saturating_sub(cells(&keys) + 1);
-        put(
-            buffer,
-            row_area.x,
-            row_area.y,
-            words as u16,
-            &fit(command.spec.desc, words, context.ascii),
-            style(Look::Text),
-        );
-        let at = row_area.right().saturating_sub(cells(&keys) as u16);
-        put(buffer, at, row_area.y, row_area.width, &keys, style(Look::Key));
-        if row == palette.window.selected {
-            tint(buffer, row_area, style(Look::Selection));
-        }
-    }
-    if found == 0 {
-        put(buffer, inside.x, inside.y + 1, inside.width, "Nothing here is called so; Esc leaves.", style(Look::Dim));
     }
 }
 

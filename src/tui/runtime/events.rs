@@ -1,4 +1,4 @@
-//! Where events come from: the terminal, or a script.
+//! Where events come from: the terminal, a script, or lines of keys.
 //!
 //! The terminal is read on a thread of its own: crossterm's reader never comes back from a terminal that closes while it reads,
 //! and the loop has to see the hang-up then.
@@ -9,12 +9,14 @@ use crossterm::event::{self, Event};
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::plain::Plain;
 use super::script::{Script, ScriptError, Seen};
 
 /// A source of events.
 pub enum Events {
     Terminal(UnboundedReceiver<Event>),
     Script(Script),
+    Plain(Plain),
     /// The script is over: what it asked for is still being done.
     Over,
 }
@@ -40,6 +42,7 @@ impl Events {
             Events::Terminal(events) => Ok(events.recv().await.map_or(Came::End, Came::Event)),
             Events::Over => std::future::pending().await,
             Events::Script(script) => Ok(script.next(seen).await?.map_or(Came::End, Came::Event)),
+            Events::Plain(plain) => Ok(plain.next(seen).await?.map_or(Came::End, Came::Event)),
         }
     }
 
@@ -47,7 +50,7 @@ impl Events {
     pub fn ready(&mut self) -> Option<Event> {
         match self {
             Events::Terminal(events) => events.try_recv().ok(),
-            Events::Script(_) | Events::Over => None,
+            Events::Script(_) | Events::Plain(_) | Events::Over => None,
         }
     }
 }

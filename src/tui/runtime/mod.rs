@@ -7,6 +7,7 @@ mod events;
 mod form_memory;
 mod hangup;
 mod machine;
+mod plain;
 mod profile;
 mod run;
 mod script;

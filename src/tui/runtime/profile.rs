@@ -48,7 +48,7 @@ impl Profile {
             Ground::Light => true,
         };
         let dots = match settings.signs {
-            _ if options.ascii => Dots::Signs,
+            _ if options.ascii || options.plain => Dots::Signs,
             Signs::Ascii => Dots::Signs,
             Signs::Block => Dots::Half,
             Signs::Braille => Dots::Braille,

@@ -24,6 +24,7 @@ use super::attention::Attention;
 use super::canvas::{Canvas, text};
 use super::events::{Came, Events};
 use super::machine::Machine;
+use super::plain::Plain;
 use super::profile::{Profile, light_ground};
 use super::script::{Script, Seen};
 use super::terminal::{self, FrameWriter, Guard};
@@ -51,6 +52,8 @@ pub struct Options {
     pub keys: Option<String>,
     /// Columns and rows of that screen.
     pub size: Option<(u16, u16)>,
+    /// No screen: lines of keys in, the lines that changed out.
+    pub plain: bool,
     pub fps: Option<f32>,
     pub ascii: bool,
     pub theme: Option<String>,
@@ -83,12 +86,13 @@ pub struct Launcher {
 /// Shows the workbench until it is left. A replay returns its last frame as text.
 pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
     let script = options.keys.as_deref().map(Script::parse).transpose()?;
-    if script.is_none() {
+    let on_screen = script.is_none() && !options.plain;
+    if on_screen {
         terminal::check()?;
     }
     let directories = Directories::from_environment()?;
     let mut light = None;
-    let profile = Profile::read(&options, &directories, &mut || *light.insert(script.is_none() && light_ground()))?;
+    let profile = Profile::read(&options, &directories, &mut || *light.insert(on_screen && light_ground()))?;
     let mut app = app(&profile, &directories)?;
     let given = Given { options: options.clone(), light, on_hangup: profile.on_hangup, notify: profile.notify };
     let (worker, told) = Worker::start(launcher, directories.clone()).wrap_err("cannot start a thread")?;
@@ -97,6 +101,14 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
         Some(path) => Effect::OpenSession(path),
         None => Effect::OpenTour,
     };
+    if options.plain {
+        let (columns, rows) = options.size.unwrap_or((80, 24));
+        let canvas = Canvas::Memory(Terminal::new(TestBackend::new(columns, rows))?);
+        let mut screen = Screen::new(app, canvas, worker, told, (given, profile.fps), directories);
+        let lines = Plain::start().wrap_err("cannot start a thread")?;
+        runtime.block_on(screen.serve(Events::Plain(lines), first))?;
+        return Ok(None);
+    }
     match script {
         Some(script) => {
             let (columns, rows) = options.size.unwrap_or((80, 24));
@@ -258,7 +270,7 @@ impl Screen {
                 came = events.next(seen) => match came? {
                     Came::Event(event) => self.event(&event)?,
                     // What the keys asked for is done before the last frame is taken.
-                    Came::End if matches!(events, Events::Script(_)) => {
+                    Came::End if matches!(events, Events::Script(_) | Events::Plain(_)) => {
                         events = Events::Over;
                         self.leave();
                     }

@@ -1,4 +1,4 @@
-//! Pieces of screen that panes share: transcript, list window, meter, plot, text fields, and careful painting.
+//! Pieces of screen that panes share: transcript, list window, finder, meter, plot, text fields, and careful painting.
 //!
 //! Rendering is pure: it reads plain values and writes into a buffer. The values themselves hold no ratatui type, but for
 //! the text area in an editor. What a piece means and which key moves it belong to the panes; what a look is belongs to
@@ -6,6 +6,7 @@
 
 pub mod editor;
 pub mod fields;
+pub mod finder;
 pub mod frame;
 pub mod input;
 pub mod interval;
@@ -20,6 +21,7 @@ pub mod wrap;
 
 pub use editor::Editor;
 pub use fields::{Edited, FieldReader, FieldSpec, Fields};
+pub use finder::{Finder, Pressed};
 pub use input::Input;
 pub use list::ListWindow;
 pub use transcript::{Gutter, Piece, Transcript};

@@ -119,3 +119,51 @@ fn jobs_in_line_are_told_and_held_ones_say_how_to_go_on() {
     assert_eq!(app.waiting(), 0, "nobody is there to let them go on when the terminal goes");
     assert_eq!(alt(&mut app, KeyCode::Char('l')), [Effect::LineOn]);
 }
+
+#[test]
+fn a_model_is_chosen_into_the_form_in_front() {
+    let known =
+        |model: &str, unfit| crate::pipeline::chat::Known { model: model.into(), what: "run sft".into(), unfit };
+    let told = |known| Message::Chat(crate::tui::effect::ChatTold::Models(known));
+    let mut app = reviewing();
+    screen(&mut app, 80, 24);
+    control(&mut app, 'o');
+    assert!(screen(&mut app, 80, 24).contains("models are named in the forms"));
+    press(&mut app, KeyCode::Char('2'));
+    assert_eq!(control(&mut app, 'o').len(), 1);
+    app.message(
+        &told(vec![known("micro", None), known("/runs/sft/checkpoint-9", None), known("/a", Some("adapters"))]),
+        NOW,
+    );
+    typed(&mut app, "check");
+    assert!(screen(&mut app, 80, 24).contains("1 of 3"));
+    press(&mut app, KeyCode::Enter);
+    assert!(app.form_values().contains(&("model", "/runs/sft/checkpoint-9".into())));
+    // One that cannot be opened is not taken.
+    control(&mut app, 'o');
+    app.message(&told(vec![known("/a", Some("adapters alone"))]), NOW);
+    press(&mut app, KeyCode::Enter);
+    assert!(screen(&mut app, 80, 24).contains("adapters alone"));
+    assert!(app.form_values().contains(&("model", "/runs/sft/checkpoint-9".into())));
+}
+
+#[test]
+fn a_problem_leads_to_what_was_written_for_it() {
+    let mut app = reviewing();
+    screen(&mut app, 100, 24);
+    assert_eq!(control(&mut app, 'f'), [Effect::ListProblems]);
+    let found =
+        |id: &str| crate::pipeline::chat::Found { id: id.into(), text: format!("text of {id}"), held_out: false };
+    let id = row(1).problem_id;
+    app.message(&Message::Problems(vec![found("other"), found(&id)]), NOW);
+    let shown = screen(&mut app, 100, 24);
+    assert!(shown.contains("no sample") && shown.contains("4 right"), "{shown}");
+    typed(&mut app, "other");
+    press(&mut app, KeyCode::Enter);
+    assert!(screen(&mut app, 100, 24).contains("no sample yet: text of other"));
+    control(&mut app, 'f');
+    app.message(&Message::Problems(vec![found(&id)]), NOW);
+    press(&mut app, KeyCode::Enter);
+    assert_eq!(app.pane, Pane::Review);
+    assert!(screen(&mut app, 100, 24).contains(&id));
+}

@@ -1,6 +1,6 @@
 //! What a person can do in the Difficulty pane.
 
-use crate::tui::action::ActionSpec;
+use crate::tui::action::{ActionSpec, spec};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DifficultyAction {
@@ -31,10 +31,6 @@ pub enum DifficultyAction {
     First,
     Last,
     Back,
-}
-
-const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
-    ActionSpec { name, hint, desc }
 }
 
 /// All actions, in the order in which the help shows them.

@@ -383,7 +383,7 @@ pub fn paste(state: &mut EvalState, text: &str) -> Vec<Effect> {
 /// Actions worth a hint at the foot.
 pub fn hints(state: &EvalState) -> Vec<&'static str> {
     if state.screen == Screen::Setup {
-        return vec!["eval.activate", "eval.next", "eval.start", "eval.back"];
+        return vec!["eval.activate", "app.models", "eval.start", "eval.back", "eval.next"];
     }
     let mut hints = Vec::new();
     if state.runs() {

@@ -274,7 +274,7 @@ pub fn hints(state: &GenerateState) -> Vec<&'static str> {
         return Vec::new();
     }
     if state.shows_form() {
-        let mut hints = vec!["generate.activate", "generate.next", "generate.previous", "generate.start"];
+        let mut hints = vec!["generate.activate", "app.models", "generate.next", "generate.start", "generate.previous"];
         if state.live.board.is_some() {
             hints.push("generate.form");
         }

@@ -4,7 +4,7 @@ use super::next::next;
 use super::state::{Judged, OverviewState, PARTS, Passed, Trained};
 use crate::pipeline::run::{Progress, Waiting};
 use crate::train::runs::follow::{Reading, RunNews};
-use crate::tui::action::ActionSpec;
+use crate::tui::action::{ActionSpec, spec};
 use crate::tui::effect::{Effect, Message};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +13,6 @@ pub enum OverviewAction {
     Previous,
     Open,
     DoNext,
-}
-
-const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
-    ActionSpec { name, hint, desc }
 }
 
 /// All actions, in the order in which the help shows them.

@@ -1,6 +1,6 @@
 //! What a person can do in the Review pane.
 
-use crate::tui::action::ActionSpec;
+use crate::tui::action::{ActionSpec, spec};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReviewAction {
@@ -47,10 +47,6 @@ pub enum ReviewAction {
     SideDown,
     SideUp,
     Back,
-}
-
-const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
-    ActionSpec { name, hint, desc }
 }
 
 /// All actions, in the order in which the help shows them.

@@ -24,5 +24,5 @@ pub(in crate::tui) mod tests;
 pub use action::{ACTIONS, ReviewAction};
 pub use keys::{key, paste};
 pub use state::{ReviewState, resize};
-pub use update::{hints, receive, show_only, update};
+pub use update::{hints, receive, samples_of, show_only, tallies, update};
 pub use view::view;

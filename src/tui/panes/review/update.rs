@@ -1,5 +1,7 @@
 //! What actions and messages do to the pane, and what they ask of the outside.
 
+use std::collections::HashMap;
+
 use super::action::ReviewAction;
 use super::audit::Audit;
 use super::filter::Filter;
@@ -180,6 +182,22 @@ pub fn show_only(state: &mut ReviewState, samples: &[i64], beside: Option<i64>, 
         effects.extend(state.stand_beside(id));
     }
     effects
+}
+
+/// The samples of a problem, in the order of their rows.
+pub fn samples_of(state: &ReviewState, problem: &str) -> Vec<i64> {
+    state.rows.iter().filter(|row| row.problem_id == problem).map(|row| row.id).collect()
+}
+
+/// By problem, how many samples there are and how many of them are right.
+pub fn tallies(state: &ReviewState) -> HashMap<&str, (usize, usize)> {
+    let mut tallies: HashMap<&str, (usize, usize)> = HashMap::new();
+    for row in &state.rows {
+        let (samples, right) = tallies.entry(&row.problem_id).or_default();
+        *samples += 1;
+        *right += usize::from(row.correct == Some(true));
+    }
+    tallies
 }
 
 fn bulk(state: &mut ReviewState, verb: DecisionVerb) -> Vec<Effect> {

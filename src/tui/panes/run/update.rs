@@ -370,7 +370,7 @@ pub fn paste(state: &mut RunState, text: &str) -> Vec<Effect> {
 pub fn hints(state: &RunState) -> Vec<&'static str> {
     match state.shown() {
         Screen::Setup => {
-            let mut hints = vec!["run.activate", "run.choose", "run.next", "run.start"];
+            let mut hints = vec!["run.activate", "run.choose", "app.models", "run.start", "run.next"];
             if state.progress.is_some() || state.board.is_some() {
                 hints.push("run.back");
             }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::action::ActionSpec;
+use super::super::action::{ActionSpec, spec};
 use super::super::effect::{Effect, Message};
 use super::super::widgets::input::Input;
 use super::super::widgets::list::ListWindow;
@@ -23,10 +23,6 @@ pub enum StartAction {
     New,
     Path,
     Tour,
-}
-
-const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
-    ActionSpec { name, hint, desc }
 }
 
 /// All actions, in the order in which the help shows them.

@@ -1,6 +1,6 @@
 //! What a person can do in the Train pane.
 
-use crate::tui::action::ActionSpec;
+use crate::tui::action::{ActionSpec, spec};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrainAction {
@@ -42,10 +42,6 @@ pub enum TrainAction {
     Rename,
     Archive,
     Restore,
-}
-
-const fn spec(name: &'static str, hint: &'static str, desc: &'static str) -> ActionSpec {
-    ActionSpec { name, hint, desc }
 }
 
 /// All actions, in the order in which the help shows them.

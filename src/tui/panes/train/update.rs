@@ -472,11 +472,12 @@ pub fn hints(state: &TrainState) -> Vec<&'static str> {
         Screen::Setup => {
             return vec![
                 "train.activate",
-                "train.next",
-                "train.previous",
+                "app.models",
                 "train.preview",
                 "train.start",
                 "train.back",
+                "train.next",
+                "train.previous",
             ];
         }
         Screen::Tokens { .. } => {

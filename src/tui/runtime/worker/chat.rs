@@ -7,6 +7,9 @@ use super::{Told, Work};
 use crate::jobs::ChatJob;
 use crate::pipeline::chat;
 
+/// Problems that a talk lists at most.
+const MOST_FOUND: usize = 200;
+
 impl Work {
     pub(super) fn chat(&mut self, wish: ChatWish) -> Result<()> {
         match wish {
@@ -15,7 +18,7 @@ impl Work {
                 self.say(Message::Chat(ChatTold::Models(models)));
             }
             ChatWish::Problems(words) => {
-                let found = chat::find(&self.open_session()?.session, &words)?;
+                let found = chat::find(&self.open_session()?.session, &words, MOST_FOUND)?;
                 self.say(Message::Chat(ChatTold::Problems { words, found }));
             }
             ChatWish::Pose(id) => {

@@ -31,11 +31,14 @@ use super::super::effect::{Effect, Judged, Message};
 use super::run::Launcher;
 use crate::config::{Directories, expand_home};
 use crate::jobs::{ChatJob, FilterJob, FilterNews, OwnJob, ScoreReader, Steer, TRAINING, start_filter};
+use crate::pipeline::chat::find as chat_find;
 use crate::pipeline::{edit, filter};
 use crate::records::{DecisionVerb, LiveBoard, now_millis};
 use crate::session::{Session, tour};
 use crate::train::runs::follow::Follower;
 
+/// Problems that are listed at most.
+const MOST_PROBLEMS: usize = 50_000;
 /// Between looks at an open session, and at the board of another process.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOK_LIVE: Duration = Duration::from_millis(100);
@@ -262,6 +265,10 @@ impl Work {
             Effect::LineOn => self.line_on()?,
             Effect::PlanPass(_) | Effect::ForecastPass(_) | Effect::ReleaseReview | Effect::ReadReport => {
                 self.pass(effect)?
+            }
+            Effect::ListProblems => {
+                let found = chat_find(&self.open_session()?.session, "", MOST_PROBLEMS)?;
+                self.say(Message::Problems(found));
             }
             Effect::LoadEvals => self.evals_due = true,
             Effect::ReadScores(request) => self.read_scores(request)?,
