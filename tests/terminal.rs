@@ -209,7 +209,9 @@ fn hostile_text_reaches_the_terminal_as_marks_only() {
     let mut shown = Shown::start(home.cribble(&["open", "hostile"]), 120, 40);
     shown.until("What is 2+2?");
     // What each pane makes of it, and what lies over panes.
-    for keys in ["\tc", "v", "1", "2", "4", "5", "6", "7", "8", "0", "3", ":pwned\u{1b}", "?pwned\u{1b}\u{1b}"] {
+    for keys in
+        ["\tc", "v", "1", "2", "4", "5", "6", "7", "8", "0", "3", ":pwned", "\u{1b}", "?pwned", "\u{1b}", "\u{1b}"]
+    {
         shown.send(keys);
         std::thread::sleep(Duration::from_millis(150));
     }
