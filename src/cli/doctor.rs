@@ -10,6 +10,7 @@ use crate::config::Directories;
 use crate::model::ModelFiles;
 use crate::session::{Session, network_file_system};
 use crate::tui::text;
+use crate::tui::theme::Depth;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -110,8 +111,15 @@ fn terminal() -> Finding {
 
 fn colours() -> Finding {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let remote = if set("SSH_CONNECTION") || set("SSH_TTY") { "; over SSH, at most 10 frames a second" } else { "" };
-    let colours = if set("NO_COLOR") { "none (NO_COLOR is set)" } else { "the terminal's own 16" };
+    let remote =
+        if set("SSH_CONNECTION") || set("SSH_TTY") { "; over SSH, fewer frames a second (fps_over_ssh)" } else { "" };
+    let colours = match Depth::of_environment(|name| std::env::var(name).ok()) {
+        Depth::None if set("NO_COLOR") => "none (NO_COLOR is set)",
+        Depth::None => "none, as TERM says",
+        Depth::Ansi => "the terminal's own 16",
+        Depth::Indexed => "256",
+        Depth::True => "16 million",
+    };
     Finding::new("colours", true, format!("{colours}{remote}"))
 }
 

@@ -1,12 +1,14 @@
 //! The whole screen as one state: which pane has the focus, what lies over it, what is said at its foot. Holds no
 //! terminal, no thread and no clock: keys, messages and the time come in, effects go out.
 
+mod find;
 mod help;
 mod layout;
 mod models;
 mod notices;
 mod palette;
 mod problems;
+mod told;
 mod update;
 mod view;
 
@@ -18,12 +20,10 @@ pub use view::view;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use find::Find;
 use help::Help;
 use layout::Split;
-use models::Models;
 use notices::Notices;
-use palette::Palette;
-use problems::Problems;
 
 use super::action::Scope;
 use super::keymap::{Key, Keymap};
@@ -98,10 +98,7 @@ enum Overlay {
     #[default]
     None,
     Help(Help),
-    Palette(Palette),
-    /// A model for the form of the pane in front.
-    Models(Models),
-    Problems(Problems),
+    Find(Find),
     Notices,
     /// Leaving would end or lose something.
     ConfirmQuit,

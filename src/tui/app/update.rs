@@ -1,21 +1,21 @@
 //! What keys and messages do to the screen.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Rect};
 
 use super::super::action::{Action, AppAction, Scope, actions};
 use super::super::effect::{ChatTold, ChatWish, Effect, Message};
 use super::super::keymap::{Key, Lookup};
 use super::super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train};
 use super::super::widgets::Pressed;
+use super::find::Find;
 use super::help::Help;
 use super::models::Models;
 use super::palette::Palette;
 use super::problems::Problems;
-use super::{App, OpenSession, Overlay, Pane, view};
+use super::{App, Overlay, Pane, view};
 use crate::pipeline::chat::{Found, Known};
-use crate::pipeline::select::SelectOutcome;
-use crate::records::{LiveState, UnixMillis};
+use crate::records::UnixMillis;
 
 /// A paste beyond this is cut: no field takes more.
 const LONGEST_PASTE: usize = 1 << 20;
@@ -106,46 +106,38 @@ impl App {
     pub fn resize(&mut self, width: u16, height: u16) {
         (self.width, self.height) = (width, height);
         let rows = usize::from(view::finder_height(height));
-        match &mut self.overlay {
-            Overlay::Palette(palette) => palette.finder.resize(rows),
-            Overlay::Models(models) => models.finder.resize(rows),
-            Overlay::Problems(problems) => problems.finder.resize(rows),
-            Overlay::None | Overlay::Help(_) | Overlay::Notices | Overlay::ConfirmQuit => {}
+        if let Overlay::Find(find) = &mut self.overlay {
+            find.finder().resize(rows);
         }
         self.lay_out();
     }
 
     /// Tells every pane the room that it has.
     fn lay_out(&mut self) {
-        let of = |app: &Self, pane| {
-            let room = app.room_of(pane);
-            (room.width, room.height)
-        };
-        let (width, height) = of(self, Pane::Start);
-        start::resize(&mut self.start, width, height);
-        let (width, height) = of(self, Pane::Generate);
-        generate::resize(&mut self.generate, width, height);
-        let (width, height) = of(self, Pane::Review);
-        review::resize(&mut self.review, width, height);
-        let (width, height) = of(self, Pane::Train);
-        train::resize(&mut self.train, width, height);
-        let (width, height) = of(self, Pane::Difficulty);
-        difficulty::resize(&mut self.difficulty, width, height);
-        let (width, height) = of(self, Pane::Eval);
-        eval::resize(&mut self.eval, width, height);
-        let (width, height) = of(self, Pane::Run);
-        run::resize(&mut self.run, width, height);
-        let (width, height) = of(self, Pane::Chat);
-        chat::resize(&mut self.chat, width, height);
+        for pane in Pane::TABS.into_iter().chain([Pane::Start]) {
+            let Rect { width, height, .. } = self.room_of(pane);
+            match pane {
+                Pane::Start => start::resize(&mut self.start, width, height),
+                Pane::Overview => {}
+                Pane::Generate => generate::resize(&mut self.generate, width, height),
+                Pane::Review => review::resize(&mut self.review, width, height),
+                Pane::Train => train::resize(&mut self.train, width, height),
+                Pane::Difficulty => difficulty::resize(&mut self.difficulty, width, height),
+                Pane::Eval => eval::resize(&mut self.eval, width, height),
+                Pane::Run => run::resize(&mut self.run, width, height),
+                Pane::Chat => chat::resize(&mut self.chat, width, height),
+            }
+        }
     }
 
     /// Takes a message of the worker.
     pub fn message(&mut self, message: &Message, now: UnixMillis) -> Vec<Effect> {
-        if let (Message::Chat(ChatTold::Models(known)), Overlay::Models(models)) = (message, &mut self.overlay) {
-            models.set(known);
-        }
-        if let (Message::Problems(found), Overlay::Problems(problems)) = (message, &mut self.overlay) {
-            problems.set(found, &review::tallies(&self.review));
+        match (message, &mut self.overlay) {
+            (Message::Chat(ChatTold::Models(known)), Overlay::Find(Find::Model(models))) => models.set(known),
+            (Message::Problems(found), Overlay::Find(Find::Problem(problems))) => {
+                problems.set(found, &review::tallies(&self.review));
+            }
+            _ => {}
         }
         self.note(message, now);
         let mut effects = start::receive(&mut self.start, message);
@@ -160,7 +152,8 @@ impl App {
         if matches!(message, Message::Opened { .. }) {
             effects.extend(self.entered());
         }
-        if self.pane == Pane::Eval {
+        // The overview shows what was scored, too.
+        if matches!(self.pane, Pane::Eval | Pane::Overview) {
             effects.extend(eval::refresh(&mut self.eval));
         }
         if self.sees(Pane::Difficulty) {
@@ -178,97 +171,6 @@ impl App {
     /// Tells whether the job on the board runs in this process.
     pub fn set_own_job(&mut self, own: bool) {
         self.own_job = own;
-    }
-
-    fn note(&mut self, message: &Message, now: UnixMillis) {
-        match message {
-            Message::Opened { dir, read_only, counts, .. } => {
-                self.session = Some(OpenSession { dir: dir.clone(), read_only: read_only.clone(), counts: *counts });
-                self.live = None;
-                self.overlay = Overlay::None;
-                self.opening = false;
-                let first = if counts.samples > 0 { Pane::Review } else { Pane::Generate };
-                // A name that is being typed must not become keys of another pane.
-                if !(self.pane == Pane::Start && self.start.capturing()) {
-                    self.pane = self.wanted.take().unwrap_or(first);
-                }
-            }
-            Message::Adopted(dir) => {
-                if let Some(session) = &mut self.session {
-                    session.dir.clone_from(dir);
-                }
-            }
-            Message::Rows { counts, .. } | Message::Stood { counts, .. } => {
-                if let Some(session) = &mut self.session {
-                    session.counts = *counts;
-                }
-            }
-            Message::Judging { .. } => self.filtering = true,
-            Message::JudgingOver { .. } => self.filtering = false,
-            Message::Undone { what, .. } => self.notices.say(format!("undone: {what}"), false, now),
-            Message::Live(board) => {
-                let waited = self.live.as_ref().is_some_and(|before| before.state == LiveState::Waiting);
-                if board.state == LiveState::Waiting && !waited {
-                    self.notices.say("the pass waits for your decisions; the Run pane says on what", false, now);
-                }
-                self.live = Some(board.clone());
-            }
-            Message::RunRenamed { from, to } => self.notices.say(format!("{from} is called {to} now"), false, now),
-            Message::RunArchived(run) => {
-                self.notices.say(format!("{run} is put away; u brings it back"), false, now);
-            }
-            Message::RunRestored(run) => self.notices.say(format!("{run} is back"), false, now),
-            Message::Line { jobs, held } => {
-                if let Some(last) = jobs.last().filter(|_| jobs.len() > self.line.len()) {
-                    self.notices.say(
-                        format!("{last} is in line: it begins when the job at work has ended"),
-                        false,
-                        now,
-                    );
-                }
-                if *held && !self.held {
-                    let key = |name| self.keymap.key_of(name).unwrap_or_default();
-                    let (on, off) = (key("app.line_on"), key("app.unqueue"));
-                    let line =
-                        format!("{} in line wait for you: {on} lets them go on, {off} takes one out", jobs.len());
-                    self.notices.say(line, true, now);
-                }
-                self.line.clone_from(jobs);
-                self.held = *held;
-            }
-            Message::Machine(load) => self.machine = Some(load.clone()),
-            Message::Note(text) => self.notices.say(text, false, now),
-            Message::Error(text) => {
-                (self.opening, self.wanted) = (false, None);
-                self.notices.say(text, true, now);
-            }
-            Message::Edited { draw, .. } => {
-                let text = format!("stored as a new sample, #{draw} of this problem; it is being judged");
-                self.notices.say(text, false, now);
-            }
-            Message::SelectionStored(outcome) => {
-                let SelectOutcome { name, samples, problems, .. } = &**outcome;
-                let text = format!("{name}: {samples} samples of {problems} problems; train --selection takes them");
-                self.notices.say(text, false, now);
-            }
-            Message::Selected(_)
-            | Message::Problems(_)
-            | Message::Sessions(_)
-            | Message::Difficulty { .. }
-            | Message::Runs(_)
-            | Message::Pass(_)
-            | Message::Plan(_)
-            | Message::Forecast(_)
-            | Message::Report(_)
-            | Message::Previews { .. }
-            | Message::RunSettings { .. }
-            | Message::Sample { .. }
-            | Message::Judged { .. }
-            | Message::Audit(_)
-            | Message::Evals(_)
-            | Message::Scores { .. }
-            | Message::Chat(_) => {}
-        }
     }
 
     fn key(&mut self, key: KeyEvent, now: UnixMillis) -> Vec<Effect> {
@@ -289,32 +191,15 @@ impl App {
                 }
                 return Vec::new();
             }
-            Overlay::Palette(palette) => {
-                let pressed = palette.finder.key(key);
-                let action = if let Pressed::Chosen(row) = pressed { palette.action(row) } else { None };
-                if pressed != Pressed::Nothing {
-                    self.overlay = Overlay::None;
+            Overlay::Find(find) => {
+                let pressed = find.finder().key(key);
+                if pressed == Pressed::Nothing {
+                    return Vec::new();
                 }
-                return action.map_or(Vec::new(), |action| self.run(action, now));
-            }
-            Overlay::Problems(problems) => {
-                let pressed = problems.finder.key(key);
-                let chosen = if let Pressed::Chosen(row) = pressed { problems.chosen(row).cloned() } else { None };
-                if pressed != Pressed::Nothing {
-                    self.overlay = Overlay::None;
-                }
-                return chosen.map_or(Vec::new(), |chosen| self.samples_of(&chosen, now));
-            }
-            Overlay::Models(models) => {
-                let pressed = models.finder.key(key);
-                let chosen = if let Pressed::Chosen(row) = pressed { models.chosen(row).cloned() } else { None };
-                if pressed != Pressed::Nothing {
-                    self.overlay = Overlay::None;
-                }
-                if let Some(chosen) = chosen {
-                    self.name_model(&chosen, now);
-                }
-                return Vec::new();
+                return match (std::mem::take(&mut self.overlay), pressed) {
+                    (Overlay::Find(find), Pressed::Chosen(row)) => self.chosen(&find, row, now),
+                    _ => Vec::new(),
+                };
             }
             Overlay::Notices => {
                 self.overlay = Overlay::None;
@@ -421,13 +306,15 @@ impl App {
             AppAction::Help => self.overlay = Overlay::Help(Help::default()),
             AppAction::Palette => {
                 let height = usize::from(view::finder_height(self.height));
-                self.overlay = Overlay::Palette(Palette::new(&self.keymap, self.pane.scope(), height));
+                let palette = Palette::new(&self.keymap, self.pane.scope(), height);
+                self.overlay = Overlay::Find(Find::Command(palette));
             }
             AppAction::Problems if self.session.is_none() => {
                 self.notices.say("open a session first, or make a new one", false, now);
             }
             AppAction::Problems => {
-                self.overlay = Overlay::Problems(Problems::new(usize::from(view::finder_height(self.height))));
+                let height = usize::from(view::finder_height(self.height));
+                self.overlay = Overlay::Find(Find::Problem(Problems::new(height)));
                 return vec![Effect::ListProblems];
             }
             AppAction::Models => return self.choose_model(now),
@@ -468,13 +355,28 @@ impl App {
         self.lay_out();
     }
 
+    /// Does what the row of a finder stands for.
+    fn chosen(&mut self, find: &Find, row: usize, now: UnixMillis) -> Vec<Effect> {
+        match find {
+            Find::Command(palette) => palette.action(row).map_or(Vec::new(), |action| self.run(action, now)),
+            Find::Problem(found) => found.chosen(row).map_or(Vec::new(), |chosen| self.samples_of(chosen, now)),
+            Find::Model(models) => {
+                if let Some(chosen) = models.chosen(row) {
+                    self.name_model(chosen, now);
+                }
+                Vec::new()
+            }
+        }
+    }
+
     /// Shows the models that the form of the pane in front can name.
     fn choose_model(&mut self, now: UnixMillis) -> Vec<Effect> {
         if self.session.is_none() || !matches!(self.pane, Pane::Generate | Pane::Train | Pane::Eval | Pane::Run) {
             self.notices.say("models are named in the forms of Generate, Train, Eval and Run", false, now);
             return Vec::new();
         }
-        self.overlay = Overlay::Models(Models::new(usize::from(view::finder_height(self.height))));
+        let height = usize::from(view::finder_height(self.height));
+        self.overlay = Overlay::Find(Find::Model(Models::new(height)));
         vec![Effect::Chat(ChatWish::Models)]
     }
 
@@ -555,16 +457,8 @@ impl App {
                 help.filter.insert(&text);
                 return Vec::new();
             }
-            Overlay::Palette(palette) => {
-                palette.finder.paste(&text);
-                return Vec::new();
-            }
-            Overlay::Problems(problems) => {
-                problems.finder.paste(&text);
-                return Vec::new();
-            }
-            Overlay::Models(models) => {
-                models.finder.paste(&text);
+            Overlay::Find(find) => {
+                find.finder().paste(&text);
                 return Vec::new();
             }
             Overlay::Notices | Overlay::ConfirmQuit => return Vec::new(),

@@ -64,13 +64,7 @@ fn panes(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
             let lines = help.lines(&app.keymap, app.pane.scope());
             help_box(&lines, help, context, area, buffer);
         }
-        Overlay::Palette(palette) => {
-            palette.finder.view("commands", |row| palette.row(row), context, area, buffer);
-        }
-        Overlay::Problems(problems) => {
-            problems.finder.view("problems", |row| problems.row(row), context, area, buffer);
-        }
-        Overlay::Models(models) => models.finder.view("models", |row| models.row(row), context, area, buffer),
+        Overlay::Find(find) => find.view(context, area, buffer),
         Overlay::Notices => notices_box(app, context, area, buffer),
         Overlay::ConfirmQuit => {
             let said = confirm(app);

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use super::super::effect::Message;
+
 /// Puts an empty pipe on standard input and the log on the outputs. Whoever still reads the input waits instead of
 /// spinning on a closed terminal. The returned end must be kept: once it closes, the pipe ends. What cannot be done is passed
 /// over, since nobody is there to be told.
@@ -26,6 +28,28 @@ fn empty_input() -> std::io::Result<OwnedFd> {
 fn log(state: &Path) -> Option<File> {
     std::fs::create_dir_all(state).ok()?;
     OpenOptions::new().create(true).append(true).open(state.join("cribble.log")).ok()
+}
+
+/// What is known of the line of jobs where nobody looks at it.
+pub struct Headless {
+    /// How many wait.
+    pub waiting: usize,
+    /// One has left the line and has not begun, nor failed to.
+    pub begins: bool,
+}
+
+impl Headless {
+    pub fn take(&mut self, message: &Message) {
+        match message {
+            Message::Line { jobs, held } => {
+                self.begins = jobs.len() < self.waiting;
+                // Nobody is there to let a line go on that was stopped.
+                self.waiting = if *held { 0 } else { jobs.len() };
+            }
+            Message::Error(_) => self.begins = false,
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod plain;
 mod profile;
 mod run;
 mod script;
+mod signals;
 mod terminal;
 mod worker;
 

@@ -42,8 +42,9 @@ impl Profile {
         let shelf = Shelf { own: Some(&themes) };
         let name = options.theme.as_deref().unwrap_or(&settings.theme);
         let depth = depth(options.colours.unwrap_or(settings.colours));
+        let source = shelf.source(name)?;
         let light = match settings.ground {
-            Ground::Auto => depth != Depth::None && shelf.source(name)?.asks_for_ground() && light(),
+            Ground::Auto => depth != Depth::None && source.asks_for_ground() && light(),
             Ground::Dark => false,
             Ground::Light => true,
         };
@@ -56,7 +57,7 @@ impl Profile {
         let usual = if over_ssh() { settings.fps_over_ssh } else { settings.fps };
         Ok(Self {
             keymap,
-            theme: Theme::load(name, depth, light, shelf)?,
+            theme: Theme::of(name, &source, depth, light),
             dots,
             mouse: settings.mouse,
             fps: options.fps.unwrap_or(usual),

@@ -14,7 +14,6 @@ use color_eyre::eyre::WrapErr;
 use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::backend::{CrosstermBackend, TestBackend};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::super::app::App;
@@ -23,13 +22,15 @@ use super::super::load::MachineLoad;
 use super::attention::Attention;
 use super::canvas::{Canvas, text};
 use super::events::{Came, Events};
+use super::form_memory;
+use super::hangup::{self, Headless};
 use super::machine::Machine;
 use super::plain::Plain;
 use super::profile::{Profile, light_ground};
 use super::script::{Script, Seen};
+use super::signals::{Signalled, Signals};
 use super::terminal::{self, FrameWriter, Guard};
 use super::worker::{Told, Worker};
-use super::{form_memory, hangup};
 use crate::config::Directories;
 use crate::config::settings::{Colours, Notify, OnHangup};
 use crate::dialogue::Library;
@@ -123,8 +124,10 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
             app.set_form_values(&form_memory::load(directories.state()));
             terminal::install_panic_hook();
             app.set_mouse(profile.mouse);
-            terminal::listen_to_mouse(profile.mouse)?;
             let guard = Guard::take().wrap_err("cannot take over the terminal")?;
+            if profile.mouse {
+                terminal::listen_to_mouse(true)?;
+            }
             let canvas = Canvas::Terminal(Terminal::new(CrosstermBackend::new(FrameWriter::default()))?);
             let mut screen = Screen::new(app, canvas, worker, told, (given, profile.fps), directories);
             let end = Events::terminal().wrap_err("cannot start a thread");
@@ -143,45 +146,6 @@ fn app(profile: &Profile, directories: &Directories) -> Result<App> {
     app.set_dialogue_defaults(&library.policy(None)?.prompt, library.names());
     app.set_opening();
     Ok(app)
-}
-
-/// The signals that matter to the screen; they come beside the input and not through it.
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    quit: Signal,
-    window: Signal,
-}
-
-/// What a signal says.
-#[derive(PartialEq)]
-enum Signalled {
-    /// The terminal went away.
-    Gone,
-    /// The process is asked to end.
-    Asked,
-    /// The terminal has another size.
-    Resized,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            quit: signal(SignalKind::quit())?,
-            window: signal(SignalKind::window_change())?,
-        })
-    }
-
-    async fn next(&mut self) -> Signalled {
-        tokio::select! {
-            _ = self.hangup.recv() => Signalled::Gone,
-            _ = self.terminate.recv() => Signalled::Asked,
-            _ = self.quit.recv() => Signalled::Asked,
-            _ = self.window.recv() => Signalled::Resized,
-        }
-    }
 }
 
 /// What the screen was drawn with at first, for reading it again.
@@ -567,28 +531,6 @@ impl Screen {
         self.worker.wait();
         drop(kept);
         Ok(())
-    }
-}
-
-/// What is known of the line of jobs where nobody looks at it.
-struct Headless {
-    /// How many wait.
-    waiting: usize,
-    /// One has left the line and has not begun, nor failed to.
-    begins: bool,
-}
-
-impl Headless {
-    fn take(&mut self, message: &Message) {
-        match message {
-            Message::Line { jobs, held } => {
-                self.begins = jobs.len() < self.waiting;
-                // Nobody is there to let a line go on that was stopped.
-                self.waiting = if *held { 0 } else { jobs.len() };
-            }
-            Message::Error(_) => self.begins = false,
-            _ => {}
-        }
     }
 }
 

@@ -39,16 +39,19 @@ impl Theme {
     /// # Errors
     /// If there is none, or all that is wrong with its file.
     pub fn load(name: &str, depth: Depth, light: bool, shelf: Shelf<'_>) -> Result<Self, ThemeError> {
-        // A theme with a mistake is one even where its colours are not shown.
-        let source = shelf.source(name)?;
-        if depth == Depth::None {
-            // The one that comes with the program: a theme of colours alone would tell nothing here.
-            return Ok(Self::of(name, &Shelf::default().source(MONO)?, depth, light));
-        }
-        Ok(Self::of(name, &source, depth, light))
+        Ok(Self::of(name, &shelf.source(name)?, depth, light))
     }
 
+    /// Of what was read. Without colours every theme is the one that comes with the program for that: one of colours alone would tell
+    /// nothing.
     pub fn of(name: &str, source: &Source, depth: Depth, light: bool) -> Self {
+        let mono;
+        let source = if depth == Depth::None {
+            mono = Shelf::default().source(MONO).unwrap_or_default();
+            &mono
+        } else {
+            source
+        };
         let style = |look: &Look| {
             let shown = source.shown(*look, light);
             let colour =

@@ -10,14 +10,7 @@ const WIDTH: usize = 64;
 
 /// A line a scope in its own look, with the escapes that a terminal with so many colours is told.
 pub fn ansi(name: &str, source: &Source, depth: Depth, light: bool) -> String {
-    let mono;
-    let shown = if depth == Depth::None {
-        mono = super::Shelf::default().source(super::MONO).unwrap_or_default();
-        &mono
-    } else {
-        source
-    };
-    let theme = Theme::of(name, shown, depth, light);
+    let theme = Theme::of(name, source, depth, light);
     let ground = theme.ground.map_or(Style::new(), |(text, background)| Style::new().fg(text).bg(background));
     let mut page = String::new();
     let mut line = |look: Look, text: &str| {

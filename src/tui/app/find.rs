@@ -1,0 +1,36 @@
+//! What is found by a few letters of it, in a box over the pane: commands, models for a form, problems of the session.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::view::ViewContext;
+use super::super::widgets::Finder;
+use super::models::Models;
+use super::palette::Palette;
+use super::problems::Problems;
+
+#[derive(Debug, Clone)]
+pub enum Find {
+    Command(Palette),
+    /// A model for the form of the pane in front.
+    Model(Models),
+    Problem(Problems),
+}
+
+impl Find {
+    pub fn finder(&mut self) -> &mut Finder {
+        match self {
+            Self::Command(palette) => &mut palette.finder,
+            Self::Model(models) => &mut models.finder,
+            Self::Problem(problems) => &mut problems.finder,
+        }
+    }
+
+    pub fn view(&self, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+        match self {
+            Self::Command(palette) => palette.finder.view("commands", |row| palette.row(row), context, area, buffer),
+            Self::Model(models) => models.finder.view("models", |row| models.row(row), context, area, buffer),
+            Self::Problem(found) => found.finder.view("problems", |row| found.row(row), context, area, buffer),
+        }
+    }
+}

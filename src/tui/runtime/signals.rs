@@ -1,0 +1,42 @@
+//! The signals that the screen heeds.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that matter to the screen; they come beside the input and not through it.
+pub struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    quit: Signal,
+    window: Signal,
+}
+
+/// What a signal says.
+#[derive(PartialEq)]
+pub enum Signalled {
+    /// The terminal went away.
+    Gone,
+    /// The process is asked to end.
+    Asked,
+    /// The terminal has another size.
+    Resized,
+}
+
+impl Signals {
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            window: signal(SignalKind::window_change())?,
+        })
+    }
+
+    pub async fn next(&mut self) -> Signalled {
+        tokio::select! {
+            _ = self.hangup.recv() => Signalled::Gone,
+            _ = self.terminate.recv() => Signalled::Asked,
+            _ = self.quit.recv() => Signalled::Asked,
+            _ = self.window.recv() => Signalled::Resized,
+        }
+    }
+}
