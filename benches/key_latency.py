@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Time from a key to the frame that shows it, through a real pseudo-terminal, while the program decodes on every core.
 
-    key_latency.py BINARY MODEL PROBLEMS.jsonl [--keys 300] [--idle | --train SESSION]
+    key_latency.py BINARY MODEL PROBLEMS.jsonl [--keys 300] [--idle | --train SESSION [--both]]
 
 Starts `BINARY new`, starts a generation from the form (or opens a session whose chains are accepted and starts a training from its
-form), then opens and leaves the help and waits for the first bytes written after each key. A frame that the job causes in the meantime is a frame as well, so keys are sent
-only just after one. Prints one JSON object in milliseconds.
+form, and with --both a generation beside it), then opens and leaves the help and waits for the first bytes written after each key.
+A frame that the job causes in the meantime is a frame as well, so keys are sent only just after one. Prints one JSON object in
+milliseconds.
 """
 import argparse, fcntl, json, os, pty, select, struct, tempfile, termios, time
 
@@ -16,9 +17,14 @@ a.add_argument("--columns", type=int, default=160)
 a.add_argument("--rows", type=int, default=48)
 a.add_argument("--idle", action="store_true", help="no generation")
 a.add_argument("--train", metavar="SESSION", help="a training instead of a generation")
+a.add_argument("--both", action="store_true", help="a generation beside the training")
 o = a.parse_args()
 home = tempfile.mkdtemp()
 env = dict(os.environ, TERM="xterm-256color", **{f"CRIBBLE_{n}_DIR": f"{home}/{n}" for n in ("DATA", "CONFIG", "STATE")})
+if o.both:
+    os.makedirs(f"{home}/CONFIG")
+    with open(f"{home}/CONFIG/config.toml", "w") as config:
+        config.write("[jobs]\nmax_heavy_jobs = 2\n")
 pid, fd = pty.fork()
 if pid == 0:
     first = ["open", o.train] if o.train else ["new", "latency"]
@@ -49,7 +55,11 @@ if o.train:
     os.write(fd, f"\r\x15{o.model}\r\r\x15latency-{os.getpid()}\r\x13".encode())
     until(b"Running")
     time.sleep(3)
-elif not o.idle:
+if o.both:
+    # On a large screen the form is seen already: there is no text to wait for.
+    os.write(fd, b"2")
+    time.sleep(0.5)
+if o.both or not (o.train or o.idle):
     os.write(fd, f"\r{o.model}\r\r{o.problems}\r\x13".encode())
     until(b"writing")
     time.sleep(3)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use cribble::records::DecisionVerb;
+use cribble::records::{DecisionVerb, GENERATION, Heavy, TRAINING};
 use cribble::session::Session;
 use serde_json::Value;
 
@@ -433,4 +433,81 @@ fn settings_keys_and_themes_are_listed_and_what_is_wrong_with_them_is_said() {
     let says = ["config.toml:2", "did you mean `theme`?", "config.toml:3", "0.1 to 240"];
     home.fails(2, &["config", "check"], &says);
     home.fails(2, &["--keys", "q", "--print"], &says);
+}
+
+#[test]
+fn a_frame_is_printed_as_text_with_its_colours_or_as_a_picture() {
+    let home = Home::new();
+    let printed = |how: &str| {
+        let replay = ["--keys", "3<until:undecided>", "--print", "--print-as", how, "--size", "100x30"];
+        let output = home.run(&[&replay[..], &["--theme", "dark", "--colours", "true"]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (text, ansi, svg) = (printed("text"), printed("ansi"), printed("svg"));
+    assert!(text.contains("[3 Review]") && text.lines().count() == 30 && !text.contains('\u{1b}'), "{text}");
+    assert!(ansi.contains("\u{1b}[1;38;2;242;244;248;48;2;22;25;31m") && ansi.lines().count() == 30, "{ansi}");
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("fill=\"#16191f\""), "{svg}");
+    assert!(svg.contains("Review") && !svg.chars().any(|letter| letter.is_control() && letter != '\n'), "{svg}");
+}
+
+#[test]
+fn editors_get_schemas_of_the_files_that_a_person_writes() {
+    let home = Home::new();
+    // What a person has written, right or wrong, is no matter.
+    std::fs::create_dir_all(home.path("config")).unwrap();
+    std::fs::write(home.path("config").join("config.toml"), "them = 1\n").unwrap();
+    let [config, keys, theme] = ["config", "keys", "theme"].map(|file| home.json(&[file, "schema"]));
+    for schema in [&config, &keys, &theme] {
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(schema["additionalProperties"], false);
+    }
+    let fps = &config["properties"]["screen"]["properties"]["fps"];
+    assert_eq!((&fps["minimum"], &fps["maximum"]), (&Value::from(0.1), &Value::from(240.0)));
+    let actions = &keys["properties"]["review"]["items"]["properties"]["run"]["anyOf"];
+    let accept = actions.as_array().unwrap().iter().find(|action| action["const"] == "review.accept").unwrap();
+    assert!(accept["description"].as_str().unwrap().starts_with("Accept"));
+    assert!(theme["properties"]["scopes"]["properties"]["chain.fault"]["description"].is_string());
+    // The line with which a file names its schema is none of the file's settings.
+    let own = "#:schema ./config.schema.json\n[screen]\nfps = 5\n";
+    std::fs::write(home.path("config").join("config.toml"), own).unwrap();
+    assert!(home.run(&["config", "check"]).status.success());
+}
+
+#[test]
+fn of_two_jobs_the_one_that_is_meant_is_named() {
+    let home = Home::new();
+    let path = home.path("s");
+    let session = Session::create(&path).unwrap();
+    let name = path.to_str().unwrap();
+    let steer = |more: &[&str]| home.run(&[&["steer", "--session", name], more].concat());
+    let refused = |more: &[&str], says: &str| {
+        let output = steer(more);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && error.contains(says), "{error}");
+    };
+    refused(&["pause"], "no job runs in this session");
+    let _sampling = session.lock_job(GENERATION, Heavy::Sampling).unwrap().unwrap();
+    refused(&["checkpoint"], "no training runs here, but generate");
+    let training = session.lock_job(TRAINING, Heavy::Training).unwrap().unwrap();
+    refused(&["pause"], "generate and train are at work; --job says which one is meant");
+    refused(&["pause", "--job", "eval"], "no job `eval` runs here, but generate and train");
+    let answers = std::thread::spawn(move || {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(30) {
+            if let Some(command) = session.pending_commands(TRAINING).unwrap().first() {
+                return session.answer_command(command.id, "paused").unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nothing was asked");
+    });
+    let output = steer(&["pause", "--job", "train"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "train pause: paused\n");
+    answers.join().unwrap();
+    drop(training);
+    // One at a time is the rule: a training is refused while another process draws.
+    let train = home.run(&["train", "--session", name, "--model", "micro"]);
+    let error = String::from_utf8_lossy(&train.stderr).into_owned();
+    assert!(!train.status.success() && error.contains("generate runs here already"), "{error}");
 }

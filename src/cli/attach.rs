@@ -18,7 +18,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let path = arguments::path_of(&arguments.session)?;
     let session = Session::open(&path)?;
-    if session.holder()?.is_none() {
+    if session.holders()?.is_empty() {
         let name = &arguments.session;
         return Err(BadInput(format!("{name}: no job runs in this session; `cribble open {name}` opens it")).into());
     }

@@ -206,12 +206,12 @@ fn session(name: &str) -> Vec<Finding> {
         Ok(()) => Finding::new("store", true, "integrity check passed"),
         Err(error) => Finding::new("store", false, error.to_string()),
     });
-    findings.push(match session.holder() {
-        Ok(Some(holder)) => {
+    match session.holders() {
+        Ok(holders) if holders.is_empty() => findings.push(Finding::new("job", true, "none runs")),
+        Ok(holders) => findings.extend(holders.iter().map(|holder| {
             Finding::new("job", true, format!("{} (pid {} on {})", holder.job, holder.pid, holder.host))
-        }
-        Ok(None) => Finding::new("job", true, "none runs"),
-        Err(error) => Finding::new("job", false, error.to_string()),
-    });
+        })),
+        Err(error) => findings.push(Finding::new("job", false, error.to_string())),
+    }
     findings
 }

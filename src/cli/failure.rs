@@ -16,7 +16,7 @@ use crate::session::SessionError;
 use crate::train::TrainError;
 use crate::tui::keymap::KeymapError;
 use crate::tui::theme::ThemeError;
-use crate::tui::{NotATerminal, ScriptError, text};
+use crate::tui::{NotATerminal, RecordError, ScriptError, text};
 
 /// A usage that the argument parser cannot see is wrong, such as a missing session.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ pub fn one_line(report: &Report) -> String {
 
 fn code(report: &Report) -> u8 {
     for cause in report.chain() {
-        if cause.is::<Interrupted>() {
+        if cause.is::<Interrupted>() || cause.is::<crate::tui::Interrupted>() {
             return 130;
         }
         let bad = cause.is::<BadInput>()
@@ -72,6 +72,7 @@ fn code(report: &Report) -> u8 {
             || cause.is::<KeymapError>()
             || cause.is::<ThemeError>()
             || cause.is::<ConfigFileError>()
+            || cause.is::<RecordError>()
             || cause.is::<NotATerminal>();
         if bad {
             return 2;

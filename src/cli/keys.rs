@@ -24,11 +24,14 @@ enum What {
     },
     /// Print the keymap that comes with the program, as a file to begin from
     PrintDefault,
+    /// Print a JSON Schema of the file, with which an editor completes and checks it
+    Schema,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let json = match arguments.what {
         What::PrintDefault => return out::text(keymap::DEFAULT),
+        What::Schema => return out::line(format_args!("{:#}", keymap::schema())),
         What::List { json } => json,
     };
     let keymap = keymap::of_person(&Directories::from_environment()?)?;

@@ -124,6 +124,10 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> color_eyre::Result<()> {
     let Cli { screen, command } = cli;
+    // The screen has a log of its own.
+    if !matches!(command, None | Some(Command::New(_) | Command::Open(_) | Command::Attach(_))) {
+        crate::tui::to_standard_error();
+    }
     match command {
         None => workbench::last_or_start(&screen),
         Some(Command::New(arguments)) => new::run(&arguments),

@@ -17,6 +17,7 @@ use crate::jobs;
 use crate::jobs::PassEnd;
 use crate::pipeline::recipe::{Recipe, Wanted};
 use crate::pipeline::run::{Halt, RunOrder, RunOutcome, plan, problems, release};
+use crate::records::PASS;
 use crate::session::Session;
 
 #[derive(Debug, Args)]
@@ -128,7 +129,8 @@ fn resumed(recipe: &Recipe, path: &Path, as_json: bool) -> Result<bool> {
     let session = Session::open(path)?;
     recipe.may_run(&session)?;
     let Some(waiting) = release(&session, recipe)? else { return Ok(false) };
-    let Some(holder) = session.holder()?.filter(|holder| holder.job == jobs::PASS) else { return Ok(false) };
+    let passes = session.holders()?.into_iter().find(|holder| holder.job == PASS);
+    let Some(holder) = passes else { return Ok(false) };
     if as_json {
         super::out::line(json!({ "resumed": { "step": waiting.step, "pid": holder.pid } }))?;
     } else {

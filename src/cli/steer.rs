@@ -7,6 +7,8 @@ use color_eyre::Result;
 
 use super::arguments::SessionArgument;
 use super::failure::BadInput;
+use crate::records::Heavy;
+use crate::session::Holder;
 use crate::tui::text::clean;
 
 /// How long the holder has to answer; it looks at least twice a second.
@@ -36,6 +38,11 @@ impl Verb {
             Verb::Choose => "choose",
         }
     }
+
+    /// What is asked of trainings alone.
+    fn of_training(self) -> bool {
+        matches!(self, Verb::Checkpoint | Verb::Rate | Verb::Choose)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +54,9 @@ pub struct Arguments {
     /// The rate or the choice
     #[arg(long, value_name = "VALUE")]
     to: Option<String>,
+    /// Which one, where two jobs are at work: generate, eval or train
+    #[arg(long, value_name = "JOB")]
+    job: Option<String>,
     /// Print a JSON object: {"job","verb","answer","seconds"}
     #[arg(long)]
     json: bool,
@@ -54,9 +64,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let session = arguments.session.open_for_writing()?;
-    let Some(holder) = session.holder()? else {
-        return Err(BadInput(format!("{}: no job runs in this session", arguments.session.session)).into());
-    };
+    let holder = meant(arguments, session.holders()?)?;
     let verb = arguments.verb.name();
     let asked = Instant::now();
     let args = match &arguments.to {
@@ -69,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let id = session.send_command(&holder.job, verb, &args)?;
     while asked.elapsed() < PATIENCE {
         let answer = session.command(id)?.and_then(|command| command.answer);
-        if answer.is_none() && session.holder()?.is_none() {
+        if answer.is_none() && !session.holders()?.contains(&holder) {
             return Err(BadInput(format!("{}: the job ended before it answered", arguments.session.session)).into());
         }
         if let Some(answer) = answer {
@@ -96,4 +104,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         holder.host,
         PATIENCE.as_secs()
     ))
+}
+
+/// The job that is meant, of those at work.
+fn meant(arguments: &Arguments, holders: Vec<Holder>) -> Result<Holder, BadInput> {
+    let session = &arguments.session.session;
+    let fits = |holder: &Holder| match &arguments.job {
+        Some(job) => holder.job == *job,
+        None => !arguments.verb.of_training() || Heavy::of(&holder.job) != Heavy::Sampling,
+    };
+    let names: Vec<String> = holders.iter().map(|holder| clean(&holder.job)).collect();
+    let mut meant = holders.into_iter().filter(fits);
+    match (meant.next(), meant.next()) {
+        (Some(holder), None) => Ok(holder),
+        (Some(_), Some(_)) => {
+            Err(BadInput(format!("{session}: {} are at work; --job says which one is meant", names.join(" and "))))
+        }
+        (None, _) => Err(BadInput(match (names.is_empty(), &arguments.job) {
+            (true, _) => format!("{session}: no job runs in this session"),
+            (false, Some(job)) => format!("{session}: no job `{}` runs here, but {}", clean(job), names.join(" and ")),
+            (false, None) => format!("{session}: no training runs here, but {}", names.join(" and ")),
+        })),
+    }
 }

@@ -9,7 +9,7 @@ use super::failure::BadInput;
 use super::out;
 use crate::config::Directories;
 use crate::config::settings::Colours;
-use crate::tui::theme::{Look, Shelf, Source, check, preview};
+use crate::tui::theme::{Look, Shelf, Source, check, preview, schema};
 use crate::tui::{self, text};
 
 #[derive(Debug, Args)]
@@ -40,6 +40,8 @@ enum What {
         #[arg(long)]
         light: bool,
     },
+    /// Print a JSON Schema of theme files, with which an editor completes and checks them
+    Schema,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -97,6 +99,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             }
             Ok(())
         }
+        What::Schema => out::line(format_args!("{:#}", schema())),
     }
 }
 

@@ -18,9 +18,15 @@ pub struct ScreenArguments {
     /// Replay these keys, such as "2jj<enter><wait:2s>"
     #[arg(long, value_name = "KEYS", requires = "print")]
     keys: Option<String>,
-    /// With --keys: print the last frame as text and leave
+    /// With --keys: print the last frame and leave
     #[arg(long, requires = "keys")]
     print: bool,
+    /// With --print: as what; left out, as text
+    #[arg(long, value_enum, value_name = "HOW", requires = "print")]
+    print_as: Option<tui::PrintAs>,
+    /// Record what is shown in a new file, as an asciicast
+    #[arg(long, value_name = "FILE.cast", conflicts_with_all = ["keys", "plain"])]
+    record: Option<PathBuf>,
     /// For screen readers: no screen; write keys a line at a time (`:` and words finds an action) and hear the lines that changed
     #[arg(long, conflicts_with = "keys")]
     plain: bool,
@@ -72,8 +78,10 @@ pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
     let options = tui::Options {
         session,
         keys: screen.keys.clone(),
+        print_as: screen.print_as.unwrap_or_default(),
         size: screen.size,
         plain: screen.plain,
+        record: screen.record.clone(),
         fps: screen.fps,
         ascii: screen.ascii,
         theme: screen.theme.clone(),

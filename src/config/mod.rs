@@ -1,6 +1,8 @@
-//! Where things live on this machine, and a person's settings. Not: what is in a session.
+//! Where things live on this machine, a person's settings, and what the files that people write have in common. Not:
+//! what is in a session.
 
 mod directories;
+pub mod schema;
 pub mod settings;
 mod written;
 

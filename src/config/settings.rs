@@ -1,15 +1,17 @@
 //! A person's settings: `config.toml` in the configuration directory over the file that comes with the program.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::de::value::{BoolDeserializer, Error, F64Deserializer, StrDeserializer};
+use serde::de::value::{BoolDeserializer, Error, F64Deserializer, I64Deserializer, StrDeserializer};
+use serde_json::{Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Directories;
 use super::written::{did_you_mean, line_of, written};
+use super::{Directories, schema};
 
 /// The file that comes with the program: every setting with its first value.
 pub const DEFAULT: &str = include_str!("../../assets/config.toml");
@@ -19,59 +21,83 @@ pub const DEFAULT: &str = include_str!("../../assets/config.toml");
 #[error("{}", .0.join("; "))]
 pub struct ConfigFileError(pub Vec<String>);
 
-/// How many colours the terminal has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Colours {
-    /// As the environment says.
-    #[serde(rename = "auto")]
-    Auto,
-    #[serde(rename = "true")]
-    True,
-    #[serde(rename = "256")]
-    Indexed,
-    #[serde(rename = "16")]
-    Ansi,
-    #[serde(rename = "none")]
-    None,
+/// Declares a setting that is one of some words; the same lines say in a schema what each of them is.
+macro_rules! choice {
+    ($(#[doc = $what:literal])+ $choice:ident { $($(#[doc = $about:literal])+ $one:ident = $word:literal,)+ }) => {
+        $(#[doc = $what])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+        pub enum $choice {
+            $($(#[doc = $about])+ #[serde(rename = $word)] $one,)+
+        }
+
+        impl $choice {
+            /// As the file names them, each with what it is.
+            const WORDS: &'static [(&'static str, &'static str)] =
+                &[$(($word, concat!($($about),+).trim_ascii()),)+];
+        }
+    };
 }
 
-/// What the terminal's own ground is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ground {
-    /// As it answers when it is asked.
-    Auto,
-    Dark,
-    Light,
+choice! {
+    /// How many colours the terminal has.
+    Colours {
+        /// As the environment says.
+        Auto = "auto",
+        /// All that can be named by red, green and blue.
+        True = "true",
+        /// The 256 that xterm numbers.
+        Indexed = "256",
+        /// The 16 whose looks the person chose.
+        Ansi = "16",
+        /// No colours: bold, underlined and reversed.
+        None = "none",
+    }
 }
 
-/// What plots and lines are drawn with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Signs {
-    Braille,
-    Block,
-    Ascii,
+choice! {
+    /// What the terminal's own ground is like.
+    Ground {
+        /// As it answers when it is asked.
+        Auto = "auto",
+        /// Light text on a dark ground.
+        Dark = "dark",
+        /// Dark text on a light ground.
+        Light = "light",
+    }
 }
 
-/// What becomes of the work when the terminal goes away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnHangup {
-    /// It goes on without a screen.
-    Continue,
-    /// It is saved, and the program ends.
-    Checkpoint,
+choice! {
+    /// What plots and lines are drawn with.
+    Signs {
+        /// Eight dots a cell.
+        Braille = "braille",
+        /// Two dots a cell, one above the other.
+        Block = "block",
+        /// Plain signs.
+        Ascii = "ascii",
+    }
 }
 
-/// How a person is told of the end of a job while the window is not in front.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Notify {
-    Off,
-    Bell,
-    /// A message to the desktop, by way of the terminal; and the bell.
-    Osc9,
+choice! {
+    /// What becomes of the work when the terminal goes away.
+    OnHangup {
+        /// It goes on without a screen.
+        Continue = "continue",
+        /// It is saved, and the program ends.
+        Checkpoint = "checkpoint",
+    }
+}
+
+choice! {
+    /// How a person is told of the end of a job while the window is not in front.
+    Notify {
+        /// Not at all.
+        Off = "off",
+        /// By the terminal's bell.
+        Bell = "bell",
+        /// A message to the desktop, by way of the terminal; and the bell.
+        Osc9 = "osc9",
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +111,8 @@ pub struct Settings {
     pub fps_over_ssh: f32,
     pub on_hangup: OnHangup,
     pub notify: Notify,
+    /// Jobs at work at once in a session: 1, or 2 for a training beside one that draws samples.
+    pub max_heavy_jobs: u32,
 }
 
 impl Settings {
@@ -111,6 +139,7 @@ impl Settings {
             fps_over_ssh: 0.0,
             on_hangup: OnHangup::Continue,
             notify: Notify::Off,
+            max_heavy_jobs: 1,
         };
         let mut errors = Vec::new();
         for (file, text) in std::iter::once(("assets/config.toml", DEFAULT)).chain(own) {
@@ -120,92 +149,167 @@ impl Settings {
     }
 }
 
-/// A setting: its table, its name, what it can be, and how a value is taken; false where it is none.
+/// What a setting can be: what the reader asks for and what a schema says are both made of it.
+enum Values {
+    /// Any name, and what it is a name of.
+    Name(&'static str),
+    /// One of these words, each with what it is.
+    Words(&'static [(&'static str, &'static str)]),
+    Switch,
+    /// A number from one to another, both included.
+    Number(f64, f64),
+    /// A whole one.
+    Whole(i64, i64),
+}
+
+impl Values {
+    fn fit(&self, value: &DeValue<'_>) -> bool {
+        match (self, value) {
+            (Self::Name(_), DeValue::String(name)) => !name.is_empty(),
+            (Self::Words(words), DeValue::String(said)) => words.iter().any(|(word, _)| **word == **said),
+            (Self::Switch, DeValue::Boolean(_)) => true,
+            (Self::Number(from, to), value) => number(value).is_some_and(|number| (*from..=*to).contains(&number)),
+            (Self::Whole(from, to), value) => whole(value).is_some_and(|number| (*from..=*to).contains(&number)),
+            _ => false,
+        }
+    }
+
+    fn schema(&self) -> Value {
+        match self {
+            Self::Name(_) => json!({"type": "string", "minLength": 1}),
+            Self::Words(words) => {
+                let words = schema::words(words.iter().copied());
+                json!({"type": "string", "anyOf": words})
+            }
+            Self::Switch => json!({"type": "boolean"}),
+            Self::Number(from, to) => json!({"type": "number", "minimum": from, "maximum": to}),
+            Self::Whole(from, to) => json!({"type": "integer", "minimum": from, "maximum": to}),
+        }
+    }
+}
+
+impl fmt::Display for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(what) => f.write_str(what),
+            Self::Words(words) => {
+                for (at, (word, _)) in words.iter().enumerate() {
+                    let before = match at {
+                        0 => "",
+                        _ if at + 1 == words.len() => " or ",
+                        _ => ", ",
+                    };
+                    write!(f, "{before}\"{word}\"")?;
+                }
+                Ok(())
+            }
+            Self::Switch => f.write_str("true or false"),
+            Self::Number(from, to) => write!(f, "{from} to {to}"),
+            Self::Whole(from, to) if from + 1 == *to => write!(f, "{from} or {to}"),
+            Self::Whole(from, to) => write!(f, "a whole number from {from} to {to}"),
+        }
+    }
+}
+
+/// A setting: its table, its name, what it can be, and how a value that fits is taken; false where it is none.
 struct Setting {
     table: &'static str,
     name: &'static str,
-    values: &'static str,
+    values: Values,
     take: fn(&mut Settings, &DeValue<'_>) -> bool,
 }
 
+impl Setting {
+    fn read(&self, settings: &mut Settings, value: &DeValue<'_>) -> bool {
+        self.values.fit(value) && (self.take)(settings, value)
+    }
+}
+
 /// Puts a value into its place, if it is one.
-fn set<T: DeserializeOwned>(place: &mut T, value: &DeValue<'_>, fits: impl Fn(&T) -> bool) -> bool {
+fn set<T: DeserializeOwned>(place: &mut T, value: &DeValue<'_>) -> bool {
     let read = match value {
         DeValue::String(text) => T::deserialize(StrDeserializer::<Error>::new(text)).ok(),
         DeValue::Boolean(switch) => T::deserialize(BoolDeserializer::<Error>::new(*switch)).ok(),
-        value => number(value).and_then(|number| T::deserialize(F64Deserializer::<Error>::new(number)).ok()),
+        value => match whole(value) {
+            Some(whole) => T::deserialize(I64Deserializer::<Error>::new(whole)).ok(),
+            None => number(value).and_then(|number| T::deserialize(F64Deserializer::<Error>::new(number)).ok()),
+        },
     };
-    read.filter(|value| fits(value)).map(|value| *place = value).is_some()
+    read.map(|value| *place = value).is_some()
 }
 
 fn number(value: &DeValue<'_>) -> Option<f64> {
     match value {
         DeValue::Float(float) => float.as_str().parse().ok(),
-        DeValue::Integer(integer) => {
-            i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|whole| whole as f64)
-        }
+        value => whole(value).map(|whole| whole as f64),
+    }
+}
+
+fn whole(value: &DeValue<'_>) -> Option<i64> {
+    match value {
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok(),
         _ => None,
     }
 }
 
-fn a_rate(rate: &f32) -> bool {
-    (0.1..=240.0).contains(rate)
-}
+/// Frames a second.
+const RATE: Values = Values::Number(0.1, 240.0);
 
-const SETTINGS: [Setting; 9] = [
+const SETTINGS: [Setting; 10] = [
     Setting {
         table: "screen",
         name: "theme",
-        values: "the name of a theme, such as \"terminal\"",
-        take: |settings, value| set(&mut settings.theme, value, |name| !name.is_empty()),
+        values: Values::Name("the name of a theme, such as \"terminal\""),
+        take: |settings, value| set(&mut settings.theme, value),
     },
     Setting {
         table: "screen",
         name: "colours",
-        values: "\"auto\", \"true\", \"256\", \"16\" or \"none\"",
-        take: |settings, value| set(&mut settings.colours, value, |_| true),
+        values: Values::Words(Colours::WORDS),
+        take: |settings, value| set(&mut settings.colours, value),
     },
     Setting {
         table: "screen",
         name: "ground",
-        values: "\"auto\", \"dark\" or \"light\"",
-        take: |settings, value| set(&mut settings.ground, value, |_| true),
+        values: Values::Words(Ground::WORDS),
+        take: |settings, value| set(&mut settings.ground, value),
     },
     Setting {
         table: "screen",
         name: "signs",
-        values: "\"braille\", \"block\" or \"ascii\"",
-        take: |settings, value| set(&mut settings.signs, value, |_| true),
+        values: Values::Words(Signs::WORDS),
+        take: |settings, value| set(&mut settings.signs, value),
     },
     Setting {
         table: "screen",
         name: "mouse",
-        values: "true or false",
-        take: |settings, value| set(&mut settings.mouse, value, |_| true),
+        values: Values::Switch,
+        take: |settings, value| set(&mut settings.mouse, value),
     },
-    Setting {
-        table: "screen",
-        name: "fps",
-        values: "0.1 to 240",
-        take: |settings, value| set(&mut settings.fps, value, a_rate),
-    },
+    Setting { table: "screen", name: "fps", values: RATE, take: |settings, value| set(&mut settings.fps, value) },
     Setting {
         table: "screen",
         name: "fps_over_ssh",
-        values: "0.1 to 240",
-        take: |settings, value| set(&mut settings.fps_over_ssh, value, a_rate),
+        values: RATE,
+        take: |settings, value| set(&mut settings.fps_over_ssh, value),
     },
     Setting {
         table: "jobs",
         name: "on_hangup",
-        values: "\"continue\" or \"checkpoint\"",
-        take: |settings, value| set(&mut settings.on_hangup, value, |_| true),
+        values: Values::Words(OnHangup::WORDS),
+        take: |settings, value| set(&mut settings.on_hangup, value),
     },
     Setting {
         table: "jobs",
         name: "notify",
-        values: "\"off\", \"bell\" or \"osc9\"",
-        take: |settings, value| set(&mut settings.notify, value, |_| true),
+        values: Values::Words(Notify::WORDS),
+        take: |settings, value| set(&mut settings.notify, value),
+    },
+    Setting {
+        table: "jobs",
+        name: "max_heavy_jobs",
+        values: Values::Whole(1, 2),
+        take: |settings, value| set(&mut settings.max_heavy_jobs, value),
     },
 ];
 
@@ -238,7 +342,7 @@ fn read(settings: &mut Settings, file: &str, text: &str, errors: &mut Vec<String
                     let hint = did_you_mean(name.get_ref(), here().map(|setting| setting.name));
                     errors.push(unknown("setting", name, hint));
                 }
-                Some(setting) if !(setting.take)(settings, value.get_ref()) => {
+                Some(setting) if !setting.read(settings, value.get_ref()) => {
                     errors.push(format!(
                         "{}: {}: {} is needed",
                         place(value.span().start),
@@ -252,9 +356,53 @@ fn read(settings: &mut Settings, file: &str, text: &str, errors: &mut Vec<String
     }
 }
 
+/// What `config.toml` can hold, as a JSON Schema for editors.
+pub fn schema() -> Value {
+    let first: Value = toml::from_str(DEFAULT).unwrap_or_default();
+    let mut tables: Vec<(&'static str, Vec<(&'static str, Value)>)> = Vec::new();
+    for setting in &SETTINGS {
+        let mut values = schema::described(&about(setting), setting.values.schema());
+        values["default"] = first[setting.table][setting.name].clone();
+        match tables.iter_mut().find(|(table, _)| *table == setting.table) {
+            Some((_, keys)) => keys.push((setting.name, values)),
+            None => tables.push((setting.table, vec![(setting.name, values)])),
+        }
+    }
+    let tables = tables.into_iter().map(|(table, keys)| (table, schema::object(keys)));
+    schema::file(
+        "Settings of cribble",
+        "config.toml in the configuration directory. What it leaves out is as in the file that comes with the program.",
+        schema::object(tables),
+    )
+}
+
+/// What the file that comes with the program says above a setting; of one without a comment, what it says above those
+/// before it.
+fn about(setting: &Setting) -> String {
+    let (mut table, mut comment, mut ended) = ("", Vec::new(), false);
+    for line in DEFAULT.lines() {
+        if let Some(words) = line.strip_prefix('#') {
+            if std::mem::take(&mut ended) {
+                comment.clear();
+            }
+            comment.push(words.trim());
+            continue;
+        }
+        ended = true;
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            table = name;
+            comment.clear();
+        } else if table == setting.table && line.split_once(" = ").is_some_and(|(name, _)| name == setting.name) {
+            return comment.join(" ");
+        }
+    }
+    String::new()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::schema::tests::faults;
 
     #[test]
     fn the_file_that_comes_with_the_program_has_every_setting() {
@@ -288,5 +436,50 @@ mod tests {
         assert!(has("c.toml:5: colours:") && has("c.toml:6: no table `job`; did you mean `jobs`?"), "{errors:?}");
         assert_eq!(errors.len(), 5, "{errors:?}");
         assert!(Settings::load(Some(("c.toml", "[screen"))).unwrap_err().0[0].starts_with("c.toml:1:"));
+    }
+
+    /// What a schema allows is what can be read.
+    fn both(own: &str) -> bool {
+        let read = Settings::load(Some(("c.toml", own))).is_ok();
+        let found = faults(&schema(), &toml::from_str(own).unwrap());
+        assert_eq!(read, found.is_empty(), "{own}: {found:?}");
+        read
+    }
+
+    #[test]
+    fn the_schema_has_every_setting_of_the_file_and_nothing_else() {
+        let schema = schema();
+        let whole: Value = toml::from_str(DEFAULT).unwrap();
+        assert_eq!(faults(&schema, &whole), [""; 0]);
+        assert_eq!(schema["additionalProperties"], false);
+        for (table, settings) in whole.as_object().unwrap() {
+            let known = &schema["properties"][table];
+            assert_eq!(known["additionalProperties"], false, "{table}");
+            assert_eq!(known["properties"].as_object().unwrap().len(), settings.as_object().unwrap().len());
+            for (name, first) in settings.as_object().unwrap() {
+                let setting = &known["properties"][name];
+                assert_eq!(&setting["default"], first, "{name}");
+                assert!(setting["description"].as_str().unwrap().ends_with('.'), "{name}: {setting}");
+            }
+        }
+        let screen = &schema["properties"]["screen"]["properties"];
+        assert_eq!(screen["fps"]["description"], screen["fps_over_ssh"]["description"]);
+        assert!(screen["theme"]["description"].as_str().unwrap().starts_with("`cribble theme list`"));
+    }
+
+    #[test]
+    fn the_schema_and_the_reader_agree() {
+        let values = "'' 'dark' 'auto' '256' 'ascii' 'checkpoint' 'osc9' true 1 30 0x10 0.1 240 0 0.05 240.5 -1 [] {}";
+        for Setting { table, name, values: known, .. } in &SETTINGS {
+            let fit = values.split(' ').filter(|value| both(&format!("[{table}]\n{name} = {value}\n"))).count();
+            assert!(fit > 0, "{name}");
+            if let Values::Words(words) = known {
+                assert!(words.iter().all(|(word, _)| both(&format!("[{table}]\n{name} = \"{word}\"\n"))), "{name}");
+            }
+        }
+        for wrong in ["[job]", "screen = 1", "[screen]\nthem = 'dark'", "[screen]\nfps = 241", "[screen]\nsigns = 'no'"]
+        {
+            assert!(!both(wrong), "{wrong}");
+        }
     }
 }

@@ -13,8 +13,8 @@ use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
 use tokio::sync::watch;
 
-use super::{Control, Steer, TRAINING};
-use crate::records::LiveBoard;
+use super::{Control, Steer};
+use crate::records::{LiveBoard, TRAINING};
 use crate::session::{Command, Session, SessionError};
 
 const LOOK: Duration = Duration::from_millis(50);

@@ -10,10 +10,7 @@ use super::{Job, JobContext};
 use crate::eval::Score;
 use crate::pipeline::GenerateOutcome;
 use crate::pipeline::eval::{EvalOrder, keep};
-use crate::records::{LiveBoard, LiveState};
-
-/// The job as the session and its board name it.
-pub const EVALUATION: &str = "eval";
+use crate::records::{EVALUATION, LiveBoard, LiveState};
 
 /// A running or finished evaluation.
 pub type EvalJob = Job<EvalOutcome>;
@@ -37,7 +34,7 @@ pub fn start_eval(dir: PathBuf, order: EvalOrder) -> Result<EvalJob> {
 fn run(dir: &Path, order: &EvalOrder, context: &mut JobContext) -> Result<EvalOutcome> {
     order.check()?;
     let generate = &order.generate;
-    let Drawn { held, problems, outcome } = drawn(dir, generate, EVALUATION, || local(generate), context)?;
+    let Drawn { session, problems, outcome } = drawn(dir, generate, EVALUATION, || local(generate), context)?;
     if outcome.stopped || outcome.failed > 0 {
         let message = match outcome.failed {
             0 => format!("stopped; {} answers are kept, the same order goes on from there", outcome.samples),
@@ -50,7 +47,7 @@ fn run(dir: &Path, order: &EvalOrder, context: &mut JobContext) -> Result<EvalOu
     board.message = "working out the scores".into();
     context.publish(board);
     let names = (order.name.as_str(), generate.model.as_str());
-    let score = keep(&held.session, names, &outcome.settings, &problems, generate.samples)?;
+    let score = keep(&session, names, &outcome.settings, &problems, generate.samples)?;
     let score = score.ok_or_else(|| eyre!("there is no problem to be scored on"))?;
     end(context, format!("{}: pass@1 {}", order.name, score.pass_at_1.percent()));
     Ok(EvalOutcome { drawn: outcome, score: Some(score) })

@@ -1,4 +1,4 @@
-//! The generation step as a job: opens what it needs, holds the job lock, serves other processes.
+//! The generation step as a job: opens what it needs, holds its locks, serves other processes.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,17 +9,14 @@ use color_eyre::eyre::eyre;
 use super::companion::Companion;
 use super::job::Part;
 use super::{GenerateJob, Job, JobContext};
-use crate::config::Directories;
+use crate::config::{Directories, Settings};
 use crate::dialogue::{Library, Policy};
 use crate::exchange::problems;
 use crate::generate::Backend;
 use crate::generate::local::{LocalBackend, LocalOptions};
 use crate::pipeline::{GenerateOrder, GenerateOutcome, Watcher, generate};
-use crate::records::{LiveBoard, LiveState, Problem};
-use crate::session::{JobLock, Session};
-
-/// The job as the session names it.
-pub const GENERATION: &str = "generate";
+use crate::records::{GENERATION, Heavy, LiveBoard, LiveState, Problem};
+use crate::session::Session;
 
 /// Starts a generation in a session, which is made if it is missing and the order is sound.
 pub fn start_generate(dir: PathBuf, order: GenerateOrder) -> Result<GenerateJob> {
@@ -42,9 +39,9 @@ fn run(
     Ok(drawn(dir, order, GENERATION, load, context)?.outcome)
 }
 
-/// Samples that were drawn, for which problems, and the session that still holds the lock.
+/// Samples that were drawn, and for which problems.
 pub(super) struct Drawn {
-    pub held: Held,
+    pub session: Session,
     pub problems: Vec<Problem>,
     pub outcome: GenerateOutcome,
 }
@@ -60,10 +57,11 @@ pub(super) fn drawn(
 ) -> Result<Drawn> {
     let began = Instant::now();
     order.check()?;
+    let heavy = heavy(job)?;
     let policy = policy(order)?;
     let given = order.problems.as_deref().map(problems::read).transpose()?.map(|(problems, _)| problems);
-    let mut held = match Session::open(dir) {
-        Ok(session) => Some(hold(session, job, context)?),
+    let session = match Session::open(dir) {
+        Ok(session) => Some(hold(session, (job, heavy), context)?),
         Err(error @ crate::session::SessionError::Missing { .. }) if given.is_none() => return Err(error.into()),
         Err(crate::session::SessionError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
@@ -72,28 +70,28 @@ pub(super) fn drawn(
     let board = LiveBoard { job: job.into(), state: LiveState::Starting, message, ..LiveBoard::default() };
     context.publish(board);
     let mut backend = load()?;
-    let held = match held.take() {
-        Some(held) => held,
-        None => hold(Session::create(dir)?, job, context)?,
+    let session = match session {
+        Some(session) => session,
+        None => hold(Session::create(dir)?, (job, heavy), context)?,
     };
-    let problems = chosen(&held.session, given, order)?;
+    let problems = chosen(&session, given, order)?;
     if job != GENERATION {
         context.set_part(Part { job: Some(job), words: String::new() });
     }
-    let mut outcome = generate::generate(&held.session, &mut *backend, &problems, &policy, order, context)?;
+    let mut outcome = generate::generate(&session, &mut *backend, &problems, &policy, order, context)?;
     outcome.wall_seconds = began.elapsed().as_secs_f64();
-    Ok(Drawn { held, problems, outcome })
+    Ok(Drawn { session, problems, outcome })
 }
 
-/// A session under the job lock, with its companion. The companion goes before the lock does.
-pub(super) struct Held {
-    pub session: Session,
-    _companion: Companion,
-    _lock: JobLock,
+/// What a job keeps others out of: all of them, where a person has one at a time.
+pub(super) fn heavy(job: &str) -> Result<Heavy> {
+    let most = Settings::of_person(&Directories::from_environment()?)?.max_heavy_jobs;
+    Ok(if most > 1 { Heavy::of(job) } else { Heavy::Both })
 }
 
-pub(super) fn hold(session: Session, job: &str, context: &JobContext) -> Result<Held> {
-    let lock = session.lock_job(job)?.map_err(|holder| {
+/// Puts a session under the job's locks, until the job's end has been told.
+pub(super) fn hold(session: Session, (job, heavy): (&str, Heavy), context: &mut JobContext) -> Result<Session> {
+    let lock = session.lock_job(job, heavy)?.map_err(|holder| {
         eyre!(
             "{}: {} runs here already (pid {} on {}); `cribble attach` shows it",
             session.dir().display(),
@@ -103,7 +101,8 @@ pub(super) fn hold(session: Session, job: &str, context: &JobContext) -> Result<
         )
     })?;
     let companion = Companion::start(session.dir(), job, context.control().clone(), context.watch())?;
-    Ok(Held { session, _companion: companion, _lock: lock })
+    context.keep(companion, lock);
+    Ok(session)
 }
 
 pub(super) fn policy(order: &GenerateOrder) -> Result<Policy> {

@@ -11,7 +11,9 @@ use color_eyre::eyre::{WrapErr, eyre};
 use tokio::sync::watch;
 
 use super::Control;
+use super::companion::Companion;
 use crate::records::{LiveBoard, LiveState, PassPlace, now_millis};
+use crate::session::JobLock;
 
 /// Boards follow each other at least so long, but for a change of state, which is shown at once.
 const BETWEEN_BOARDS: Duration = Duration::from_millis(33);
@@ -26,6 +28,8 @@ pub struct JobContext {
     version: u64,
     pass: Option<PassPlace>,
     part: Option<Part>,
+    /// What serves other processes, and what keeps their jobs out. It goes after the last board: they are told of the end first.
+    held: Option<(Companion, JobLock)>,
 }
 
 /// Steps that are parts of a job tell of themselves as if they were all of it.
@@ -50,6 +54,11 @@ impl JobContext {
     /// Whether a board would be shown now; asked first, so that none is made in vain.
     pub fn due(&self, state: LiveState) -> bool {
         self.last.is_none_or(|(at, before)| before != state || at.elapsed() >= BETWEEN_BOARDS)
+    }
+
+    /// Keeps a session held until the end of the job has been told.
+    pub(super) fn keep(&mut self, companion: Companion, lock: JobLock) {
+        self.held = Some((companion, lock));
     }
 
     /// What is shown from now on is of this step of a pass.
@@ -105,8 +114,15 @@ impl<T: Send + 'static> Job<T> {
         let control = Control::new();
         let first = LiveBoard { job: name.to_owned(), message: "starting".into(), ..LiveBoard::default() };
         let (sender, board) = watch::channel(Arc::new(first));
-        let mut context =
-            JobContext { control: control.clone(), board: sender, last: None, version: 0, pass: None, part: None };
+        let mut context = JobContext {
+            control: control.clone(),
+            board: sender,
+            last: None,
+            version: 0,
+            pass: None,
+            part: None,
+            held: None,
+        };
         let (end, ended) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
@@ -115,6 +131,7 @@ impl<T: Send + 'static> Job<T> {
                 let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| work(&mut context)))
                     .unwrap_or_else(|panic| Err(eyre!("the job crashed: {}", panic_message(&*panic))));
                 finish(&mut context, outcome.as_ref().err());
+                drop(context);
                 let _ = end.send(());
                 outcome
             })

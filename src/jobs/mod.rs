@@ -18,15 +18,15 @@ mod train;
 
 pub use chat::ChatJob;
 pub use control::{Control, Steer, Wishes};
-pub use eval::{EVALUATION, EvalJob, EvalOutcome, start_eval};
+pub use eval::{EvalJob, EvalOutcome, start_eval};
 pub use filter::{FilterJob, FilterNews, start_filter};
-pub use generate::{GENERATION, start_generate};
+pub use generate::start_generate;
 pub use job::{Job, JobContext, yield_to_the_screen};
 pub use own::OwnJob;
-pub use run::{FORECAST, ForecastJob, PASS, PassEnd, RunJob, start_forecast, start_run};
+pub use run::{ForecastJob, PassEnd, RunJob, start_forecast, start_run};
 pub use sample::{SampleJob, start_sample};
 pub use scores::ScoreReader;
-pub use train::{TRAINING, TrainJob, start_train};
+pub use train::{TrainJob, start_train};
 
 /// A running or finished generation.
 pub type GenerateJob = Job<crate::pipeline::GenerateOutcome>;

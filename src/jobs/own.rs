@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Control, EvalJob, ForecastJob, GenerateJob, RunJob, TRAINING, TrainJob};
-use crate::records::LiveBoard;
+use super::{Control, EvalJob, ForecastJob, GenerateJob, RunJob, TrainJob};
+use crate::records::{Heavy, LiveBoard, TRAINING};
 
 /// A running or finished job of this process.
 pub enum OwnJob {
@@ -39,6 +39,14 @@ impl OwnJob {
             Self::Run(job) => job.watch(),
             Self::Forecast(job) => job.watch(),
             Self::Eval(job) => job.watch(),
+        }
+    }
+
+    pub fn heavy(&self) -> Heavy {
+        match self {
+            Self::Generate(_) | Self::Eval(_) => Heavy::Sampling,
+            Self::Train(_) => Heavy::Training,
+            Self::Run(_) | Self::Forecast(_) => Heavy::Both,
         }
     }
 

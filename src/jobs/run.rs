@@ -1,4 +1,4 @@
-//! A whole pass as a job: holds the job lock from its first step to its last, serves other processes. And the forecast of one.
+//! A whole pass as a job: holds the job locks from its first step to its last, serves other processes. And the forecast of one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,13 +13,8 @@ use crate::dialogue::{Library, Policy};
 use crate::pipeline::Watcher;
 use crate::pipeline::run::{self, Forecast, Halt, Host, Probe, RunOrder, RunOutcome, forecast};
 use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome};
-use crate::records::{LiveBoard, LiveState, PassPlace, now_millis};
+use crate::records::{FORECAST, Heavy, LiveBoard, LiveState, PASS, PassPlace, now_millis};
 use crate::session::Session;
-
-/// The job as the session names it; boards of its steps may be those of a generation or a training.
-pub const PASS: &str = "run";
-/// The forecast as its board names it.
-pub const FORECAST: &str = "forecast";
 
 /// Between two looks whether a person has decided.
 const LOOK: Duration = Duration::from_millis(150);
@@ -84,20 +79,20 @@ fn work(
     // What is wrong with the recipe or its files is found before anything is made.
     order.recipe.complete()?;
     run::problems(&order.recipe)?;
-    let held = hold(Session::open_or_create(dir)?, PASS, context)?;
+    let session = hold(Session::open_or_create(dir)?, (PASS, Heavy::Both), context)?;
     let mut host = Staged { context, say, waited: None };
-    let end = match run::run(&held.session, order, policies, &mut host) {
+    let end = match run::run(&session, order, policies, &mut host) {
         Ok(outcome) => Ok(PassEnd::Whole(Box::new(outcome))),
         Err(error) => error.downcast::<Halt>().map(PassEnd::Halted),
     };
-    // While the session is still held, so that those who watch from elsewhere are told.
+    let message = match &end {
+        Ok(PassEnd::Whole(_)) => "the pass is done".into(),
+        Ok(PassEnd::Halted(halt)) => halt.to_string(),
+        Err(_) => return end,
+    };
     let mut board = LiveBoard::clone(&context.watch().borrow());
     board.running.clear();
-    (board.state, board.message) = match &end {
-        Ok(PassEnd::Whole(_)) => (LiveState::Done, "the pass is done".into()),
-        Ok(PassEnd::Halted(halt)) => (LiveState::Done, halt.to_string()),
-        Err(error) => (LiveState::Failed, format!("{error:#}")),
-    };
+    (board.state, board.message) = (LiveState::Done, message);
     context.publish(board);
     end
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use color_eyre::Result;
 
-use super::generate::{GENERATION, chosen, hold, local, policy};
+use super::generate::{chosen, heavy, hold, local, policy};
 use super::{Job, JobContext};
 use crate::exchange::problems;
 use crate::pipeline::sample::{SampleOrder, SampleOutcome, sample};
-use crate::records::{LiveBoard, LiveState};
+use crate::records::{GENERATION, LiveBoard, LiveState};
 use crate::session::{Session, SessionError};
 
 /// A running or finished sampling.
@@ -24,6 +24,7 @@ pub fn start_sample(dir: PathBuf, order: SampleOrder) -> Result<SampleJob> {
 
 fn run(dir: &Path, order: &SampleOrder, context: &mut JobContext) -> Result<SampleOutcome> {
     order.check()?;
+    let heavy = heavy(GENERATION)?;
     let generate = &order.generate;
     let policy = policy(generate)?;
     let given = generate.problems.as_deref().map(problems::read).transpose()?.map(|(problems, _)| problems);
@@ -33,7 +34,7 @@ fn run(dir: &Path, order: &SampleOrder, context: &mut JobContext) -> Result<Samp
     let message = format!("loading {}", generate.model);
     context.publish(LiveBoard { job: GENERATION.into(), state: LiveState::Starting, message, ..LiveBoard::default() });
     let mut backend = local(generate)?;
-    let held = hold(Session::open_or_create(dir)?, GENERATION, context)?;
-    let problems = chosen(&held.session, given, generate)?;
-    sample(&held.session, &mut *backend, &problems, &policy, order, context)
+    let session = hold(Session::open_or_create(dir)?, (GENERATION, heavy), context)?;
+    let problems = chosen(&session, given, generate)?;
+    sample(&session, &mut *backend, &problems, &policy, order, context)
 }

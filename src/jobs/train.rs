@@ -1,21 +1,18 @@
-//! The training step as a job: opens what it needs, holds the job lock, serves other processes.
+//! The training step as a job: opens what it needs, holds its locks, serves other processes.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use color_eyre::Result;
 
-use super::generate::hold;
+use super::generate::{heavy, hold};
 use super::{Control, Job, JobContext, Steer};
 use crate::model::process_memory;
 use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome, prepare};
-use crate::records::{LiveBoard, LiveState};
+use crate::records::{LiveBoard, LiveState, TRAINING};
 use crate::session::Session;
 use crate::train::SpikeAction;
 use crate::train::steer::{Event, Steering};
-
-/// The job as the session and its board name it.
-pub const TRAINING: &str = "train";
 
 /// A running or finished training.
 pub type TrainJob = Job<TrainOutcome>;
@@ -31,9 +28,9 @@ pub fn start_train(dir: PathBuf, order: TrainOrder, say: impl FnMut(&Event) + Se
 
 fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn FnMut(&Event)) -> Result<TrainOutcome> {
     order.check()?;
-    let held = hold(Session::open(dir)?, TRAINING, context)?;
+    let session = hold(Session::open(dir)?, (TRAINING, heavy(TRAINING)?), context)?;
     context.publish(starting(order));
-    let mut prepared = prepare(&held.session, order)?;
+    let mut prepared = prepare(&session, order)?;
     train(order, &mut prepared, context, say)
 }
 

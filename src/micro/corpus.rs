@@ -18,7 +18,7 @@ pub const POOL_PER_LEVEL: usize = 400;
 pub const TEST_PER_LEVEL: usize = 80;
 
 /// Share of the examples that are single turns; the rest are dialogues.
-const SINGLE: f64 = 0.55;
+const SINGLE: f64 = 0.5;
 /// How much a token of a single turn counts beside one of a dialogue: there are a quarter as many, and a leap is harder to
 /// learn than a fact about single digits.
 const SINGLE_WEIGHT: f32 = 2.0;

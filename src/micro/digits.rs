@@ -45,17 +45,21 @@ pub fn multiply(a: u32, b: u32) -> String {
     facts.0
 }
 
-/// The facts of `a / b` for a `b` of one digit, such as `5*9=45, 48-45=3`, and what is left at the end.
+/// The facts of `a / b` for a `b` of one digit, such as `48: 5*9=45, 48-45=3, so 9, 39: 5*7=35, 39-35=4`, and what is left at the
+/// end. Before each step stands what is divided in it, and after it the quotient so far, up to the last: else to choose a digit of
+/// the quotient, and to put the digits together, would be leaps.
 pub fn divide(a: u32, b: u32) -> (String, u32) {
     let mut facts = Facts::default();
-    let mut left = 0;
-    let mut begun = false;
+    let (mut left, mut so_far) = (0, 0);
     for column in (0..columns(a)).rev() {
         left = left * 10 + digit(a, column);
         let quotient = left / b;
-        begun |= quotient > 0;
-        if begun || column == 0 {
-            facts.push(format_args!("{b}*{quotient}={}, {left}-{}={}", b * quotient, b * quotient, left % b));
+        so_far = so_far * 10 + quotient;
+        if so_far > 0 || column == 0 {
+            facts.push(format_args!("{left}: {b}*{quotient}={}, {left}-{}={}", b * quotient, b * quotient, left % b));
+            if column > 0 {
+                facts.push(format_args!("so {so_far}"));
+            }
         }
         left %= b;
     }
@@ -91,9 +95,12 @@ mod tests {
         assert_eq!(subtract(452, 178), "12-8=4, 15-7-1=7, 4-1-1=2");
         assert_eq!(subtract(105, 98), "15-8=7, 10-9-1=0, 1-0-1=0");
         assert_eq!(multiply(978, 5), "8*5=40, 7*5+4=39, 9*5+3=48");
-        assert_eq!(divide(4890, 5), ("5*9=45, 48-45=3, 5*7=35, 39-35=4, 5*8=40, 40-40=0".into(), 0));
+        assert_eq!(
+            divide(4890, 5),
+            ("48: 5*9=45, 48-45=3, so 9, 39: 5*7=35, 39-35=4, so 97, 40: 5*8=40, 40-40=0".into(), 0)
+        );
         assert_eq!(divide(4870, 9).1, 4870 % 9);
-        assert_eq!(divide(3, 7), ("7*0=0, 3-0=3".into(), 3));
+        assert_eq!(divide(3, 7), ("3: 7*0=0, 3-0=3".into(), 3));
     }
 
     /// Every fact is true, and the digits they end in give the result.
@@ -108,9 +115,14 @@ mod tests {
                 assert_eq!(digits, result, "{facts}");
             }
             let (facts, left) = divide(a, b);
-            let quotient = facts.split(", ").step_by(2).fold(0, |number, fact| {
-                truth(fact);
-                number * 10 + digit(fact[2..].parse::<u32>().unwrap_or_else(|_| fact[2..3].parse().unwrap()), 0)
+            let quotient = facts.split(", ").collect::<Vec<_>>().chunks(3).fold(0, |number, step| {
+                let (divided, fact) = step[0].split_once(": ").unwrap();
+                assert!(step[1].starts_with(&format!("{divided}-{}=", truth(fact))), "{facts}");
+                assert!(truth(step[1]) < b, "{facts}");
+                let (_, rest) = fact.split_once('*').unwrap();
+                let number = number * 10 + rest.split_once('=').unwrap().0.parse::<u32>().unwrap();
+                assert!(step.get(2).is_none_or(|so| *so == format!("so {number}")), "{facts}");
+                number
             });
             assert_eq!((quotient, left), (a / b, a % b), "{a}/{b}: {facts}");
         }

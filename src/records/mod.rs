@@ -4,6 +4,7 @@
 //! a value can say of itself.
 
 mod decision;
+mod job;
 mod live;
 mod problem;
 mod sample;
@@ -11,6 +12,7 @@ mod selection;
 mod settings;
 
 pub use decision::{Decision, DecisionVerb, Standing};
+pub use job::{EVALUATION, FORECAST, GENERATION, Heavy, PASS, TRAINING};
 pub use live::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace};
 pub use problem::Problem;
 pub use sample::{Chain, EDITED, Sample, Segment, SegmentKind, Turn, TurnKind};

@@ -1,4 +1,4 @@
-//! Commands from one process to the one that holds the job lock.
+//! Commands from one process to one that holds a job lock.
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -21,7 +21,7 @@ impl Session {
 
     /// Commands for this job not yet answered; older than the job's start are answered `stale` and left out.
     pub fn pending_commands(&self, job: &str) -> Result<Vec<Command>> {
-        let since = self.holder()?.map_or(0, |holder| holder.since);
+        let since = self.holders()?.iter().find(|holder| holder.job == job).map_or(0, |holder| holder.since);
         let mut statement = self
             .read(self.connection.prepare_cached(&format!("{SELECT} WHERE job = ?1 AND answer IS NULL ORDER BY id")))?;
         let found = self.read(statement.query_map([job], command))?;

@@ -1,4 +1,4 @@
-//! The running job's board, mirrored for other processes, and the sign that one of them looks.
+//! The boards of running jobs, mirrored for other processes, and the sign that one of them looks.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +24,7 @@ impl Session {
             .is_ok_and(|touched| touched.elapsed().is_ok_and(|age| age < WATCH))
     }
 
-    /// Replaces `live/<job>.json` in one rename. `job`: what the holder of the job lock is called; the board may be of a step of it.
+    /// Replaces `live/<job>.json` in one rename. `job`: what the holder of its lock is called; the board may be of a step of it.
     pub fn write_live(&self, job: &str, board: &LiveBoard) -> Result<()> {
         self.writable()?;
         let directory = self.live()?;

@@ -1,4 +1,4 @@
-//! Locks. The job lock: one heavy job a session at a time, over all processes. The process lock: one process a session,
+//! Locks. The job locks: of what is heavy one at a time in a session, over all processes. The process lock: one process a session,
 //! on network file systems only.
 
 use std::collections::HashMap;
@@ -12,13 +12,14 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::{Result, Session, SessionError};
-use crate::records::{UnixMillis, now_millis};
+use crate::records::{Heavy, UnixMillis, now_millis};
 
-const LOCK: &str = "job.lock";
+/// Held by who draws samples, and by who trains; by who stands alone both, in this order.
+const JOBS: [&str; 2] = ["job.lock", "train.lock"];
 const PROCESS: &str = "process.lock";
 const FILTER: &str = "filter.lock";
 
-/// Who holds the job lock.
+/// Who holds a job lock.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Holder {
     pub pid: u32,
@@ -37,16 +38,33 @@ pub struct FilterLock {
 /// Held while a heavy job runs; released when dropped or when the process dies.
 #[derive(Debug)]
 pub struct JobLock {
-    // The kernel lets go of the lock when the last handle is closed, however the process ends.
-    _file: File,
+    // The kernel lets go of a lock when the last handle is closed, however the process ends.
+    _files: Vec<File>,
 }
 
 impl Session {
-    /// Takes the job lock, or says who holds it.
-    pub fn lock_job(&self, job: &str) -> Result<std::result::Result<JobLock, Holder>> {
+    /// Takes the locks of a job that is heavy with this, or says who holds one of them.
+    pub fn lock_job(&self, job: &str, heavy: Heavy) -> Result<std::result::Result<JobLock, Holder>> {
         self.writable()?;
-        let mut file =
-            self.io(OpenOptions::new().create(true).truncate(false).read(true).write(true).open(self.dir.join(LOCK)))?;
+        let mut files = Vec::new();
+        for name in locks(heavy) {
+            match self.lock(name)? {
+                Ok(file) => files.push(file),
+                Err(other) => return Ok(Err(other)),
+            }
+        }
+        // Only now: what was asked of a job before it, while these were waited for, is not asked of this one.
+        let holder = Holder { pid: std::process::id(), host: host(), job: job.to_owned(), since: now_millis() };
+        let json = self.json(&holder)?;
+        for file in &mut files {
+            self.io(file.rewind().and_then(|()| file.write_all(json.as_bytes())))?;
+        }
+        Ok(Ok(JobLock { _files: files }))
+    }
+
+    fn lock(&self, name: &str) -> Result<std::result::Result<File, Holder>> {
+        let path = self.dir.join(name);
+        let mut file = self.io(OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path))?;
         // Those who ask for the holder lock the file for an instant, so one refusal is not yet an answer.
         let mut tries = 0;
         while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -54,13 +72,12 @@ impl Session {
             match error {
                 Errno::WOULDBLOCK if tries < 10 => std::thread::sleep(Duration::from_millis(15)),
                 Errno::WOULDBLOCK => return Ok(Err(named(&mut file))),
-                error => return Err(SessionError::other(&self.dir, format!("cannot lock {LOCK}: {error}"))),
+                error => return Err(SessionError::other(&self.dir, format!("cannot lock {name}: {error}"))),
             }
         }
-        let holder = Holder { pid: std::process::id(), host: host(), job: job.to_owned(), since: now_millis() };
-        let json = self.json(&holder)?;
-        self.io(file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(json.as_bytes())))?;
-        Ok(Ok(JobLock { _file: file }))
+        // Who held it before is not taken for its holder.
+        self.io(file.set_len(0))?;
+        Ok(Ok(file))
     }
 
     /// Takes the right to judge the samples: two that judge at once would leave verdicts of two kinds.
@@ -80,10 +97,19 @@ impl Session {
         }
     }
 
-    /// Who holds the job lock now, if a living process does.
-    pub fn holder(&self) -> Result<Option<Holder>> {
+    /// Who holds job locks now, of living processes; at most two.
+    pub fn holders(&self) -> Result<Vec<Holder>> {
+        let mut holders: Vec<Holder> = Vec::new();
+        for name in JOBS {
+            // Who stands alone holds both.
+            holders.extend(self.holder_of(name)?.filter(|holder| holders.last() != Some(holder)));
+        }
+        Ok(holders)
+    }
+
+    fn holder_of(&self, name: &str) -> Result<Option<Holder>> {
         // Opened for reading only, so that a viewer without the right to write can ask as well.
-        let mut file = match File::open(self.dir.join(LOCK)) {
+        let mut file = match File::open(self.dir.join(name)) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.io_error(&error)),
@@ -101,10 +127,19 @@ impl Session {
                     std::thread::sleep(Duration::from_millis(10));
                     holder = named(&mut file);
                 }
-                Ok(Some(holder))
+                // Who has not said it by now waits for the other lock, and may not get it.
+                Ok(Some(holder).filter(|holder| holder.pid != 0))
             }
-            Err(error) => Err(SessionError::other(&self.dir, format!("cannot look at {LOCK}: {error}"))),
+            Err(error) => Err(SessionError::other(&self.dir, format!("cannot look at {name}: {error}"))),
         }
+    }
+}
+
+fn locks(heavy: Heavy) -> &'static [&'static str] {
+    match heavy {
+        Heavy::Sampling => &JOBS[..1],
+        Heavy::Training => &JOBS[1..],
+        Heavy::Both => &JOBS,
     }
 }
 

@@ -113,7 +113,7 @@ pub struct Counts {
     pub flagged: usize,
 }
 
-/// A command to the process that holds the job lock, and its answer.
+/// A command to a process that holds a job lock, and its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Command {
     pub id: i64,

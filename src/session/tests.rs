@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::{Added, Session, SessionError};
 use crate::records::{
-    Chain, Decision, DecisionVerb, FinishReason, LiveBoard, ModelIdentity, Problem, Sample, SampleSettings, Sampling,
-    Segment, SegmentKind, Standing, Turn, TurnKind,
+    Chain, Decision, DecisionVerb, FinishReason, Heavy, LiveBoard, ModelIdentity, Problem, Sample, SampleSettings,
+    Sampling, Segment, SegmentKind, Standing, Turn, TurnKind,
 };
 
 fn problem(id: &str) -> Problem {
@@ -146,14 +146,32 @@ fn one_holds_the_job_lock_and_the_others_learn_who() {
     let dir = tempfile::tempdir().unwrap();
     let one = filled(dir.path(), 0);
     let two = Session::open(dir.path()).unwrap();
-    assert_eq!(two.holder().unwrap(), None);
-    let lock = one.lock_job("generate").unwrap().unwrap();
-    let holder = two.holder().unwrap().unwrap();
-    assert_eq!((holder.pid, holder.job.as_str()), (std::process::id(), "generate"));
-    assert_eq!(two.lock_job("train").unwrap().unwrap_err(), holder);
+    assert_eq!(two.holders().unwrap(), []);
+    let lock = one.lock_job("generate", Heavy::Both).unwrap().unwrap();
+    let holders = two.holders().unwrap();
+    assert_eq!((holders.len(), holders[0].pid, holders[0].job.as_str()), (1, std::process::id(), "generate"));
+    for heavy in [Heavy::Sampling, Heavy::Training, Heavy::Both] {
+        assert_eq!(two.lock_job("train", heavy).unwrap().unwrap_err(), holders[0]);
+    }
     drop(lock);
-    assert_eq!(two.holder().unwrap(), None, "what the file says of a job that ended is not believed");
-    two.lock_job("train").unwrap().unwrap();
+    assert_eq!(two.holders().unwrap(), [], "what the files say of a job that ended is not believed");
+    two.lock_job("train", Heavy::Both).unwrap().unwrap();
+}
+
+#[test]
+fn a_training_may_stand_beside_a_generation() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = filled(dir.path(), 0);
+    let two = Session::open(dir.path()).unwrap();
+    let sampling = one.lock_job("generate", Heavy::Sampling).unwrap().unwrap();
+    assert_eq!(two.lock_job("run", Heavy::Both).unwrap().unwrap_err().job, "generate");
+    // A refused one leaves nothing locked behind.
+    let _training = two.lock_job("train", Heavy::Training).unwrap().unwrap();
+    let jobs = |session: &Session| session.holders().unwrap().into_iter().map(|holder| holder.job).collect::<Vec<_>>();
+    assert_eq!(jobs(&one), ["generate", "train"]);
+    assert_eq!(one.lock_job("eval", Heavy::Sampling).unwrap().unwrap_err().job, "generate");
+    drop(sampling);
+    assert_eq!(jobs(&one), ["train"]);
 }
 
 #[test]
@@ -163,7 +181,7 @@ fn commands_reach_the_holder_and_old_ones_are_stale() {
     let two = Session::open(dir.path()).unwrap();
     let old = two.send_command("generate", "stop", &json!(null)).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(5));
-    let _lock = one.lock_job("generate").unwrap().unwrap();
+    let _lock = one.lock_job("generate", Heavy::Both).unwrap().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(5));
     let new = two.send_command("generate", "pause", &json!({"why": "x"})).unwrap();
     let pending = one.pending_commands("generate").unwrap();

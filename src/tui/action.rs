@@ -100,7 +100,7 @@ pub enum AppAction {
     Palette,
     Models,
     Problems,
-    Notices,
+    Log,
     Unqueue,
     LineOn,
     Zoom,
@@ -151,7 +151,7 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
         AppAction::Problems,
         spec("app.problems", "problems", "Find a problem of the session, and see in Review what was written for it."),
     ),
-    (AppAction::Notices, spec("app.notices", "notices", "Show what was said at the foot of the screen before.")),
+    (AppAction::Log, spec("app.log", "log", "Show what was said before and what jobs did; Enter copies a line.")),
     (AppAction::Unqueue, spec("app.unqueue", "unqueue", "Take the last job out of the line of those that wait.")),
     (
         AppAction::Zoom,

@@ -7,6 +7,7 @@ use crate::config::SessionInfo;
 use crate::difficulty::Rule;
 use crate::filter::audit::Order;
 use crate::filter::{Measured, Verdict};
+use crate::jobs::Steer;
 use crate::pipeline::chat::{Found, Known, News, Posed, Question};
 use crate::pipeline::difficulty::Survey;
 use crate::pipeline::eval::{EvalOrder, Listed, ScoreRequest, Scores};
@@ -15,7 +16,7 @@ use crate::pipeline::run::{Forecast, Planned, Probe, Progress, RunOrder};
 use crate::pipeline::select::SelectOutcome;
 use crate::pipeline::train::Preview;
 use crate::pipeline::{FilterOutcome, GenerateOrder, TrainOrder};
-use crate::records::{DecisionVerb, LiveBoard, Problem, Sample, Standing};
+use crate::records::{DecisionVerb, Heavy, LiveBoard, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
 use crate::train::TrainSettings;
 use crate::train::runs::follow::RunNews;
@@ -175,9 +176,11 @@ pub enum Effect {
     Unqueue,
     /// Let a line that was held go on.
     LineOn,
-    PauseJob,
-    ResumeJob,
-    StopJob,
+    /// Pause, resume or stop the job at work that is heavy with this.
+    SteerJob {
+        steer: Steer,
+        of: Heavy,
+    },
     /// Ask the training that runs: a verb of `cribble steer`.
     SteerTraining {
         verb: &'static str,
@@ -187,6 +190,8 @@ pub enum Effect {
     Copy(String),
     /// Listen to the mouse, or leave it to the terminal.
     Mouse(bool),
+    /// Open a text that is being written in the person's own editor.
+    EditOutside(String),
     /// Draw everything anew.
     Redraw,
     /// Read settings, keys and theme again.
@@ -335,6 +340,13 @@ pub enum Message {
     },
     /// What the machine does.
     Machine(MachineLoad),
+    /// The text that was opened in the person's own editor, as it is now.
+    EditedOutside(String),
+    /// What is odd in the rooms below, and no answer to anything that was asked.
+    Log {
+        line: String,
+        error: bool,
+    },
     /// One line for a toast.
     Note(String),
     /// One line for a toast, as an error.

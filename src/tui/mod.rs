@@ -12,6 +12,7 @@
 //! | `widgets` | transcript, meters, tables that panes share |
 //! | `keymap` | keys as data: `on`, `run`, `desc` |
 //! | `theme` | scopes to styles |
+//! | `boards` | the boards of jobs that are known of |
 //! | `load` | what the machine does, as a line |
 //! | `text` | cleaning, wrapping, measuring text for the screen |
 //! | `runtime` | terminal, event loop, frame cap, signals, effects, replay |
@@ -19,6 +20,7 @@
 pub mod action;
 pub mod app;
 pub mod bench;
+pub mod boards;
 pub mod effect;
 pub mod keymap;
 pub mod load;
@@ -29,4 +31,7 @@ pub mod theme;
 pub mod view;
 pub mod widgets;
 
-pub use runtime::{Launcher, NotATerminal, Options, ScriptError, check, depth, run};
+pub use runtime::{
+    Interrupted, Launcher, NotATerminal, Options, PrintAs, RecordError, ScriptError, check, depth, run,
+    to_standard_error,
+};

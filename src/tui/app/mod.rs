@@ -4,6 +4,7 @@
 mod find;
 mod help;
 mod layout;
+mod log;
 mod models;
 mod notices;
 mod palette;
@@ -18,7 +19,6 @@ mod tests;
 pub use view::view;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use find::Find;
 use help::Help;
@@ -26,6 +26,7 @@ use layout::Split;
 use notices::Notices;
 
 use super::action::Scope;
+use super::boards::Boards;
 use super::keymap::{Key, Keymap};
 use super::load::MachineLoad;
 use super::panes::chat::ChatState;
@@ -39,8 +40,7 @@ use super::panes::start::StartState;
 use super::panes::train::TrainState;
 use super::theme::Theme;
 use super::widgets::plot::Dots;
-use crate::jobs::{EVALUATION, FORECAST, PASS, TRAINING};
-use crate::records::{LiveBoard, UnixMillis};
+use crate::records::{EVALUATION, FORECAST, Heavy, LiveBoard, PASS, TRAINING, UnixMillis};
 use crate::session::Counts;
 
 /// Smallest screen that the workbench draws on, columns and rows.
@@ -99,7 +99,6 @@ enum Overlay {
     None,
     Help(Help),
     Find(Find),
-    Notices,
     /// Leaving would end or lose something.
     ConfirmQuit,
 }
@@ -135,9 +134,9 @@ pub struct App {
     /// Keys of a sequence that is not yet whole.
     pending: Vec<Key>,
     session: Option<OpenSession>,
-    live: Option<Arc<LiveBoard>>,
-    /// The job on the board runs in this process.
-    own_job: bool,
+    boards: Boards,
+    /// What the jobs of this process are heavy with.
+    own: Vec<Heavy>,
     /// The pane in front has the whole screen, however large it is.
     zoomed: bool,
     split: Split,
@@ -184,8 +183,8 @@ impl App {
             notices: Notices::default(),
             pending: Vec::new(),
             session: None,
-            live: None,
-            own_job: false,
+            boards: Boards::default(),
+            own: Vec::new(),
             line: Vec::new(),
             held: false,
             machine: None,
@@ -259,7 +258,7 @@ impl App {
 
     /// Whether a job is at work as far as the screen knows.
     pub fn job_runs(&self) -> bool {
-        self.live.as_ref().is_some_and(|board| !board.state.is_over())
+        self.boards.at_work().next().is_some()
     }
 
     /// Whether what the machine does is followed: while a job is at work. Where it is looked at it is asked once.
@@ -286,42 +285,38 @@ impl App {
     /// What leaving would end or lose, a line each.
     fn doubts(&self) -> Vec<&'static str> {
         let doubts = [
-            (self.own_job && self.job_runs(), self.own_job_ends()),
             (!self.line.is_empty(), "Jobs wait in line: they are not started."),
             (self.filtering, "The filter runs here: it stops, what it measured is kept."),
             (self.review.unsaved(), "A text that you edited is not stored: it is lost."),
         ];
-        doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect()
+        let others = doubts.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text);
+        self.own_at_work().map(ends).chain(others).collect()
     }
 
-    /// What becomes of the job of this process when it is left.
-    fn own_job_ends(&self) -> &'static str {
-        let board = self.live.as_deref();
-        match board.map_or("", |board| board.job.as_str()) {
-            FORECAST => "A forecast is being measured here: it is given up.",
-            _ if self.passes() && self.trains() => "A pass runs here: its training is saved, and it can go on.",
-            _ if self.passes() => "A pass runs here: what is done is kept, and it can go on.",
-            TRAINING => "A training runs here: it stops after this step and is saved.",
-            EVALUATION => "An evaluation runs here: it stops, answers that are written are kept.",
-            _ => "A generation runs here: it stops, finished samples are kept.",
-        }
-    }
-
-    /// Whether the job on the board is a whole pass.
-    fn passes(&self) -> bool {
-        self.live.as_ref().is_some_and(|board| board.pass.is_some() || board.job == PASS)
-    }
-
-    fn trains(&self) -> bool {
-        self.live.as_ref().is_some_and(|board| board.job == TRAINING)
+    /// The boards of jobs of this process.
+    fn own_at_work(&self) -> impl Iterator<Item = &LiveBoard> {
+        self.boards.at_work().filter(|board| self.own.contains(&board.heavy()))
     }
 
     /// Whether something is waited for before the screen goes.
     fn waits_to_leave(&self) -> bool {
-        self.quitting && (self.filtering || (self.own_job && self.job_runs()))
+        self.quitting && (self.filtering || self.own_at_work().next().is_some())
     }
 
     pub fn too_small(&self) -> bool {
         self.width < SMALLEST.0 || self.height < SMALLEST.1
+    }
+}
+
+/// What becomes of a job of this process when it is left.
+fn ends(board: &LiveBoard) -> &'static str {
+    let passes = board.pass.is_some() || board.job == PASS;
+    match board.job.as_str() {
+        FORECAST => "A forecast is being measured here: it is given up.",
+        TRAINING if passes => "A pass runs here: its training is saved, and it can go on.",
+        _ if passes => "A pass runs here: what is done is kept, and it can go on.",
+        TRAINING => "A training runs here: it stops after this step and is saved.",
+        EVALUATION => "An evaluation runs here: it stops, answers that are written are kept.",
+        _ => "A generation runs here: it stops, finished samples are kept.",
     }
 }

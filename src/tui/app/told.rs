@@ -4,14 +4,14 @@
 use super::super::effect::Message;
 use super::{App, OpenSession, Overlay, Pane};
 use crate::pipeline::select::SelectOutcome;
-use crate::records::{LiveState, UnixMillis};
+use crate::records::{LiveBoard, LiveState, PASS, UnixMillis};
 
 impl App {
     pub(super) fn note(&mut self, message: &Message, now: UnixMillis) {
         match message {
             Message::Opened { dir, read_only, counts, .. } => {
                 self.session = Some(OpenSession { dir: dir.clone(), read_only: read_only.clone(), counts: *counts });
-                self.live = None;
+                self.boards.clear();
                 self.overlay = Overlay::None;
                 self.opening = false;
                 let first = if counts.samples > 0 { Pane::Review } else { Pane::Generate };
@@ -34,11 +34,14 @@ impl App {
             Message::JudgingOver { .. } => self.filtering = false,
             Message::Undone { what, .. } => self.notices.say(format!("undone: {what}"), false, now),
             Message::Live(board) => {
-                let waited = self.live.as_ref().is_some_and(|before| before.state == LiveState::Waiting);
+                let waited = self.boards.at_work().any(|before| before.state == LiveState::Waiting);
                 if board.state == LiveState::Waiting && !waited {
                     self.notices.say("the pass waits for your decisions; the Run pane says on what", false, now);
                 }
-                self.live = Some(board.clone());
+                if let Some((words, error)) = happened(self.boards.of(board.heavy()), board) {
+                    self.notices.keep(words, error, now);
+                }
+                self.boards.take(board);
             }
             Message::RunRenamed { from, to } => self.notices.say(format!("{from} is called {to} now"), false, now),
             Message::RunArchived(run) => {
@@ -47,11 +50,7 @@ impl App {
             Message::RunRestored(run) => self.notices.say(format!("{run} is back"), false, now),
             Message::Line { jobs, held } => {
                 if let Some(last) = jobs.last().filter(|_| jobs.len() > self.line.len()) {
-                    self.notices.say(
-                        format!("{last} is in line: it begins when the job at work has ended"),
-                        false,
-                        now,
-                    );
+                    self.notices.say(format!("{last} is in line: it begins when there is room for it"), false, now);
                 }
                 if *held && !self.held {
                     let key = |name| self.keymap.key_of(name).unwrap_or_default();
@@ -64,6 +63,8 @@ impl App {
                 self.held = *held;
             }
             Message::Machine(load) => self.machine = Some(load.clone()),
+            Message::Log { line, error: true } => self.notices.say(line, true, now),
+            Message::Log { line, error: false } => self.notices.keep(line.clone(), false, now),
             Message::Note(text) => self.notices.say(text, false, now),
             Message::Error(text) => {
                 (self.opening, self.wanted) = (false, None);
@@ -95,7 +96,32 @@ impl App {
             | Message::Audit(_)
             | Message::Evals(_)
             | Message::Scores { .. }
+            | Message::EditedOutside(_)
             | Message::Chat(_) => {}
         }
+    }
+}
+
+/// What a board tells that the one before it did not, if that is worth a line in the log, and whether it is an error.
+fn happened(before: Option<&LiveBoard>, board: &LiveBoard) -> Option<(String, bool)> {
+    let step = |board: &LiveBoard| board.pass.as_ref().map(|pass| pass.at);
+    let was_at_work = before.is_some_and(|before| !before.state.is_over());
+    let name = match (&board.pass, board.run.as_str()) {
+        // A board of a step tells of the pass, whatever the step does.
+        (Some(_), _) => PASS.to_owned(),
+        (None, "") => board.job.clone(),
+        (None, run) => format!("{} {run}", board.job),
+    };
+    match board.state {
+        LiveState::Done | LiveState::Failed if !was_at_work => None,
+        LiveState::Failed => Some((format!("{name} failed: {}", board.message), true)),
+        LiveState::Done if board.message.is_empty() => Some((format!("{name} is done"), false)),
+        LiveState::Done => Some((format!("{name} is done: {}", board.message), false)),
+        _ if was_at_work && step(board) == before.and_then(step) => None,
+        _ => Some(match &board.pass {
+            Some(pass) => (format!("step {} of {} begins: {}", pass.at, pass.of, pass.step), false),
+            None if board.state == LiveState::Starting => (format!("{name} begins"), false),
+            None => (format!("{name} is at work"), false),
+        }),
     }
 }

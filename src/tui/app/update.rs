@@ -10,12 +10,13 @@ use super::super::panes::{chat, difficulty, eval, generate, overview, review, ru
 use super::super::widgets::Pressed;
 use super::find::Find;
 use super::help::Help;
+use super::log::Log;
 use super::models::Models;
 use super::palette::Palette;
 use super::problems::Problems;
 use super::{App, Overlay, Pane, view};
 use crate::pipeline::chat::{Found, Known};
-use crate::records::UnixMillis;
+use crate::records::{Heavy, UnixMillis};
 
 /// A paste beyond this is cut: no field takes more.
 const LONGEST_PASTE: usize = 1 << 20;
@@ -168,9 +169,12 @@ impl App {
         self.notices.expire(now) || silent
     }
 
-    /// Tells whether the job on the board runs in this process.
-    pub fn set_own_job(&mut self, own: bool) {
-        self.own_job = own;
+    /// Tells whether a job of this process is heavy with this.
+    pub fn set_own_job(&mut self, heavy: Heavy, own: bool) {
+        self.own.retain(|known| *known != heavy);
+        if own {
+            self.own.push(heavy);
+        }
     }
 
     fn key(&mut self, key: KeyEvent, now: UnixMillis) -> Vec<Effect> {
@@ -200,10 +204,6 @@ impl App {
                     (Overlay::Find(find), Pressed::Chosen(row)) => self.chosen(&find, row, now),
                     _ => Vec::new(),
                 };
-            }
-            Overlay::Notices => {
-                self.overlay = Overlay::None;
-                return Vec::new();
             }
             Overlay::ConfirmQuit => {
                 self.overlay = Overlay::None;
@@ -318,7 +318,10 @@ impl App {
                 return vec![Effect::ListProblems];
             }
             AppAction::Models => return self.choose_model(now),
-            AppAction::Notices => self.overlay = Overlay::Notices,
+            AppAction::Log => {
+                let height = usize::from(view::finder_height(self.height));
+                self.overlay = Overlay::Find(Find::Said(Log::new(&self.notices, now, height)));
+            }
             AppAction::Mouse => {
                 self.mouse = !self.mouse;
                 let said = if self.mouse { "the mouse is used here" } else { "the mouse is the terminal's" };
@@ -366,6 +369,7 @@ impl App {
                 }
                 Vec::new()
             }
+            Find::Said(log) => log.text(row).map_or(Vec::new(), |text| vec![Effect::Copy(text.to_owned())]),
         }
     }
 
@@ -461,7 +465,7 @@ impl App {
                 find.finder().paste(&text);
                 return Vec::new();
             }
-            Overlay::Notices | Overlay::ConfirmQuit => return Vec::new(),
+            Overlay::ConfirmQuit => return Vec::new(),
             Overlay::None => {}
         }
         // Outside a field a paste is no command: keys that were not meant must not decide anything.

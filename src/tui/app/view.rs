@@ -15,7 +15,7 @@ use super::super::widgets::plot::Dots;
 use super::help::Line;
 use super::layout::{DASHBOARD, whole};
 use super::{App, Overlay, Pane, SMALLEST};
-use crate::records::{LiveState, UnixMillis};
+use crate::records::{LiveBoard, LiveState, TRAINING, UnixMillis};
 
 /// Lines that the help shows at once.
 pub(super) fn help_height(height: u16) -> u16 {
@@ -65,7 +65,6 @@ fn panes(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
             help_box(&lines, help, context, area, buffer);
         }
         Overlay::Find(find) => find.view(context, area, buffer),
-        Overlay::Notices => notices_box(app, context, area, buffer),
         Overlay::ConfirmQuit => {
             let said = confirm(app);
             let inside = frame(60, said.len() as u16, "leave?", context, area, buffer);
@@ -111,7 +110,13 @@ fn confirm(app: &App) -> Vec<&'static str> {
 /// Said while what runs is given time to end.
 fn leaving(app: &App) -> String {
     let key = app.keymap.key_of("app.quit").unwrap_or_default();
-    let kept = if app.trains() { "the step is finished and saved" } else { "finished samples are kept" };
+    let trains = app.own_at_work().any(|board| board.job == TRAINING);
+    let samples = app.own_at_work().any(|board| board.job != TRAINING);
+    let kept = match (trains, samples) {
+        (true, true) => "the step is finished and saved, finished samples are kept",
+        (true, false) => "the step is finished and saved",
+        _ => "finished samples are kept",
+    };
     format!("stopping ... {kept}; {key} again leaves at once")
 }
 
@@ -181,7 +186,30 @@ fn job_words(app: &App) -> (String, Look) {
 }
 
 fn at_work(app: &App) -> (String, Look) {
-    let Some(board) = app.live.as_ref().filter(|_| app.job_runs()) else { return (String::new(), Look::Dim) };
+    let boards: Vec<&LiveBoard> = app.boards.at_work().collect();
+    match boards[..] {
+        [] => (String::new(), Look::Dim),
+        [board] => progress(board),
+        // Of two each says its name and how far it is.
+        _ => {
+            let far = |board: &&LiveBoard| {
+                let totals = &board.totals;
+                let done = compact(totals.existing + totals.finished);
+                match board.state {
+                    LiveState::Starting => format!("{} starts", board.job),
+                    LiveState::Waiting => format!("{} waits for you", board.job),
+                    LiveState::Paused => format!("{} paused at {done}", board.job),
+                    LiveState::Stopping => format!("{} stopping", board.job),
+                    _ => format!("{} {done}/{}", board.job, compact(totals.samples_wanted)),
+                }
+            };
+            let busy = boards.iter().any(|board| board.state.is_busy());
+            (boards.iter().map(far).collect::<Vec<_>>().join("  "), if busy { Look::Info } else { Look::Warn })
+        }
+    }
+}
+
+fn progress(board: &LiveBoard) -> (String, Look) {
     let totals = &board.totals;
     let step = board.pass.as_ref().map_or(String::new(), |pass| format!("step {} of {}  ", pass.at, pass.of));
     let done = match totals.samples_wanted {
@@ -332,22 +360,5 @@ fn which_key(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) 
         let (x, y) = (lines.x + 1 + (at % columns * column) as u16, lines.y + (at / columns) as u16);
         let x = put(buffer, x, y, column as u16, key, style(Look::Key));
         put(buffer, x, y, column as u16, &format!(" {hint}"), style(Look::Text));
-    }
-}
-
-fn notices_box(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let style = |look| context.theme.style(look);
-    let height = help_height(area.height);
-    let inside = frame(area.width.saturating_sub(4), height, "said before", context, area, buffer);
-    let mut y = inside.y;
-    for notice in app.notices.history().take(usize::from(inside.height)) {
-        let age = duration((context.now - notice.at).max(0) as f64 / 1000.0);
-        let look = if notice.error { Look::Bad } else { Look::Text };
-        let spans = [(format!("{age:>6} ago  "), style(Look::Dim)), (notice.text.clone(), style(look))];
-        put_spans(buffer, Rect { y, height: 1, ..inside }, &spans, context.ascii);
-        y += 1;
-    }
-    if y == inside.y {
-        put(buffer, inside.x, y, inside.width, "nothing yet", style(Look::Dim));
     }
 }

@@ -1,19 +1,40 @@
-//! The keymap file: TOML with one table an action, and errors that name their line.
+//! The keymap file: TOML with one table an action, errors that name their line, and its schema.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde_json::{Value, json};
 use toml::Spanned;
 
 use super::super::action::{Action, ActionSpec, Scope, actions};
+use super::notation::pattern;
 use super::{Binding, parse_keys};
+use crate::config::schema::{self, table};
 use crate::config::{did_you_mean, line_of};
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    on: Spanned<Vec<Spanned<String>>>,
-    run: Spanned<String>,
+table! {
+    struct Row {
+        /// Keys, or sequences of keys with spaces between them (`g g`), each of which runs the action; an empty list
+        /// takes it off the keys.
+        on: Spanned<Vec<Spanned<String>>> = json!({"type": "array", "items": {"type": "string", "pattern": pattern()}}),
+        /// The action, by its name.
+        run: Spanned<String> = json!({"type": "string"}),
+    }
+}
+
+/// What `keymap.toml` can hold, as a JSON Schema for editors.
+pub fn schema() -> Value {
+    let panes = Scope::ALL.into_iter().map(|scope| {
+        let mut row = schema::whole(Row::keys());
+        let known = actions(scope).into_iter().map(|(_, spec)| (spec.name, spec.desc));
+        row["properties"]["run"]["anyOf"] = schema::words(known);
+        let rows = json!({"type": "array", "items": row});
+        (scope.name(), schema::described(&format!("{}: which keys run which actions.", scope.title()), rows))
+    });
+    schema::file(
+        "Keys of cribble",
+        "keymap.toml in the configuration directory: it replaces the keys of the actions that it names.",
+        schema::object(panes),
+    )
 }
 
 /// One row of a file that names a known scope and action.
@@ -91,4 +112,49 @@ pub(super) fn bindings(entries: &[Entry], errors: &mut Vec<String>) -> Vec<Bindi
         }
     }
     bindings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DEFAULT, Keymap};
+    use super::*;
+    use crate::config::schema::tests::faults;
+
+    #[test]
+    fn the_schema_has_every_action_with_its_sentence() {
+        let schema = schema();
+        for scope in Scope::ALL {
+            let row = &schema["properties"][scope.name()]["items"];
+            assert_eq!(row["additionalProperties"], false);
+            assert_eq!(row["required"], json!(["on", "run"]));
+            let known = row["properties"]["run"]["anyOf"].as_array().unwrap();
+            assert_eq!(known.len(), actions(scope).len());
+            for (_, spec) in actions(scope) {
+                assert!(known.contains(&json!({"const": spec.name, "description": spec.desc})), "{}", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_and_the_reader_agree() {
+        let both = |text: &str| {
+            let read = Keymap::load(Some(("k.toml", text))).is_ok();
+            let found = faults(&schema(), &toml::from_str(text).unwrap());
+            assert_eq!(read, found.is_empty(), "{text}: {found:?}");
+            read
+        };
+        assert!(both(DEFAULT) && both("") && both("[[review]]\non = []\nrun = 'review.skip'\n"));
+        for wrong in [
+            "[[rewiev]]\non = ['x']\nrun = 'review.skip'\n",
+            "[[review]]\non = ['x']\nrun = 'review.skp'\n",
+            "[[review]]\non = ['x']\nrun = 'app.quit'\n",
+            "[[review]]\non = ['<hyper-x>']\nrun = 'review.skip'\n",
+            "[[review]]\non = 'x'\nrun = 'review.skip'\n",
+            "[[review]]\nrun = 'review.skip'\n",
+            "[[review]]\non = ['x']\nrun = 'review.skip'\ndesc = 'x'\n",
+            "review = 1\n",
+        ] {
+            assert!(!both(wrong), "{wrong}");
+        }
+    }
 }

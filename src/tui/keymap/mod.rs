@@ -3,6 +3,7 @@
 mod file;
 mod notation;
 
+pub use file::schema;
 pub use notation::{Key, parse_key, parse_keys, print_keys};
 
 use super::action::{Action, ActionSpec, Scope, actions};

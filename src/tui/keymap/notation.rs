@@ -1,5 +1,7 @@
 //! How keys are written: `a`, `G`, `<c-x>`, `<s-tab>`, `<enter>`; a sequence is keys with spaces between them.
 
+use std::ops::RangeInclusive;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A key with its modifiers. Shift is part of a letter and not kept beside it.
@@ -27,6 +29,9 @@ const NAMES: &[(&str, KeyCode)] = &[
     ("pgdn", KeyCode::PageDown),
     ("lt", KeyCode::Char('<')),
 ];
+
+/// Numbers of the keys that are `f1` and so on.
+const FUNCTIONS: RangeInclusive<u8> = 1..=24;
 
 impl From<KeyEvent> for Key {
     fn from(event: KeyEvent) -> Self {
@@ -67,10 +72,18 @@ pub fn parse_key(word: &str) -> Result<Key, String> {
         }
     }
     let code = NAMES.iter().find(|(name, _)| *name == rest).map(|(_, code)| *code);
-    let function = || rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=24).contains(n)).map(KeyCode::F);
+    let function = || rest.strip_prefix('f')?.parse().ok().filter(|n| FUNCTIONS.contains(n)).map(KeyCode::F);
     let letter = || rest.chars().next().filter(|c| rest.len() == c.len_utf8()).map(KeyCode::Char);
     let code = code.or_else(function).or_else(letter).ok_or_else(unknown)?;
     Ok(Key { code, modifiers })
+}
+
+/// What `parse_keys` reads, as a regular expression for editors.
+pub fn pattern() -> String {
+    let names = NAMES.iter().map(|(name, _)| (*name).to_owned());
+    let names: Vec<String> = names.chain(FUNCTIONS.map(|n| format!("f{n}"))).collect();
+    let key = format!("([^ ]|<(c-)?(a-)?(s-)?({}|[^ ])>)", names.join("|"));
+    format!("^ *{key}( +{key})* *$")
 }
 
 /// Writes a sequence as a hint shows it.
@@ -116,6 +129,17 @@ mod tests {
         assert!(parse_keys("").is_err());
         assert!(parse_keys("<nokey>").is_err());
         assert!(parse_keys("ab").is_err());
+    }
+
+    #[test]
+    fn an_editor_is_told_of_the_same_keys() {
+        let pattern = regex::Regex::new(&pattern()).unwrap();
+        let right =
+            ["g g", " a  b ", "<c-x>", "<c-a-s-f24>", "<s-tab>", "<lt> <", "<", "<>>", "<c-->", "é", "<a-é>", "]"];
+        let wrong = ["", " ", "ab", "<nokey>", "<f0>", "<f25>", "<a-c-x>", "<c->", "<>", "g <ab>", "<Enter>"];
+        for (keys, fit) in right.map(|keys| (keys, true)).into_iter().chain(wrong.map(|keys| (keys, false))) {
+            assert_eq!((parse_keys(keys).is_ok(), pattern.is_match(keys)), (fit, fit), "`{keys}`");
+        }
     }
 
     #[test]

@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use crate::records::{LiveBoard, LiveState};
 
-/// There is one job at a time: where a board of another one comes, the one that a pane shows has ended, though nobody said so. A
-/// step of a pass is followed by the next one.
-fn another_jobs(shown: &mut Option<Arc<LiveBoard>>) {
-    if let Some(board) = shown.as_mut().filter(|board| !board.state.is_over()) {
+/// Where a board comes of a job that cannot be at work beside the one that a pane shows, the latter has ended, though nobody said so:
+/// a step of a pass is followed by the next one.
+fn another_jobs(shown: &mut Option<Arc<LiveBoard>>, another: &LiveBoard) {
+    let over = |board: &&mut Arc<LiveBoard>| !board.state.is_over() && board.heavy().excludes(another.heavy());
+    if let Some(board) = shown.as_mut().filter(over) {
         let board = Arc::make_mut(board);
         board.state = LiveState::Done;
         board.message.clear();

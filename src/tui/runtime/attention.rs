@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::config::settings::Notify;
-use crate::records::{LiveBoard, LiveState};
+use crate::records::{Heavy, LiveBoard, LiveState};
 use crate::tui::text::clean;
 
 /// Of a terminal that does not tell whether its window is in front: after so long without a key nobody is there.
@@ -17,13 +17,13 @@ pub struct Attention {
     /// What the terminal told last; some never tell.
     pub focused: Option<bool>,
     pub last_key: Instant,
-    /// The state of the job that was at work when it was told of last.
-    at_work: Option<LiveState>,
+    /// The states of the jobs that were at work when they were told of last.
+    at_work: Vec<(Heavy, LiveState)>,
 }
 
 impl Attention {
     pub fn new(now: Instant) -> Self {
-        Self { focused: None, last_key: now, at_work: None }
+        Self { focused: None, last_key: now, at_work: Vec::new() }
     }
 
     fn away(&self) -> bool {
@@ -42,9 +42,11 @@ impl Attention {
 
     /// What is worth a message on a board: that a job ended which was seen at work, or waits.
     fn news(&mut self, board: &LiveBoard) -> Option<String> {
-        let before = self.at_work.take();
+        let heavy = board.heavy();
+        let same = self.at_work.iter().position(|(of, _)| *of == heavy);
+        let before = same.map(|at| self.at_work.swap_remove(at).1);
         if !board.state.is_over() {
-            self.at_work = Some(board.state);
+            self.at_work.push((heavy, board.state));
         }
         let before = before?;
         let words = match board.state {

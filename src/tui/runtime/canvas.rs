@@ -4,6 +4,7 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend, TestBackend};
 
 use super::super::app::{App, view};
+use super::picture::{PrintAs, printed};
 use super::terminal::FrameWriter;
 use crate::records::now_millis;
 
@@ -45,24 +46,12 @@ impl Canvas {
         }
         Ok(())
     }
-}
 
-/// A buffer as lines of text, without blanks at their ends.
-pub fn text(buffer: &ratatui::buffer::Buffer) -> String {
-    let area = buffer.area;
-    let mut lines = Vec::new();
-    for y in area.top()..area.bottom() {
-        let mut line = String::new();
-        let mut skip = 0;
-        for x in area.left()..area.right() {
-            let symbol = buffer[(x, y)].symbol();
-            if skip == 0 {
-                line.push_str(symbol);
-            }
-            // What a wide character covers has no symbol of its own to show.
-            skip = skip.max(unicode_width::UnicodeWidthStr::width(symbol)).saturating_sub(1);
+    /// What is on a screen in memory.
+    pub fn printed(&self, print_as: PrintAs) -> Option<String> {
+        match self {
+            Canvas::Terminal(_) => None,
+            Canvas::Memory(terminal) => Some(printed(terminal.backend().buffer(), print_as)),
         }
-        lines.push(line.trim_end().to_owned());
     }
-    lines.join("\n")
 }

@@ -1,17 +1,19 @@
 //! When the terminal is gone and a job still runs: the process goes on without one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::super::effect::Message;
+use super::log;
+use crate::tui::text::clean;
 
 /// Puts an empty pipe on standard input and the log on the outputs. Whoever still reads the input waits instead of
 /// spinning on a closed terminal. The returned end must be kept: once it closes, the pipe ends. What cannot be done is passed
 /// over, since nobody is there to be told.
 pub fn drop_terminal(state: &Path) -> Option<OwnedFd> {
     let kept = empty_input().ok();
-    if let Some(out) = log(state).or_else(|| OpenOptions::new().write(true).open("/dev/null").ok()) {
+    if let Some(out) = log::file(state).or_else(|| OpenOptions::new().write(true).open("/dev/null").ok()) {
         let _ = rustix::stdio::dup2_stdout(out.as_fd());
         let _ = rustix::stdio::dup2_stderr(out.as_fd());
     }
@@ -22,12 +24,6 @@ fn empty_input() -> std::io::Result<OwnedFd> {
     let (read, write) = rustix::pipe::pipe()?;
     rustix::stdio::dup2_stdin(read.as_fd())?;
     Ok(write)
-}
-
-/// `None` where the log cannot be written.
-fn log(state: &Path) -> Option<File> {
-    std::fs::create_dir_all(state).ok()?;
-    OpenOptions::new().create(true).append(true).open(state.join("cribble.log")).ok()
 }
 
 /// What is known of the line of jobs where nobody looks at it.
@@ -46,22 +42,11 @@ impl Headless {
                 // Nobody is there to let a line go on that was stopped.
                 self.waiting = if *held { 0 } else { jobs.len() };
             }
-            Message::Error(_) => self.begins = false,
+            Message::Error(error) => {
+                tracing::error!("{}", clean(error));
+                self.begins = false;
+            }
             _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_that_cannot_be_opened_is_none() {
-        let root = tempfile::tempdir().unwrap();
-        assert!(log(&root.path().join("state")).is_some());
-        let file = root.path().join("file");
-        std::fs::write(&file, "").unwrap();
-        assert!(log(&file.join("state")).is_none());
     }
 }

@@ -4,165 +4,63 @@
 //! clock and writes nothing.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
 use crossterm::event::Event;
-use ratatui::Terminal;
-use ratatui::backend::{CrosstermBackend, TestBackend};
 use tokio::sync::{mpsc, watch};
 
 use super::super::app::App;
 use super::super::effect::{ChatTold, Effect, Message};
 use super::super::load::MachineLoad;
 use super::attention::Attention;
-use super::canvas::{Canvas, text};
-use super::events::{Came, Events};
+use super::canvas::Canvas;
+use super::events::{Came, Events, Rest};
 use super::form_memory;
 use super::hangup::{self, Headless};
 use super::machine::Machine;
-use super::plain::Plain;
-use super::profile::{Profile, light_ground};
-use super::script::{Script, Seen};
+use super::outside;
+use super::picture::text;
+use super::profile::Profile;
+use super::record;
+use super::script::Seen;
 use super::signals::{Signalled, Signals};
-use super::terminal::{self, FrameWriter, Guard};
+use super::start::Options;
+use super::terminal::{self, Guard};
 use super::worker::{Told, Worker};
 use crate::config::Directories;
-use crate::config::settings::{Colours, Notify, OnHangup};
-use crate::dialogue::Library;
-use crate::jobs::{EvalJob, ForecastJob, GenerateJob, RunJob, TrainJob};
+use crate::config::settings::{Notify, OnHangup};
 use crate::pipeline::chat::News;
-use crate::pipeline::eval::EvalOrder;
-use crate::pipeline::run::RunOrder;
-use crate::pipeline::{GenerateOrder, TrainOrder};
 use crate::records::{LiveBoard, now_millis};
 
+/// So long after another program had the terminal an interrupt is that program's.
+const SETTLES: Duration = Duration::from_millis(300);
 /// Between two looks at what the machine does.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// What the screen is started with.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Session to open; none shows the start screen.
-    pub session: Option<PathBuf>,
-    /// Replay these keys on a screen in memory.
-    pub keys: Option<String>,
-    /// Columns and rows of that screen.
-    pub size: Option<(u16, u16)>,
-    /// No screen: lines of keys in, the lines that changed out.
-    pub plain: bool,
-    pub fps: Option<f32>,
-    pub ascii: bool,
-    pub theme: Option<String>,
-    pub colours: Option<Colours>,
-}
-
-/// Starts a generation in the session of this directory.
-pub type StartGenerate = Box<dyn Fn(PathBuf, GenerateOrder) -> Result<GenerateJob> + Send>;
-
-/// Starts a training in the session of this directory.
-pub type StartTrain = Box<dyn Fn(PathBuf, TrainOrder) -> Result<TrainJob> + Send>;
-
-/// Starts a pass in the session of this directory.
-pub type StartRun = Box<dyn Fn(PathBuf, RunOrder) -> Result<RunJob> + Send>;
-
-/// Starts to measure what a pass will take.
-pub type StartForecast = Box<dyn Fn(RunOrder) -> Result<ForecastJob> + Send>;
-/// Starts an evaluation in the session of this directory.
-pub type StartEval = Box<dyn Fn(PathBuf, EvalOrder) -> Result<EvalJob> + Send>;
-
-/// What the screen needs from below and does not know itself.
-pub struct Launcher {
-    pub start_generate: StartGenerate,
-    pub start_train: StartTrain,
-    pub start_run: StartRun,
-    pub start_forecast: StartForecast,
-    pub start_eval: StartEval,
-}
-
-/// Shows the workbench until it is left. A replay returns its last frame as text.
-pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
-    let script = options.keys.as_deref().map(Script::parse).transpose()?;
-    let on_screen = script.is_none() && !options.plain;
-    if on_screen {
-        terminal::check()?;
-    }
-    let directories = Directories::from_environment()?;
-    let mut light = None;
-    let profile = Profile::read(&options, &directories, &mut || *light.insert(on_screen && light_ground()))?;
-    let mut app = app(&profile, &directories)?;
-    let given = Given { options: options.clone(), light, on_hangup: profile.on_hangup, notify: profile.notify };
-    let (worker, told) = Worker::start(launcher, directories.clone()).wrap_err("cannot start a thread")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start")?;
-    let first = match options.session {
-        Some(path) => Effect::OpenSession(path),
-        None => Effect::OpenTour,
-    };
-    if options.plain {
-        let (columns, rows) = options.size.unwrap_or((80, 24));
-        let canvas = Canvas::Memory(Terminal::new(TestBackend::new(columns, rows))?);
-        let mut screen = Screen::new(app, canvas, worker, told, (given, profile.fps), directories);
-        let lines = Plain::start().wrap_err("cannot start a thread")?;
-        runtime.block_on(screen.serve(Events::Plain(lines), first))?;
-        return Ok(None);
-    }
-    match script {
-        Some(script) => {
-            let (columns, rows) = options.size.unwrap_or((80, 24));
-            let canvas = Canvas::Memory(Terminal::new(TestBackend::new(columns, rows))?);
-            let mut screen = Screen::new(app, canvas, worker, told, (given, profile.fps), directories);
-            runtime.block_on(screen.serve(Events::Script(script), first))?;
-            let frame = screen.seen.borrow().frame.clone();
-            Ok(Some(frame))
-        }
-        None => {
-            // Not in a replay: what it shows depends on nothing but its keys and the session.
-            app.set_form_values(&form_memory::load(directories.state()));
-            terminal::install_panic_hook();
-            app.set_mouse(profile.mouse);
-            let guard = Guard::take().wrap_err("cannot take over the terminal")?;
-            if profile.mouse {
-                terminal::listen_to_mouse(true)?;
-            }
-            let canvas = Canvas::Terminal(Terminal::new(CrosstermBackend::new(FrameWriter::default()))?);
-            let mut screen = Screen::new(app, canvas, worker, told, (given, profile.fps), directories);
-            let end = Events::terminal().wrap_err("cannot start a thread");
-            let end = end.and_then(|events| runtime.block_on(screen.serve(events, first)));
-            let lost = screen.lost;
-            drop(guard);
-            end?;
-            if lost { std::process::exit(129) } else { Ok(None) }
-        }
-    }
-}
-
-fn app(profile: &Profile, directories: &Directories) -> Result<App> {
-    let mut app = App::new(profile.keymap.clone(), profile.theme.clone(), profile.dots);
-    let library = Library::load(Some(directories.config()))?;
-    app.set_dialogue_defaults(&library.policy(None)?.prompt, library.names());
-    app.set_opening();
-    Ok(app)
-}
-
 /// What the screen was drawn with at first, for reading it again.
-struct Given {
-    options: Options,
+pub(super) struct Given {
+    pub options: Options,
     /// Whether the terminal's ground is light, if it was asked. It is not asked again: its answer would come among the keys.
-    light: Option<bool>,
-    on_hangup: OnHangup,
-    notify: Notify,
+    pub light: Option<bool>,
+    pub on_hangup: OnHangup,
+    pub notify: Notify,
 }
 
-struct Screen {
+pub(super) struct Screen {
     app: App,
-    canvas: Canvas,
+    pub canvas: Canvas,
     worker: Worker,
     told: mpsc::UnboundedReceiver<Told>,
-    board: Option<watch::Receiver<Arc<LiveBoard>>>,
+    /// Lines of what is odd in the rooms below.
+    log: mpsc::UnboundedReceiver<Message>,
+    /// Of the jobs of this process that are at work.
+    boards: Vec<watch::Receiver<Arc<LiveBoard>>>,
     directories: Directories,
     given: Given,
     /// Between two frames that a job causes.
@@ -180,18 +78,26 @@ struct Screen {
     /// Where what the machine does is told.
     loads: (mpsc::UnboundedSender<MachineLoad>, mpsc::UnboundedReceiver<MachineLoad>),
     attention: Attention,
+    /// Where what is shown is recorded.
+    pub recording: Option<record::Shared>,
+    /// Keeps the keys from being read while another program has the terminal; there is none without one.
+    pub rest: Option<Rest>,
+    /// When the terminal came back from another program last.
+    back: Option<Instant>,
     leaving: bool,
     done: bool,
     /// The terminal is gone.
-    lost: bool,
+    pub lost: bool,
+    /// It was left by an interrupt from elsewhere.
+    pub interrupted: bool,
 }
 
 impl Screen {
-    fn new(
+    pub fn new(
         app: App,
         canvas: Canvas,
         worker: Worker,
-        told: mpsc::UnboundedReceiver<Told>,
+        (told, log): (mpsc::UnboundedReceiver<Told>, mpsc::UnboundedReceiver<Message>),
         (given, fps): (Given, f32),
         directories: Directories,
     ) -> Self {
@@ -202,7 +108,8 @@ impl Screen {
             canvas,
             worker,
             told,
-            board: None,
+            log,
+            boards: Vec::new(),
             directories,
             given,
             job_frame: Duration::from_secs_f32(1.0 / fps),
@@ -213,13 +120,17 @@ impl Screen {
             machine: None,
             loads: mpsc::unbounded_channel(),
             attention: Attention::new(now),
+            recording: None,
+            rest: None,
+            back: None,
             leaving: false,
             done: false,
             lost: false,
+            interrupted: false,
         }
     }
 
-    async fn serve(&mut self, mut events: Events, first: Effect) -> Result<()> {
+    pub async fn serve(&mut self, mut events: Events, first: Effect) -> Result<()> {
         let mut signals = Signals::listen().wrap_err("signal handling")?;
         self.resize()?;
         self.worker.ask(first);
@@ -241,16 +152,20 @@ impl Screen {
                     Came::End => return self.without_terminal(&mut signals).await,
                 },
                 Some(told) = self.told.recv() => self.take(told),
-                true = changed(&mut self.board) => self.dirty_by_job = true,
+                () = changed(&mut self.boards) => self.dirty_by_job = true,
+                Some(line) = self.log.recv() => self.message(&line),
                 Some(load) = self.loads.1.recv() => self.message(&Message::Machine(load)),
                 signalled = signals.next() => match signalled {
                     Signalled::Gone => return self.without_terminal(&mut signals).await,
-                    Signalled::Asked => {
+                    // It was pressed for the other program, and came to all that share the terminal.
+                    Signalled::Interrupted if self.back.is_some_and(|at| at.elapsed() < SETTLES) => {}
+                    asked @ (Signalled::Asked | Signalled::Interrupted) => {
+                        self.interrupted |= asked == Signalled::Interrupted;
                         self.app.set_leaving();
                         self.dirty = true;
                         self.leave();
                     }
-                    Signalled::Resized if self.resize().is_err() => return self.without_terminal(&mut signals).await,
+                    Signalled::Resized if self.resized().is_err() => return self.without_terminal(&mut signals).await,
                     Signalled::Resized => {}
                 },
                 () = tokio::time::sleep_until(wake.into()) => {
@@ -274,7 +189,7 @@ impl Screen {
         while let Ok(told) = self.told.try_recv() {
             self.take(told);
         }
-        if self.board.as_mut().is_some_and(|board| board.has_changed().unwrap_or(false)) {
+        if self.boards.iter().any(|board| board.has_changed().unwrap_or(false)) {
             self.dirty_by_job = true;
         }
         Ok(())
@@ -289,11 +204,19 @@ impl Screen {
             Event::Key(_) | Event::Mouse(_) | Event::Paste(_) => self.attention.last_key = Instant::now(),
             Event::Resize(..) => {}
         }
+        // The size that an event of the input tells may be an old one by now.
+        let event = match event {
+            Event::Resize(..) => {
+                &self.canvas.size().map_or(event.clone(), |(width, height)| Event::Resize(width, height))
+            }
+            event => event,
+        };
         let effects = self.app.event(event, now_millis());
         self.dirty = true;
         for effect in effects {
             match effect {
                 Effect::Suspend => self.suspend()?,
+                Effect::EditOutside(text) => self.outside(&text)?,
                 Effect::Redraw => self.canvas.clear()?,
                 Effect::Reload => self.reload(),
                 Effect::Copy(text) => self.copy(&text),
@@ -357,9 +280,9 @@ impl Screen {
             Told::Message(message) => self.message(&message),
             Told::Job(board) => {
                 // How the one before it ended is told first.
-                self.take_board();
-                self.app.set_own_job(true);
-                self.board = Some(board);
+                self.take_boards();
+                self.app.set_own_job(board.borrow().heavy(), true);
+                self.boards.push(board);
                 self.dirty_by_job = true;
             }
             Told::Quit => self.done = true,
@@ -389,15 +312,18 @@ impl Screen {
         }
     }
 
-    /// Brings the newest board onto the screen's state.
-    fn take_board(&mut self) {
-        let Some(receiver) = &mut self.board else { return };
-        let board = receiver.borrow_and_update().clone();
-        if board.state.is_over() {
-            self.board = None;
-            self.app.set_own_job(false);
+    /// Brings the newest boards onto the screen's state.
+    fn take_boards(&mut self) {
+        let newest = |receiver: &mut watch::Receiver<Arc<LiveBoard>>| receiver.borrow_and_update().clone();
+        let boards: Vec<Arc<LiveBoard>> = self.boards.iter_mut().map(newest).collect();
+        let mut over = boards.iter().map(|board| board.state.is_over());
+        self.boards.retain(|_| !over.next().unwrap_or(false));
+        for board in boards {
+            if board.state.is_over() {
+                self.app.set_own_job(board.heavy(), false);
+            }
+            self.message(&Message::Live(board));
         }
-        self.message(&Message::Live(board));
     }
 
     fn due(&self) -> bool {
@@ -406,13 +332,13 @@ impl Screen {
 
     fn draw(&mut self) -> std::io::Result<()> {
         if self.dirty_by_job {
-            self.take_board();
+            self.take_boards();
         }
         (self.dirty, self.dirty_by_job) = (false, false);
         self.last_frame = Instant::now();
         self.canvas.draw(&self.app)?;
         if let Canvas::Memory(terminal) = &self.canvas {
-            let job_runs = self.app.job_runs() || self.board.is_some();
+            let job_runs = self.app.job_runs() || !self.boards.is_empty();
             *self.seen.borrow_mut() =
                 Seen { frame: text(terminal.backend().buffer()), changed: self.last_frame, job_runs };
         }
@@ -466,9 +392,41 @@ impl Screen {
         self.resize()
     }
 
+    /// A text goes to the person's own editor, which has the terminal meanwhile; what is at work goes on, unseen.
+    fn outside(&mut self, text: &str) -> Result<()> {
+        let Some(rest) = self.rest.as_ref().filter(|rest| rest.begin()) else {
+            let line = "the editor cannot have the terminal now".into();
+            self.message(&Message::Log { line, error: true });
+            return Ok(());
+        };
+        terminal::restore();
+        let edited = outside::edited(text, self.directories.state());
+        rest.end();
+        std::mem::forget(Guard::take()?);
+        self.attention.last_key = Instant::now();
+        self.canvas.clear()?;
+        self.resize()?;
+        self.message(&match edited {
+            Ok(Some(text)) => Message::EditedOutside(text),
+            Ok(None) => Message::Note("the text is as it was".into()),
+            Err(error) => Message::Log { line: format!("{error:#}"), error: true },
+        });
+        self.back = Some(Instant::now());
+        Ok(())
+    }
+
+    /// The terminal's size has changed, perhaps to and fro: what it showed it may have cut.
+    fn resized(&mut self) -> Result<()> {
+        self.canvas.clear()?;
+        self.resize()
+    }
+
     fn resize(&mut self) -> Result<()> {
         let (width, height) = self.canvas.size()?;
         self.app.resize(width, height);
+        if let Some(recording) = &self.recording {
+            recording.borrow_mut().resized((width, height));
+        }
         self.dirty = true;
         Ok(())
     }
@@ -498,24 +456,23 @@ impl Screen {
         }
         let mut line = Headless { waiting: self.app.waiting(), begins: false };
         loop {
-            let over = self.board.as_ref().is_none_or(|board| board.borrow().state.is_over());
+            self.boards.retain(|board| !board.borrow().state.is_over() && board.has_changed().is_ok());
+            let over = self.boards.is_empty();
             if over && (self.leaving || (line.waiting == 0 && !line.begins)) {
                 break;
             }
             tokio::select! {
-                changed = changed(&mut self.board), if !over => if !changed {
-                    self.board = None;
-                },
+                () = changed(&mut self.boards) => {}
                 told = self.told.recv() => match told {
                     Some(Told::Job(board)) => {
-                        self.board = Some(board);
+                        self.boards.push(board);
                         line.begins = false;
                     }
                     Some(Told::Message(message)) => line.take(&message),
                     Some(Told::Quit | Told::Crashed) | None => break,
                 },
                 // Another hang-up changes nothing; a termination stops the job, a second one does not wait for it.
-                signalled = signals.next() => if signalled == Signalled::Asked {
+                signalled = signals.next() => if matches!(signalled, Signalled::Asked | Signalled::Interrupted) {
                     if self.leaving {
                         break;
                     }
@@ -534,10 +491,21 @@ impl Screen {
     }
 }
 
-/// Whether the board changed; never, when there is none or its job is gone.
-async fn changed(board: &mut Option<watch::Receiver<Arc<LiveBoard>>>) -> bool {
-    match board {
-        Some(board) => board.changed().await.is_ok(),
-        None => std::future::pending().await,
-    }
+/// Waits until one of the boards changes; for ever when there is none, or none whose job is still there.
+async fn changed(boards: &mut [watch::Receiver<Arc<LiveBoard>>]) {
+    let mut changes: Vec<_> = boards.iter_mut().map(|board| Box::pin(board.changed())).collect();
+    std::future::poll_fn(|context| {
+        let mut changed = false;
+        // One whose job is gone is ready for ever, with an error: it is asked no more.
+        changes.retain_mut(|change| match change.as_mut().poll(context) {
+            Poll::Ready(Ok(())) => {
+                changed = true;
+                false
+            }
+            Poll::Ready(Err(_)) => false,
+            Poll::Pending => true,
+        });
+        if changed { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub struct Signals {
     hangup: Signal,
     terminate: Signal,
+    interrupt: Signal,
     quit: Signal,
     window: Signal,
 }
@@ -17,6 +18,8 @@ pub enum Signalled {
     Gone,
     /// The process is asked to end.
     Asked,
+    /// The same, by an interrupt: Ctrl-C is a key on the screen, so this one was sent.
+    Interrupted,
     /// The terminal has another size.
     Resized,
 }
@@ -26,6 +29,7 @@ impl Signals {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             window: signal(SignalKind::window_change())?,
         })
@@ -35,6 +39,7 @@ impl Signals {
         tokio::select! {
             _ = self.hangup.recv() => Signalled::Gone,
             _ = self.terminate.recv() => Signalled::Asked,
+            _ = self.interrupt.recv() => Signalled::Interrupted,
             _ = self.quit.recv() => Signalled::Asked,
             _ = self.window.recv() => Signalled::Resized,
         }

@@ -12,6 +12,8 @@ use crossterm::event::{
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, execute};
 
+use super::record;
+
 /// Why the workbench cannot be shown here.
 #[derive(Debug, thiserror::Error)]
 pub enum NotATerminal {
@@ -49,6 +51,14 @@ pub fn check() -> Result<(), NotATerminal> {
 #[derive(Debug, Default)]
 pub struct FrameWriter {
     frame: Vec<u8>,
+    recording: Option<record::Shared>,
+}
+
+impl FrameWriter {
+    /// Puts each frame into the recording as well, where there is one.
+    pub fn recorded(recording: Option<record::Shared>) -> Self {
+        Self { recording, ..Self::default() }
+    }
 }
 
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -70,6 +80,9 @@ impl Write for FrameWriter {
         self.frame.extend_from_slice(END);
         let mut out = std::io::stdout().lock();
         let written = out.write_all(&self.frame).and_then(|()| out.flush());
+        if let Some(recording) = &self.recording {
+            recording.borrow_mut().sent(&self.frame);
+        }
         self.frame.clear();
         written
     }

@@ -11,7 +11,7 @@ pub const READABLE: f64 = 4.5;
 pub const VISIBLE: f64 = 3.0;
 
 /// How the terminal's own colours are seen where a theme leaves them: text and ground.
-const DARK: (Rgb, Rgb) = ([229; 3], [0; 3]);
+pub const DARK: (Rgb, Rgb) = ([229; 3], [0; 3]);
 const LIGHT: (Rgb, Rgb) = ([0; 3], [255; 3]);
 
 /// A look that is hard to read.

@@ -53,6 +53,12 @@ pub struct Hue {
     pub ansi: Option<u8>,
 }
 
+/// The terminal's own foreground or background, as a theme names it.
+pub const OWN: &str = "default";
+
+/// How a theme writes a colour that is none of the terminal's own, as a regular expression for editors.
+pub const EXACT: &str = "^#[0-9A-Fa-f]{6}$";
+
 /// The 16 by their names in a theme, in the order of their numbers.
 pub const ANSI: [&str; 16] = [
     "black",
@@ -100,13 +106,14 @@ impl Hue {
 
     /// `#rrggbb`, one of the 16 by name, or `default`.
     pub fn parse(text: &str) -> Option<Self> {
-        if text == "default" {
+        if text == OWN {
             return Some(Self::DEFAULT);
         }
         if let Some(at) = ANSI.iter().position(|name| *name == text) {
             return Some(Self { rgb: None, ansi: Some(at as u8) });
         }
-        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+        let hex = |digits: &&str| digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let digits = text.strip_prefix('#').filter(hex)?;
         let part = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
         let rgb = [part(0)?, part(2)?, part(4)?];
         Some(Self { rgb: Some(rgb), ansi: Some(nearest(rgb, &XTERM) as u8) })
@@ -229,8 +236,10 @@ mod tests {
             assert_eq!(Hue::parse("bright-red").unwrap().at(depth), Color::LightRed, "the person's own red");
             assert_eq!(Hue::DEFAULT.at(depth), Color::Reset);
         }
-        for wrong in ["", "#12", "#12345g", "#é1234", "crimson", "12"] {
-            assert_eq!(Hue::parse(wrong), None, "{wrong}");
+        let exact = regex::Regex::new(EXACT).unwrap();
+        assert!(exact.is_match("#6cb6eb") && exact.is_match("#6CB6EB"));
+        for wrong in ["", "#12", "#12345g", "#é1234", "#+1+1+1", "#1234567", "crimson", "12"] {
+            assert_eq!((Hue::parse(wrong), exact.is_match(wrong)), (None, false), "{wrong}");
         }
     }
 

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ratatui::style::Modifier;
-use serde::Deserialize;
-use toml::Spanned;
-use toml::value::{Table, Value};
 
 use super::colour::{ANSI, Hue};
 use super::look::Look;
+use super::written::{A_COLOUR, BACKGROUND, Named, Scope, Written, hue, scope};
 use crate::config::{did_you_mean, line_of};
 use crate::tui::text::clean;
 
@@ -24,53 +22,10 @@ pub const EMBEDDED: [(&str, &str); 6] = [
     ("mono", include_str!("../../../themes/mono.toml")),
 ];
 
-/// What a scope can add, by name.
-const MODIFIERS: [(&str, Modifier); 6] = [
-    ("bold", Modifier::BOLD),
-    ("dim", Modifier::DIM),
-    ("italic", Modifier::ITALIC),
-    ("underlined", Modifier::UNDERLINED),
-    ("reversed", Modifier::REVERSED),
-    ("crossed_out", Modifier::CROSSED_OUT),
-];
-
-/// Stands for the theme's background where a scope names a colour.
-const BACKGROUND: &str = "background";
-
 /// All that is wrong with a theme.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct ThemeError(pub Vec<String>);
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    #[serde(default)]
-    about: String,
-    inherits: Option<Spanned<String>>,
-    background: Option<Spanned<Value>>,
-    #[serde(default)]
-    palette: BTreeMap<Spanned<String>, Spanned<Value>>,
-    #[serde(default)]
-    palette_light: BTreeMap<Spanned<String>, Spanned<Value>>,
-    #[serde(default)]
-    scopes: BTreeMap<Spanned<String>, Spanned<Value>>,
-}
-
-/// How a scope looks, its colours by name.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Scope {
-    fg: Option<Named>,
-    bg: Option<Named>,
-    add: Modifier,
-}
-
-/// A colour as a scope writes it, and where that is, for what is said of it once the whole palette is known.
-#[derive(Debug, Clone, PartialEq)]
-struct Named {
-    name: String,
-    place: String,
-}
 
 /// How a look is shown: hues still, since how many colours there are is the terminal's business.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -202,9 +157,7 @@ impl Shelf<'_> {
         }
         for (name, value) in &written.scopes {
             let name_at = place(name.span().start);
-            let begins =
-                |look: &Look| look.name() == name.get_ref() || look.name().starts_with(&format!("{}.", name.get_ref()));
-            if !Look::ALL.iter().any(begins) {
+            if !Look::ALL.iter().any(|look| look.is_under(name.get_ref())) {
                 let known = Look::ALL.iter().map(|look| look.name());
                 errors.push(format!("{name_at}: no scope `{}`{}", name.get_ref(), did_you_mean(name.get_ref(), known)));
                 continue;
@@ -226,60 +179,6 @@ impl Shelf<'_> {
 /// Letters, digits, `-`, `_` and `.`, so that it is a file's name and nothing else.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-}
-
-const A_COLOUR: &str =
-    "a colour is \"#rrggbb\", \"default\", one of the 16 (\"red\", \"bright-red\"), or { rgb = .., ansi = .. }";
-
-fn hue(value: &Spanned<Value>, place: &impl Fn(usize) -> String, errors: &mut Vec<String>) -> Option<Hue> {
-    let read = match value.get_ref() {
-        Value::String(text) => Hue::parse(text),
-        Value::Table(table) => both(table),
-        _ => None,
-    };
-    if read.is_none() {
-        errors.push(format!("{}: {A_COLOUR}", place(value.span().start)));
-    }
-    read
-}
-
-/// A colour, and which of the 16 stands for it.
-fn both(table: &Table) -> Option<Hue> {
-    if table.keys().any(|key| key != "rgb" && key != "ansi") {
-        return None;
-    }
-    let named = |key: &str| table.get(key)?.as_str().and_then(Hue::parse);
-    let (exact, few) = (named("rgb")?, named("ansi")?);
-    (few.rgb.is_none()).then_some(Hue { rgb: Some(exact.rgb?), ansi: few.ansi })
-}
-
-/// What a scope's value says: a colour's name, or a table of `fg`, `bg` and `add`.
-fn scope(value: &Value, place: &str) -> Result<Scope, String> {
-    let named = |name: &str| Named { name: name.to_owned(), place: place.to_owned() };
-    let table = match value {
-        Value::String(name) => return Ok(Scope { fg: Some(named(name)), ..Scope::default() }),
-        Value::Table(table) => table,
-        _ => return Err("a scope is a colour, or { fg = .., bg = .., add = [..] }".into()),
-    };
-    let mut scope = Scope::default();
-    for (key, value) in table {
-        match (key.as_str(), value) {
-            ("fg", Value::String(name)) => scope.fg = Some(named(name)),
-            ("bg", Value::String(name)) => scope.bg = Some(named(name)),
-            ("add", Value::Array(words)) => {
-                for word in words {
-                    let word = word.as_str().unwrap_or_default();
-                    let known = MODIFIERS.iter().find(|(name, _)| *name == word);
-                    let names = MODIFIERS.map(|(name, _)| name);
-                    scope.add |= known.ok_or_else(|| format!("no `{word}` to add; there are {}", names.join(", ")))?.1;
-                }
-            }
-            (key, _) => {
-                return Err(format!("`{key}`: a scope has fg and bg, which are colours, and add, a list of words"));
-            }
-        }
-    }
-    Ok(scope)
 }
 
 impl Source {
@@ -324,9 +223,7 @@ impl Source {
 
     /// Looks that neither this theme nor what it begins from says anything of.
     pub fn unsaid(&self) -> Vec<Look> {
-        let said = |look: &Look| {
-            self.scopes.keys().any(|name| look.name() == name || look.name().starts_with(&format!("{name}.")))
-        };
+        let said = |look: &Look| self.scopes.keys().any(|name| look.is_under(name));
         Look::ALL.iter().copied().filter(|look| !said(look)).collect()
     }
 }

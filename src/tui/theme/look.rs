@@ -74,3 +74,39 @@ looks! {
     /// A token that has a loss.
     Trained = "trained",
 }
+
+impl Look {
+    /// Whether a scope of a theme file stands for it: by its whole name, or by what that begins with.
+    pub fn is_under(self, scope: &str) -> bool {
+        self.name().strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// Every scope that a theme file may have, also those that stand for several.
+    pub fn scopes() -> Vec<&'static str> {
+        let mut scopes = Vec::new();
+        for look in Look::ALL {
+            let name = look.name();
+            for scope in name.match_indices('.').map(|(at, _)| &name[..at]).chain([name]) {
+                if !scopes.contains(&scope) {
+                    scopes.push(scope);
+                }
+            }
+        }
+        scopes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_stand_for_what_begins_so() {
+        assert!(Look::Fault.is_under("chain") && Look::Fault.is_under("chain.fault") && Look::Text.is_under("text"));
+        assert!(!Look::Fault.is_under("cha") && !Look::Fault.is_under("chain.") && !Look::Text.is_under(""));
+        let scopes = Look::scopes();
+        assert!(["text", "border", "border.focus", "chain", "diff"].iter().all(|scope| scopes.contains(scope)));
+        assert!(scopes.iter().all(|scope| Look::ALL.iter().any(|look| look.is_under(scope))));
+        assert_eq!(scopes.iter().filter(|scope| **scope == "chain").count(), 1);
+    }
+}

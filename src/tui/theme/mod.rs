@@ -6,6 +6,7 @@ pub mod colour;
 mod file;
 mod look;
 pub mod preview;
+mod written;
 
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
@@ -13,6 +14,7 @@ use ratatui::style::{Color, Modifier, Style};
 pub use colour::Depth;
 pub use file::{Shelf, Source, ThemeError};
 pub use look::Look;
+pub use written::schema;
 
 /// The theme that is shown where none is asked for.
 pub const DEFAULT: &str = "terminal";

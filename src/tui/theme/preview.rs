@@ -24,7 +24,7 @@ pub fn ansi(name: &str, source: &Source, depth: Depth, light: bool) -> String {
 }
 
 /// A text between the escapes of a style.
-fn painted(text: &str, style: Style) -> String {
+pub fn painted(text: &str, style: Style) -> String {
     let mut codes: Vec<String> = Vec::new();
     const MODIFIERS: [(Modifier, &str); 6] = [
         (Modifier::BOLD, "1"),

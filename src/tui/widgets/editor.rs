@@ -42,7 +42,8 @@ impl Editor {
         self.area.move_cursor(CursorMove::End);
     }
 
-    fn shown(&self) -> String {
+    /// What is seen of it, without what would control a terminal.
+    pub fn shown(&self) -> String {
         self.area.lines().join("\n")
     }
 
@@ -54,6 +55,13 @@ impl Editor {
     /// The text as edited: what was left alone is byte for byte what it was.
     pub fn text(&self) -> String {
         restore(&self.raw, &self.shown())
+    }
+
+    /// Puts another text in the place of what is shown, as far as there is room. Returns whether it was cut.
+    pub fn replace(&mut self, text: &str) -> bool {
+        self.area.select_all();
+        self.area.cut();
+        self.paste(text)
     }
 
     pub fn new_line(&mut self) {

@@ -55,7 +55,7 @@ impl Finder {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let step = match key.code {
             KeyCode::Esc => return Pressed::Closed,
-            KeyCode::Char('c' | 'p' | 'o') if control => return Pressed::Closed,
+            KeyCode::Char('c' | 'p' | 'o' | 'n') if control => return Pressed::Closed,
             KeyCode::Enter => {
                 return self.found.get(self.window.selected).map_or(Pressed::Nothing, |row| Pressed::Chosen(*row));
             }

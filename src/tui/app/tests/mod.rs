@@ -1,6 +1,7 @@
 //! The whole screen: what keys and messages do to it, and what it looks like.
 
 mod dashboard;
+mod looks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use ratatui::layout::Rect;
 
 use super::{App, Pane, view};
 use crate::config::SessionInfo;
-use crate::records::{LiveBoard, LiveState};
+use crate::records::{GENERATION, Heavy, LiveBoard, LiveState, LiveTotals, TRAINING};
 use crate::session::Counts;
 use crate::tui::effect::{Effect, Message};
 use crate::tui::keymap::Keymap;
@@ -153,9 +154,9 @@ fn leaving_asks_only_while_a_job_of_this_process_runs() {
     let mut app = app();
     app.message(&opened(1), NOW);
     app.message(&board(LiveState::Running), NOW);
-    app.set_own_job(false);
+    app.set_own_job(Heavy::Sampling, false);
     assert_eq!(press(&mut app.clone(), KeyCode::Char('q')), [Effect::Quit]);
-    app.set_own_job(true);
+    app.set_own_job(Heavy::Sampling, true);
     assert_eq!(press(&mut app, KeyCode::Char('q')), []);
     assert!(screen(&mut app, 80, 24).contains("A generation runs here"));
     assert_eq!(press(&mut app, KeyCode::Char('n')), []);
@@ -172,9 +173,30 @@ fn leaving_asks_only_while_a_job_of_this_process_runs() {
     assert_eq!(press(&mut app, KeyCode::Char('q')), [Effect::Quit], "once more does not wait");
     let mut done = self::app();
     done.message(&opened(1), NOW);
-    done.set_own_job(true);
+    done.set_own_job(Heavy::Sampling, true);
     done.message(&board(LiveState::Done), NOW);
     assert_eq!(press(&mut done, KeyCode::Char('q')), [Effect::Quit]);
+}
+
+#[test]
+fn two_jobs_are_told_of_side_by_side() {
+    let mut app = app();
+    app.message(&opened(1), NOW);
+    let board = |job: &str, state, finished| {
+        let totals = LiveTotals { samples_wanted: 90, finished, ..LiveTotals::default() };
+        Message::Live(Arc::new(LiveBoard { job: job.into(), state, totals, ..LiveBoard::default() }))
+    };
+    app.message(&board(TRAINING, LiveState::Running, 7), NOW);
+    app.message(&board(GENERATION, LiveState::Paused, 30), NOW);
+    app.set_own_job(Heavy::Sampling, true);
+    assert!(screen(&mut app, 80, 24).contains("generate paused at 30  train 7/90"));
+    // The training is another process's: it goes on.
+    assert_eq!(press(&mut app, KeyCode::Char('q')), []);
+    let asked = screen(&mut app, 80, 24);
+    assert!(asked.contains("A generation runs here") && !asked.contains("A training runs here"), "{asked}");
+    press(&mut app, KeyCode::Char('n'));
+    app.message(&board(GENERATION, LiveState::Done, 90), NOW);
+    assert_eq!(press(&mut app, KeyCode::Char('q')), [Effect::Quit]);
 }
 
 #[test]
@@ -230,7 +252,7 @@ fn on_a_screen_too_small_only_harmless_keys_do_anything() {
     assert_eq!(app.pane, Pane::Review);
     assert_eq!(control(&mut app, 'l'), [Effect::Redraw]);
     assert_eq!(control(&mut app, 'z'), [Effect::Suspend]);
-    app.set_own_job(true);
+    app.set_own_job(Heavy::Sampling, true);
     assert_eq!(press(&mut app, KeyCode::Char('q')), []);
     assert!(screen(&mut app, 40, 12).contains("y leave"));
     assert_eq!(press(&mut app, KeyCode::Char('q')), []);

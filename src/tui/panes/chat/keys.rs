@@ -38,6 +38,9 @@ fn write(state: &mut ChatState, key: KeyEvent) -> Vec<Effect> {
     match key.code {
         KeyCode::Esc => state.mode = Mode::Browse,
         KeyCode::Char('s') if control => return send(state),
+        KeyCode::Char('e') if key.modifiers.contains(KeyModifiers::ALT) => {
+            return vec![Effect::EditOutside(state.draft.editor.shown())];
+        }
         KeyCode::Enter if !line_break => return send(state),
         KeyCode::Enter => state.draft.editor.new_line(),
         KeyCode::Char('j') if control => state.draft.editor.new_line(),

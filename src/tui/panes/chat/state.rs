@@ -7,6 +7,7 @@ use super::layout::Layout;
 use super::picker::{Picker, short};
 use super::settings::{Settings, SettingsForm};
 use crate::pipeline::chat::{Known, Posed, Ready};
+use crate::tui::boards::Boards;
 use crate::tui::widgets::notice::Notice;
 use crate::tui::widgets::{Editor, Transcript};
 
@@ -79,8 +80,8 @@ pub struct ChatState {
     pub(super) focus: usize,
     pub(super) mode: Mode,
     pub(super) notice: Option<Notice>,
-    /// A job is at work, here or in another process.
-    pub(super) busy: bool,
+    /// Of jobs, here or in another process.
+    pub(super) boards: Boards,
     pub(super) ascii: bool,
     pub(super) size: (u16, u16),
 }

@@ -344,9 +344,13 @@ fn free(state: &mut ChatState) -> Vec<Effect> {
 
 pub fn receive(state: &mut ChatState, message: &Message) -> Vec<Effect> {
     match message {
+        Message::EditedOutside(text) if matches!(state.mode, Mode::Writing) => {
+            state.draft.editor.replace(text);
+            state.lay_out();
+        }
         Message::Opened { .. } => {
             state.known.clear();
-            state.busy = false;
+            state.boards.clear();
             if matches!(state.mode, Mode::Pick(_)) {
                 state.mode = Mode::Browse;
             }
@@ -363,7 +367,7 @@ pub fn receive(state: &mut ChatState, message: &Message) -> Vec<Effect> {
             state.lay_out();
         }
         Message::Live(board) => {
-            state.busy = board.state.is_busy();
+            state.boards.take(board);
         }
         // What is wrong is said at the foot; nothing will come of the list.
         Message::Error(_) if matches!(&state.mode, Mode::Pick(picker) if picker.waiting) => {

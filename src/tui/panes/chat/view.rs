@@ -205,7 +205,7 @@ fn prompt(state: &ChatState, layout: &Layout, context: &ViewContext, buffer: &mu
     };
     let border = style(if writing { Look::BorderFocus } else { Look::Border });
     rule(buffer, layout.rule, &title, border, style(if writing { Look::Title } else { Look::Dim }), context.ascii);
-    let keys = " Enter sends  Alt-Enter new line ";
+    let keys = " Enter sends  Alt-Enter new line  Alt-E your editor ";
     let room = usize::from(layout.rule.width).saturating_sub(cells(&one_line(&title)) + 6);
     if writing && cells(keys) <= room {
         let x = layout.rule.right().saturating_sub(cells(keys) as u16 + 1);
@@ -230,7 +230,7 @@ fn prompt(state: &ChatState, layout: &Layout, context: &ViewContext, buffer: &mu
 fn foot(state: &ChatState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     match &state.notice {
         Some(notice) => notice.view(context, area, buffer),
-        None if state.busy => {
+        None if state.boards.at_work().any(|board| board.state.is_busy()) => {
             let line = "a job is at work: answers take longer";
             put_spans(buffer, area, &[(line.into(), context.theme.style(Look::Warn))], context.ascii);
         }

@@ -369,6 +369,8 @@ fn a_sampling_is_followed_to_its_end() {
     receive(&mut state, &board("generate", LiveState::Running));
     let text = drawn(&state, (160, 21), true);
     assert!(text.contains("sampling 500 of 2000 drawn, 25%  5m00s left  right ones fill "), "{text}");
+    receive(&mut state, &board("train", LiveState::Running));
+    assert_eq!(drawn(&state, (160, 21), true), text, "a training may run beside it");
     // Every problem wants more than it has: the draws to the target take their time at five a second.
     let met = state.plan.as_ref().unwrap().met;
     let time = crate::tui::widgets::paint::duration(met.draws / 5.0);

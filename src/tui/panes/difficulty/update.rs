@@ -7,9 +7,8 @@ use super::plan::Plan;
 use super::state::{Ask, Asked, DifficultyState, Tab, Unit};
 use super::{lengths, parameters};
 use crate::difficulty::{Bin, Rule};
-use crate::jobs::GENERATION;
 use crate::pipeline::difficulty::{Grouped, Survey};
-use crate::records::LiveBoard;
+use crate::records::{GENERATION, LiveBoard};
 use crate::tui::effect::{Effect, Message};
 use crate::tui::widgets::Input;
 use crate::tui::widgets::paint::one_line;
@@ -329,7 +328,8 @@ pub fn receive(state: &mut DifficultyState, message: &Message) -> Vec<Effect> {
             state.notice = None;
             state.dirty = true;
         }
-        Message::Live(board) => {
+        // A training beside a generation leaves its board where it is.
+        Message::Live(board) if state.board.as_ref().is_none_or(|old| old.heavy().excludes(board.heavy())) => {
             let (before, samples) = (state.board.is_some(), samples(board));
             state.board = samples.then(|| board.clone());
             if before != samples {

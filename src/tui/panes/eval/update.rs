@@ -8,9 +8,9 @@ use super::form::Field;
 use super::lines::Opens;
 use super::state::{Screen, Tab};
 use super::{EvalAction, EvalState, content};
-use crate::jobs::EVALUATION;
+use crate::jobs::Steer;
 use crate::pipeline::eval::{EvalKey, Listed, ScoreRequest, Scores};
-use crate::records::{LiveBoard, LiveState};
+use crate::records::{EVALUATION, Heavy, LiveBoard, LiveState};
 use crate::tui::effect::{Effect, Message};
 use crate::tui::panes::another_jobs;
 
@@ -248,10 +248,14 @@ fn start(state: &mut EvalState) -> Vec<Effect> {
     vec![Effect::StartEval(Box::new(order))]
 }
 
+fn steer(steer: Steer) -> Effect {
+    Effect::SteerJob { steer, of: Heavy::Sampling }
+}
+
 fn pause(state: &mut EvalState) -> Vec<Effect> {
     match state.board.as_ref().map(|board| board.state) {
-        Some(LiveState::Starting | LiveState::Running) => vec![Effect::PauseJob],
-        Some(LiveState::Paused) => vec![Effect::ResumeJob],
+        Some(LiveState::Starting | LiveState::Running) => vec![steer(Steer::Pause)],
+        Some(LiveState::Paused) => vec![steer(Steer::Resume)],
         Some(LiveState::Stopping) => {
             state.say("it is stopping");
             Vec::new()
@@ -266,7 +270,7 @@ fn pause(state: &mut EvalState) -> Vec<Effect> {
 fn stop(state: &mut EvalState) -> Vec<Effect> {
     if state.runs() || state.starting {
         state.say("it stops: answers that are written are kept, the same form goes on from there");
-        return vec![Effect::StopJob];
+        return vec![steer(Steer::Stop)];
     }
     state.say("no evaluation runs");
     Vec::new()
@@ -305,7 +309,7 @@ pub fn receive(state: &mut EvalState, message: &Message) -> Vec<Effect> {
 
 fn live(state: &mut EvalState, board: &Arc<LiveBoard>) {
     if board.job != EVALUATION {
-        return another_jobs(&mut state.board);
+        return another_jobs(&mut state.board, board);
     }
     if board.state.is_over() && (state.runs() || state.starting) {
         if board.state == LiveState::Failed {

@@ -187,6 +187,17 @@ impl Form {
         self.prompt.lines().join("\n")
     }
 
+    pub fn edits_prompt(&self) -> bool {
+        self.editing_prompt
+    }
+
+    /// Another prompt in the place of the one that is being edited.
+    pub fn replace_prompt(&mut self, text: &str) {
+        self.prompt.select_all();
+        self.prompt.cut();
+        self.paste(text);
+    }
+
     /// The prompt of the default policy: fills the field unless the person has written another one.
     pub fn set_default_prompt(&mut self, prompt: &str) {
         let untouched = self.prompt_text() == clean(&self.default_prompt);

@@ -7,7 +7,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::*;
-use crate::records::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn};
+use crate::jobs::Steer;
+use crate::records::{Heavy, LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace};
 use crate::session::Counts;
 use crate::tui::effect::{Effect, Message};
 use crate::tui::theme::Theme;
@@ -184,12 +185,21 @@ fn steering_follows_the_board() {
     assert_eq!(update(&mut state, GenerateAction::Stop), []);
     show(&mut state, board(1, LiveState::Running, vec![running(1, "a")]));
     assert!(!state.shows_form(), "a job that begins comes to the front");
-    assert_eq!(update(&mut state, GenerateAction::Pause), [Effect::PauseJob]);
+    assert_eq!(
+        update(&mut state, GenerateAction::Pause),
+        [Effect::SteerJob { steer: Steer::Pause, of: Heavy::Sampling }]
+    );
     assert!(drawn(&mut state, 80, 24, false).contains("(pausing)"));
     show(&mut state, board(2, LiveState::Paused, vec![running(1, "a")]));
     assert!(drawn(&mut state, 80, 24, false).starts_with("Paused\n"));
-    assert_eq!(update(&mut state, GenerateAction::Pause), [Effect::ResumeJob]);
-    assert_eq!(update(&mut state, GenerateAction::Stop), [Effect::StopJob]);
+    assert_eq!(
+        update(&mut state, GenerateAction::Pause),
+        [Effect::SteerJob { steer: Steer::Resume, of: Heavy::Sampling }]
+    );
+    assert_eq!(
+        update(&mut state, GenerateAction::Stop),
+        [Effect::SteerJob { steer: Steer::Stop, of: Heavy::Sampling }]
+    );
     show(&mut state, board(3, LiveState::Stopping, vec![running(1, "a")]));
     assert_eq!(update(&mut state, GenerateAction::Stop), []);
     assert_eq!(update(&mut state, GenerateAction::Pause), []);
@@ -389,11 +399,13 @@ fn looks_when_it_is_over() {
 }
 
 #[test]
-fn a_training_that_follows_ends_what_was_shown() {
+fn a_training_ends_what_was_shown_where_it_is_the_next_step_of_a_pass() {
     let mut state = opened(None);
     show(&mut state, board(1, LiveState::Running, vec![running(1, "a")]));
     let training = LiveBoard { job: "train".into(), state: LiveState::Running, ..LiveBoard::default() };
-    receive(&mut state, &Message::Live(Arc::new(training)));
+    receive(&mut state, &Message::Live(Arc::new(training.clone())));
+    assert!(state.live.active(), "it runs beside this one");
+    receive(&mut state, &Message::Live(Arc::new(LiveBoard { pass: Some(PassPlace::default()), ..training })));
     assert!(!state.live.active() && !state.live.board.as_ref().unwrap().running.iter().any(|_| true));
     assert_eq!(update(&mut state, GenerateAction::Stop), [], "it is not this pane's to stop");
 }

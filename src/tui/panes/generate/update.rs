@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crossterm::event::{KeyEvent, KeyEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::action::GenerateAction;
 use super::form::Field;
 use super::live::Live;
 use super::state::GenerateState;
-use crate::jobs::{Steer, TRAINING};
-use crate::records::{LiveBoard, LiveState};
+use crate::jobs::Steer;
+use crate::records::{Heavy, LiveBoard, LiveState, TRAINING};
 use crate::tui::effect::{Effect, Message};
 use crate::tui::panes::another_jobs;
 
@@ -151,15 +151,20 @@ fn forget_job(state: &mut GenerateState) {
     state.asked = None;
 }
 
+/// For the job that draws samples.
+fn steer(steer: Steer) -> Effect {
+    Effect::SteerJob { steer, of: Heavy::Sampling }
+}
+
 fn pause(state: &mut GenerateState) -> Vec<Effect> {
     match state.live.state() {
         Some(LiveState::Starting | LiveState::Running) => {
             state.asked = Some(Steer::Pause);
-            vec![Effect::PauseJob]
+            vec![steer(Steer::Pause)]
         }
         Some(LiveState::Paused) => {
             state.asked = Some(Steer::Resume);
-            vec![Effect::ResumeJob]
+            vec![steer(Steer::Resume)]
         }
         Some(LiveState::Waiting) => {
             state.say("it waits for a person: go on in the Run pane");
@@ -180,7 +185,7 @@ fn stop(state: &mut GenerateState) -> Vec<Effect> {
     match state.live.state() {
         Some(LiveState::Starting | LiveState::Running | LiveState::Paused | LiveState::Waiting) => {
             state.asked = Some(Steer::Stop);
-            vec![Effect::StopJob]
+            vec![steer(Steer::Stop)]
         }
         Some(LiveState::Stopping) => {
             state.say("it is stopping: finished samples are kept");
@@ -188,7 +193,7 @@ fn stop(state: &mut GenerateState) -> Vec<Effect> {
         }
         Some(LiveState::Done | LiveState::Failed) | None if state.starting => {
             state.asked = Some(Steer::Stop);
-            vec![Effect::StopJob]
+            vec![steer(Steer::Stop)]
         }
         Some(LiveState::Done | LiveState::Failed) | None => {
             state.say("nothing runs");
@@ -201,6 +206,10 @@ fn stop(state: &mut GenerateState) -> Vec<Effect> {
 pub fn key(state: &mut GenerateState, key: KeyEvent) -> Vec<Effect> {
     if key.kind == KeyEventKind::Release {
         return Vec::new();
+    }
+    let outside = key.code == KeyCode::Char('e') && key.modifiers.contains(KeyModifiers::ALT);
+    if outside && state.form.edits_prompt() {
+        return vec![Effect::EditOutside(state.form.prompt_text())];
     }
     state.form.key(key);
     Vec::new()
@@ -215,6 +224,7 @@ pub fn paste(state: &mut GenerateState, text: &str) -> Vec<Effect> {
 /// Takes what the outside tells. Messages that are not about the session or a job are of no concern here.
 pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
     match message {
+        Message::EditedOutside(text) if state.form.edits_prompt() => state.form.replace_prompt(text),
         Message::Opened { read_only, problems, .. } => {
             state.opened = true;
             state.read_only = read_only.clone();
@@ -226,7 +236,7 @@ pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
         }
         Message::Rows { counts, .. } => state.problems = counts.problems,
         // A training is watched in its own pane.
-        Message::Live(board) if board.job == TRAINING => another_jobs(&mut state.live.board),
+        Message::Live(board) if board.job == TRAINING => another_jobs(&mut state.live.board, board),
         Message::Live(board) => live(state, board),
         Message::Line { .. } if std::mem::take(&mut state.starting) => {
             state.watching = false;

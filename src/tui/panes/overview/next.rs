@@ -19,7 +19,8 @@ pub(super) fn next(state: &OverviewState) -> Next {
         let words = format!("decide on the samples that the pass waits for: {decided} of {wanted} are done");
         return Next { scope: Scope::Run, action: Some("run.review"), words };
     }
-    if let Some(board) = state.running() {
+    // Of two the one that waits for a person.
+    if let Some(board) = state.running().min_by_key(|board| board.state.is_busy()) {
         let scope = scope_of(&board.job, board.pass.is_some());
         let words = match board.state {
             LiveState::Waiting => "a job waits for you",
@@ -36,7 +37,7 @@ pub(super) fn next(state: &OverviewState) -> Next {
         return Next { scope: Scope::Run, action: None, words };
     }
     if state.judged.samples == 0 {
-        return go(Scope::Generate, None, "generate: name a model (micro is there) and problems, and start");
+        return go(Scope::Generate, None, "name a model (micro is there) and problems, and start");
     }
     if state.judged.waiting > 0 {
         let words = format!("judge {} samples by the rules", state.judged.waiting);
@@ -58,9 +59,9 @@ pub(super) fn next(state: &OverviewState) -> Next {
 pub(super) fn scope_of(job: &str, of_pass: bool) -> Scope {
     match job {
         _ if of_pass => Scope::Run,
-        crate::jobs::TRAINING => Scope::Train,
-        crate::jobs::EVALUATION => Scope::Eval,
-        crate::jobs::PASS | crate::jobs::FORECAST => Scope::Run,
+        crate::records::TRAINING => Scope::Train,
+        crate::records::EVALUATION => Scope::Eval,
+        crate::records::PASS | crate::records::FORECAST => Scope::Run,
         _ => Scope::Generate,
     }
 }

@@ -1,12 +1,12 @@
 //! What the pane knows: a few numbers of every part of the session, kept as messages come.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::records::LiveBoard;
 use crate::session::{Counts, SampleRow};
 use crate::stats::Interval;
 use crate::tui::action::Scope;
+use crate::tui::boards::Boards;
 use crate::tui::load::MachineLoad;
 
 /// The parts of the method in their order, by the panes that they are worked on in.
@@ -66,16 +66,16 @@ pub struct OverviewState {
     /// Evaluations in their order: name, pass@1.
     pub(super) evals: Vec<(String, Interval)>,
     pub(super) pass: Option<Passed>,
-    pub(super) board: Option<Arc<LiveBoard>>,
-    /// Jobs that wait for the one at work.
+    pub(super) boards: Boards,
+    /// Jobs that wait for others to end.
     pub(super) line: Vec<String>,
     pub(super) machine: Option<MachineLoad>,
     pub(super) at: usize,
 }
 
 impl OverviewState {
-    /// The board of a job that is at work.
-    pub(super) fn running(&self) -> Option<&LiveBoard> {
-        self.board.as_deref().filter(|board| !board.state.is_over())
+    /// The boards of jobs that are at work; of two, the generation's first.
+    pub(super) fn running(&self) -> impl Iterator<Item = &LiveBoard> {
+        self.boards.at_work()
     }
 }

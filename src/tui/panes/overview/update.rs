@@ -77,7 +77,7 @@ pub fn receive(state: &mut OverviewState, message: &Message) {
         Message::Pass(progress) => state.pass = Some(passed(progress)),
         Message::Line { jobs, .. } => state.line.clone_from(jobs),
         Message::Machine(load) => state.machine = Some(load.clone()),
-        Message::Live(board) => state.board = Some(board.clone()),
+        Message::Live(board) => state.boards.take(board),
         _ => {}
     }
 }

@@ -42,10 +42,11 @@ pub fn view(state: &OverviewState, context: &ViewContext, area: Rect, buffer: &m
     put_spans(buffer, row(0), &head, context.ascii);
     let problems = format!("   {} problems", state.counts.problems);
     put(buffer, area.x, area.y + 1, area.width, &problems, style(Look::Dim));
-    let work = state.running().map(|board| super::next::scope_of(&board.job, board.pass.is_some()));
+    let work: Vec<Scope> =
+        state.running().map(|board| super::next::scope_of(&board.job, board.pass.is_some())).collect();
     for (at, scope) in PARTS.into_iter().enumerate() {
         let (stand, words) = part_of(state, scope);
-        let stand = if work == Some(scope) { Stand::AtWork } else { stand };
+        let stand = if work.contains(&scope) { Stand::AtWork } else { stand };
         let signs = signs(context.ascii);
         let (sign, look) = match stand {
             Stand::Done => (signs.right, Look::Good),
@@ -66,12 +67,13 @@ pub fn view(state: &OverviewState, context: &ViewContext, area: Rect, buffer: &m
     // What comes next, what runs and what waits, two lines each, as far as there is room; the machine in the last line that is left.
     let next = next(state);
     let mut said = vec![("next", format!("{}: {}", next.scope.title(), next.words), Look::Text)];
-    if let Some(board) = state.running() {
+    for board in state.running() {
         let rate = match board.totals.tokens_per_second {
             rate if rate > 0.0 => format!("  {} tok/s", compact(rate.round() as usize)),
             _ => String::new(),
         };
-        said.push(("now", format!("{}{rate}", one_line(&board.message)), Look::Info));
+        let message = if board.message.is_empty() { &board.job } else { &board.message };
+        said.push(("now", format!("{}{rate}", one_line(message)), Look::Info));
     }
     if !state.line.is_empty() {
         said.push(("then", one_line(&state.line.join(", ")), Look::Text));
@@ -108,10 +110,13 @@ fn part_of(state: &OverviewState, scope: Scope) -> (Stand, String) {
         }
         Scope::Review => {
             let rejected = judged.samples - judged.accepted - judged.waiting;
-            let mut words = format!("the rules accept {} and reject {rejected}", judged.accepted);
-            if judged.waiting > 0 {
-                words.push_str(&format!(", {} are not judged yet", judged.waiting));
-            }
+            let mut words = match judged.waiting {
+                0 => format!("the rules accept {} and reject {rejected}", judged.accepted),
+                all if all == judged.samples => format!("{all} samples are not judged yet"),
+                some => {
+                    format!("the rules accept {} and reject {rejected}, {some} are not judged yet", judged.accepted)
+                }
+            };
             let decided = state.counts.accepted + state.counts.rejected;
             if decided > 0 {
                 words.push_str(&format!("; you decided on {decided}"));

@@ -357,6 +357,14 @@ fn copy(state: &mut ReviewState) -> Vec<Effect> {
 /// Takes what the outside tells. Messages that are not about samples are of no concern here.
 pub fn receive(state: &mut ReviewState, message: &Message) -> Vec<Effect> {
     match message {
+        Message::EditedOutside(text) => {
+            if let Mode::Note(writing) | Mode::Edit(writing) = &mut state.mode
+                && writing.editor.replace(text)
+            {
+                state.refuse("the text was cut: there was no room for all of it");
+            }
+            Vec::new()
+        }
         Message::Opened { dir, read_only, counts, rows, .. } => {
             if let Some(back) = state.back.take() {
                 state.filter = back.filter;

@@ -46,6 +46,8 @@ enum Next {
     Stay,
     Leave,
     Store,
+    /// To the person's own editor.
+    Outside,
 }
 
 /// What a key means to any text that is being written.
@@ -60,6 +62,7 @@ fn next(writing: &mut Writing, key: KeyEvent) -> Option<Next> {
         }
         KeyCode::Esc => Some(Next::Leave),
         KeyCode::Char('s') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Next::Store),
+        KeyCode::Char('e') if key.modifiers.contains(KeyModifiers::ALT) => Some(Next::Outside),
         _ => None,
     }
 }
@@ -71,6 +74,7 @@ pub(super) fn note_key(state: &mut ReviewState, mut writing: Writing, key: KeyEv
     match next {
         Some(Next::Leave) => return effects,
         Some(Next::Stay) => {}
+        Some(Next::Outside) => effects.push(Effect::EditOutside(writing.editor.shown())),
         Some(Next::Store) if !writing.editor.changed() => return effects,
         Some(Next::Store) => {
             let text = writing.editor.text();
@@ -93,6 +97,7 @@ pub(super) fn chain_key(state: &mut ReviewState, mut writing: Writing, key: KeyE
     match next(&mut writing, key) {
         Some(Next::Leave) => return effects,
         Some(Next::Stay) => {}
+        Some(Next::Outside) => effects.push(Effect::EditOutside(writing.editor.shown())),
         Some(Next::Store) if !writing.editor.changed() => {
             state.say("nothing was changed");
             return effects;

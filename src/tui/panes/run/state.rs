@@ -161,7 +161,7 @@ impl RunState {
             return tab;
         }
         match self.board.as_deref().filter(|board| !board.state.is_over()) {
-            Some(board) if board.job == crate::jobs::TRAINING => Tab::Loss,
+            Some(board) if board.job == crate::records::TRAINING => Tab::Loss,
             Some(board) if board.state == LiveState::Waiting => Tab::Filter,
             Some(board) if !board.running.is_empty() => Tab::Writing,
             Some(_) => Tab::Filter,

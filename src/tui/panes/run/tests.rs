@@ -10,10 +10,13 @@ use super::form::Field;
 use super::state::{Screen, Tab};
 use super::*;
 use crate::filter::{RuleId, Step};
+use crate::jobs::Steer;
 use crate::pipeline::FilterOutcome;
 use crate::pipeline::recipe::Recipe;
 use crate::pipeline::run::{Flow, Forecast, Planned, Probe, Progress, Scored, StepSeen, Waiting, plan};
-use crate::records::{FinishReason, LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace, Standing};
+use crate::records::{
+    FinishReason, Heavy, LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace, Standing,
+};
 use crate::session::{Counts, SampleRow};
 use crate::stats::Interval;
 use crate::train::runs::follow::{Reading, RunNews};
@@ -299,7 +302,7 @@ fn a_plan_is_shown_measured_and_started() {
     let measuring = LiveBoard { job: "forecast".into(), state: LiveState::Running, ..LiveBoard::default() };
     live(&mut state, measuring.clone());
     assert_eq!(update(&mut state, RunAction::Start), [], "what is measured is not disturbed");
-    assert_eq!(update(&mut state, RunAction::Stop), [Effect::StopJob]);
+    assert_eq!(update(&mut state, RunAction::Stop), [Effect::SteerJob { steer: Steer::Stop, of: Heavy::Both }]);
     tell(&mut state, Message::Forecast(Err("stopped in step probe".into())));
     assert!(drawn(&mut state, SMALL, true).contains("no forecast: stopped"));
     tell(&mut state, Message::Forecast(Ok(Box::new(measured()))));
@@ -323,10 +326,10 @@ fn the_steps_and_the_training_at_work() {
     insta::assert_snapshot!("training_80x21", drawn(&mut state, SMALL, false));
     insta::assert_snapshot!("training_160x45", drawn(&mut state, LARGE, false));
     insta::assert_snapshot!("training_ascii_60x13", drawn(&mut state, (60, 13), true));
-    assert_eq!(update(&mut state, RunAction::Pause), [Effect::PauseJob]);
+    assert_eq!(update(&mut state, RunAction::Pause), [Effect::SteerJob { steer: Steer::Pause, of: Heavy::Both }]);
     live(&mut state, LiveBoard { state: LiveState::Paused, ..training() });
-    assert_eq!(update(&mut state, RunAction::Pause), [Effect::ResumeJob]);
-    assert_eq!(update(&mut state, RunAction::Stop), [Effect::StopJob]);
+    assert_eq!(update(&mut state, RunAction::Pause), [Effect::SteerJob { steer: Steer::Resume, of: Heavy::Both }]);
+    assert_eq!(update(&mut state, RunAction::Stop), [Effect::SteerJob { steer: Steer::Stop, of: Heavy::Both }]);
     assert_eq!(update(&mut state, RunAction::Start), [], "one at a time");
     let halted = "stopped in step train pi_sft; the same command goes on from there";
     live(&mut state, LiveBoard { state: LiveState::Done, message: halted.into(), ..training() });

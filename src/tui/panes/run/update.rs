@@ -8,9 +8,9 @@ use super::RunAction;
 use super::form::Field;
 use super::plan::Plan;
 use super::state::{RunState, Screen, Tab};
-use crate::jobs::{FORECAST, PASS};
+use crate::jobs::Steer;
 use crate::pipeline::run::{RunOrder, Waiting};
-use crate::records::{LiveBoard, LiveState};
+use crate::records::{FORECAST, Heavy, LiveBoard, LiveState, PASS};
 use crate::tui::effect::{Effect, Message};
 use crate::tui::panes::another_jobs;
 use crate::tui::widgets::{ListWindow, Piece};
@@ -211,10 +211,14 @@ fn at_work(state: &RunState) -> Option<LiveState> {
     pass.or(state.measuring()).map(|board| board.state)
 }
 
+fn steer(steer: Steer) -> Effect {
+    Effect::SteerJob { steer, of: Heavy::Both }
+}
+
 fn pause(state: &mut RunState) -> Vec<Effect> {
     match at_work(state) {
-        Some(LiveState::Paused) => return vec![Effect::ResumeJob],
-        Some(LiveState::Starting | LiveState::Running) => return vec![Effect::PauseJob],
+        Some(LiveState::Paused) => return vec![steer(Steer::Resume)],
+        Some(LiveState::Starting | LiveState::Running) => return vec![steer(Steer::Pause)],
         Some(LiveState::Waiting) => state.say("it waits for you already"),
         Some(_) => state.say("it is stopping"),
         None => state.say("no pass runs"),
@@ -225,7 +229,7 @@ fn pause(state: &mut RunState) -> Vec<Effect> {
 fn stop(state: &mut RunState) -> Vec<Effect> {
     if at_work(state).is_some() || state.starting {
         state.say("stopping: what is done is kept, and it can go on from there");
-        return vec![Effect::StopJob];
+        return vec![steer(Steer::Stop)];
     }
     state.say("no pass runs");
     Vec::new()
@@ -321,7 +325,7 @@ pub fn receive(state: &mut RunState, message: &Message) -> Vec<Effect> {
         }
         Message::Live(board) if board.job == FORECAST => state.forecast = Some(board.clone()),
         Message::Live(board) if board.pass.is_some() || board.job == PASS => live(state, board),
-        Message::Live(_) => another_jobs(&mut state.board),
+        Message::Live(board) => another_jobs(&mut state.board, board),
         Message::Report(text) => {
             state.report.clear();
             state.report.push(Piece { text: text.clone(), ..Piece::default() });

@@ -131,7 +131,7 @@ fn numbers(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Bu
     let totals = &board.totals;
     let dot = format!(" {} ", signs(context.ascii).dot);
     let done = totals.existing + totals.finished;
-    let unit = if board.job == crate::jobs::TRAINING { "steps" } else { "samples" };
+    let unit = if board.job == crate::records::TRAINING { "steps" } else { "samples" };
     let mut spans = vec![
         (format!("{}/{} {unit}", compact(done), compact(totals.samples_wanted)), style(Look::Title)),
         (format!("{dot}{} tok/s", compact(totals.tokens_per_second.max(0.0).round() as usize)), style(Look::Text)),
@@ -139,7 +139,7 @@ fn numbers(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Bu
     if let Some(left) = totals.eta_seconds {
         spans.push((format!("{dot}{} left in this step", duration(left)), style(Look::Text)));
     }
-    if totals.finished > 0 && board.job != crate::jobs::TRAINING {
+    if totals.finished > 0 && board.job != crate::records::TRAINING {
         let right = 100.0 * totals.correct as f64 / totals.finished as f64;
         spans.push((format!("{dot}{right:.0}% right"), style(Look::Text)));
     }

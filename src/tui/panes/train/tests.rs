@@ -7,8 +7,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::*;
+use crate::jobs::Steer;
 use crate::pipeline::train::{Preview, PreviewToken};
-use crate::records::{LiveBoard, LiveState};
+use crate::records::{Heavy, LiveBoard, LiveState, PassPlace};
 use crate::train::TrainSettings;
 use crate::train::runs::follow::{LookedAt, Reading, RunNews};
 use crate::train::steer::Drawn;
@@ -104,9 +105,12 @@ fn the_crosshair_reads_the_selected_run() {
 #[test]
 fn keys_go_to_the_training_only_while_one_runs() {
     let mut state = watched();
-    assert_eq!(update(&mut state, TrainAction::Pause), [Effect::PauseJob]);
+    assert_eq!(update(&mut state, TrainAction::Pause), [Effect::SteerJob { steer: Steer::Pause, of: Heavy::Training }]);
     receive(&mut state, &board(LiveState::Paused));
-    assert_eq!(update(&mut state, TrainAction::Pause), [Effect::ResumeJob]);
+    assert_eq!(
+        update(&mut state, TrainAction::Pause),
+        [Effect::SteerJob { steer: Steer::Resume, of: Heavy::Training }]
+    );
     let choice = Effect::SteerTraining { verb: "choose", arguments: serde_json::json!({ "to": "lower_rate" }) };
     assert_eq!(update(&mut state, TrainAction::Slower), [choice]);
     receive(&mut state, &board(LiveState::Done));
@@ -301,6 +305,8 @@ fn the_next_step_of_a_pass_ends_its_training() {
     let mut state = watched();
     assert!(state.running());
     let next = LiveBoard { job: "generate".into(), state: LiveState::Running, ..LiveBoard::default() };
-    receive(&mut state, &Message::Live(Arc::new(next)));
+    receive(&mut state, &Message::Live(Arc::new(next.clone())));
+    assert!(state.running(), "a generation of its own may stand beside it");
+    receive(&mut state, &Message::Live(Arc::new(LiveBoard { pass: Some(PassPlace::default()), ..next })));
     assert!(!state.running(), "another training may begin");
 }

@@ -9,7 +9,8 @@ use super::form::{Field, Form};
 use super::layout::Layout;
 use super::preview::Tokens;
 use super::state::{Ask, Asked, Screen, Tab, TrainState};
-use crate::records::LiveState;
+use crate::jobs::Steer;
+use crate::records::{Heavy, LiveState, TRAINING};
 use crate::train::runs::follow::Reading;
 use crate::tui::effect::{Effect, Message, PreviewOf};
 use crate::tui::panes::another_jobs;
@@ -42,9 +43,9 @@ pub fn update(state: &mut TrainState, action: TrainAction) -> Vec<Effect> {
         }
         TrainAction::Pause => {
             let paused = state.board.as_ref().is_some_and(|board| board.state == LiveState::Paused);
-            return steer(state, if paused { Effect::ResumeJob } else { Effect::PauseJob });
+            return steer(state, job(if paused { Steer::Resume } else { Steer::Pause }));
         }
-        TrainAction::Stop => return steer(state, Effect::StopJob),
+        TrainAction::Stop => return steer(state, job(Steer::Stop)),
         TrainAction::Checkpoint => return steer(state, training("checkpoint", serde_json::Value::Null)),
         TrainAction::Slower => return steer(state, choice("lower_rate")),
         TrainAction::Skip => return steer(state, choice("skip")),
@@ -299,6 +300,10 @@ fn choice(to: &str) -> Effect {
     training("choose", serde_json::json!({ "to": to }))
 }
 
+fn job(steer: Steer) -> Effect {
+    Effect::SteerJob { steer, of: Heavy::Training }
+}
+
 /// Asked of the training that runs; nothing is asked where none does.
 fn steer(state: &mut TrainState, effect: Effect) -> Vec<Effect> {
     if state.running() {
@@ -412,7 +417,7 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
                 state.show();
             }
         }
-        Message::Live(board) if board.job != crate::jobs::TRAINING => another_jobs(&mut state.board),
+        Message::Live(board) if board.job != TRAINING => another_jobs(&mut state.board, board),
         Message::Live(board) => {
             if std::mem::take(&mut state.starting) {
                 state.notice = None;

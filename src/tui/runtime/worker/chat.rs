@@ -54,7 +54,7 @@ impl Work {
     }
 
     fn works(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| !job.finished() && job.board().state.is_busy())
+        self.at_work().any(|job| job.board().state.is_busy())
     }
 
     /// The talk, begun if it was not.

@@ -1,5 +1,5 @@
-//! Follows the open session: rows and decisions of other processes, runs of the filter, and the board of another process's
-//! job, to its end.
+//! Follows the open session: rows and decisions of other processes, runs of the filter, and the boards of other processes'
+//! jobs, to their ends.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use super::pass::PassSeen;
 use super::{Told, Work};
 use crate::filter::Settings;
 use crate::pipeline::FilterOutcome;
-use crate::records::{LiveBoard, LiveState, Standing, UnixMillis, now_millis};
-use crate::session::{Filtering, Session, SessionError};
+use crate::records::{Heavy, LiveBoard, LiveState, Standing, UnixMillis, now_millis};
+use crate::session::{Filtering, Holder, Session, SessionError};
 use crate::train::runs::{self, follow::Follower};
 
 const TOUCH: Duration = Duration::from_secs(1);
@@ -37,17 +37,15 @@ pub(super) struct Following {
     /// The records of its trainings.
     pub runs: Follower,
     pub runs_read: Option<Instant>,
+    /// When a process at work was told last that somebody watches.
+    pub touched: Option<Instant>,
     /// What was told of its pass.
     pub pass: PassSeen,
 }
 
 /// A job of another process.
 pub(super) struct Other {
-    pub job: String,
-    pub pid: u32,
-    /// What was mirrored before is of another job.
-    since: UnixMillis,
-    touched: Option<Instant>,
+    pub holder: Holder,
     /// What it mirrored last.
     last: Option<Arc<LiveBoard>>,
 }
@@ -92,32 +90,42 @@ impl Work {
             following.runs_read = Some(Instant::now());
         }
         self.follow_pass(changed)?;
-        self.follow_other()
+        self.follow_others()
     }
 
-    /// Follows the board of a job that another process runs in this session.
-    fn follow_other(&mut self) -> Result<(), SessionError> {
-        let Some(Following { session, .. }) = &self.session else { return Ok(()) };
+    /// Follows the boards of jobs that other processes run in this session.
+    fn follow_others(&mut self) -> Result<(), SessionError> {
+        let Some(Following { session, touched, .. }) = &mut self.session else { return Ok(()) };
         let own = std::process::id();
-        let Some(holder) = session.holder()?.filter(|holder| holder.pid != own) else {
-            if let Some(mut other) = self.other.take() {
+        let mut holders = session.holders()?;
+        holders.retain(|holder| holder.pid != own);
+        for at in (0..self.others.len()).rev() {
+            if holders.contains(&self.others[at].holder) {
+                continue;
+            }
+            let mut other = self.others.remove(at);
+            // Where another job has begun in its place, here or elsewhere, that is what the screen shows; and what is mirrored under the
+            // same name may be the new one's.
+            let heavy = Heavy::of(&other.holder.job);
+            let own = self.jobs.iter().any(|begun| !begun.job.finished() && begun.job.heavy().excludes(heavy));
+            if !own && !holders.iter().any(|holder| Heavy::of(&holder.job).excludes(heavy)) {
                 mirror(session, &mut other, &self.told);
-                // A job of our own that has begun since is what the screen shows.
-                if self.job.as_ref().is_none_or(|job| job.finished()) {
-                    tell_gone(&other, &self.told);
-                }
+                tell_gone(&other, &self.told);
             }
-            return Ok(());
-        };
-        if self.other.as_ref().is_none_or(|other| other.pid != holder.pid) {
-            self.other =
-                Some(Other { job: holder.job, pid: holder.pid, since: holder.since, touched: None, last: None });
         }
-        if let Some(other) = &mut self.other {
-            if session.read_only().is_none() && other.touched.is_none_or(|at| at.elapsed() >= TOUCH) {
-                session.touch_watch()?;
-                other.touched = Some(Instant::now());
+        for holder in holders {
+            if !self.others.iter().any(|other| other.holder == holder) {
+                self.others.push(Other { holder, last: None });
             }
+        }
+        if self.others.is_empty() {
+            return Ok(());
+        }
+        if session.read_only().is_none() && touched.is_none_or(|at| at.elapsed() >= TOUCH) {
+            session.touch_watch()?;
+            *touched = Some(Instant::now());
+        }
+        for other in &mut self.others {
             mirror(session, other, &self.told);
         }
         Ok(())
@@ -141,13 +149,14 @@ pub(super) fn outcome_of(filtering: Option<Filtering>) -> Option<Box<FilterOutco
 
 /// Tells the mirrored board if it is a new one.
 fn mirror(session: &Session, other: &mut Other, told: &mpsc::UnboundedSender<Told>) {
-    let Ok(Some(mut board)) = session.read_live(&other.job) else { return };
+    let Ok(Some(mut board)) = session.read_live(&other.holder.job) else { return };
     let known = other.last.as_ref().is_some_and(|last| last.version == board.version);
-    if known || board.updated_at < other.since {
+    // What was mirrored before it began is of another job.
+    if known || board.updated_at < other.holder.since {
         return;
     }
     if board.message.is_empty() && board.state == LiveState::Running {
-        board.message = format!("watching {} of process {}", other.job, other.pid);
+        board.message = format!("watching {} of process {}", other.holder.job, other.holder.pid);
     }
     let board = Arc::new(board);
     other.last = Some(board.clone());
@@ -157,7 +166,7 @@ fn mirror(session: &Session, other: &mut Other, told: &mpsc::UnboundedSender<Tol
 /// Nobody holds the job any more. Had it ended by itself its last board would say so: it was killed, or it failed in a way that
 /// it could not tell.
 fn tell_gone(other: &Other, told: &mpsc::UnboundedSender<Told>) {
-    let Some(board) = other.last.as_deref().and_then(|last| gone(last, other.pid, now_millis())) else { return };
+    let Some(board) = other.last.as_deref().and_then(|last| gone(last, other.holder.pid, now_millis())) else { return };
     let _ = told.send(Told::Message(Message::Live(Arc::new(board))));
 }
 

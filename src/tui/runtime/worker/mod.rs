@@ -1,5 +1,5 @@
-//! The thread that does what the screen asks for, and follows the open session: its rows, its decisions, and the job of
-//! another process.
+//! The thread that does what the screen asks for, and follows the open session: its rows, its decisions, and the jobs of
+//! other processes.
 
 mod chat;
 mod difficulty;
@@ -27,13 +27,14 @@ use self::difficulty::Surveys;
 use self::follow::{Following, Other, outcome_of};
 use self::pass::PassSeen;
 use self::queue::Queue;
+use self::start::Begun;
 use super::super::effect::{Effect, Judged, Message};
-use super::run::Launcher;
+use super::start::Launcher;
 use crate::config::{Directories, expand_home};
-use crate::jobs::{ChatJob, FilterJob, FilterNews, OwnJob, ScoreReader, Steer, TRAINING, start_filter};
+use crate::jobs::{ChatJob, FilterJob, FilterNews, OwnJob, ScoreReader, Steer, start_filter};
 use crate::pipeline::chat::find as chat_find;
 use crate::pipeline::{edit, filter};
-use crate::records::{DecisionVerb, LiveBoard, now_millis};
+use crate::records::{DecisionVerb, Heavy, LiveBoard, TRAINING, now_millis};
 use crate::session::{Session, tour};
 use crate::train::runs::follow::Follower;
 
@@ -79,11 +80,10 @@ impl Worker {
             directories,
             told,
             session: None,
-            job: None,
+            jobs: Vec::new(),
             line: VecDeque::new(),
             held: false,
-            stopped: false,
-            other: None,
+            others: Vec::new(),
             filter: None,
             filter_again: false,
             scores: None,
@@ -125,14 +125,14 @@ struct Work {
     directories: Directories,
     told: mpsc::UnboundedSender<Told>,
     session: Option<Following>,
-    job: Option<OwnJob>,
-    /// Starts that wait for the job's end.
+    /// Those at work, and those that have ended since the last look.
+    jobs: Vec<Begun>,
+    /// Starts that wait for a job's end.
     line: VecDeque<Effect>,
     /// The line waits for a person, since the job before it did not end well.
     held: bool,
-    /// A person stopped the job.
-    stopped: bool,
-    other: Option<Other>,
+    /// Those of other processes.
+    others: Vec<Other>,
     filter: Option<FilterJob>,
     /// The filter was asked for while it ran: it runs once more when it has ended.
     filter_again: bool,
@@ -151,10 +151,10 @@ impl Work {
     fn run(mut self, mut asked: Queue) {
         loop {
             // With nothing open there is nothing to look at.
-            let limit = match self.other {
-                Some(_) => Some(LOOK_LIVE),
-                None if self.session.is_none() && self.job.is_none() => None,
-                None => Some(LOOK),
+            let limit = match (self.others.is_empty(), &self.session) {
+                (false, _) => Some(LOOK_LIVE),
+                (true, None) if self.jobs.is_empty() => None,
+                (true, _) => Some(LOOK),
             };
             match asked.next(limit) {
                 Ok(Effect::Quit) => return self.quit(),
@@ -170,7 +170,7 @@ impl Work {
             if let Err(error) = self.follow() {
                 self.say(Message::Error(error.to_string()));
             }
-            self.take_forecast();
+            self.see_ends();
             if let Err(error) = self.next_in_line() {
                 self.say(Message::Error(format!("{error:#}")));
             }
@@ -280,18 +280,19 @@ impl Work {
             Effect::Chat(wish) => self.chat(wish)?,
             Effect::LoadDifficulty { settings, rule } => self.want_survey(settings, rule),
             Effect::StoreSelection { name, rule, settings } => self.store_selection(name, rule, settings)?,
-            Effect::PauseJob => self.steer(Steer::Pause)?,
-            Effect::ResumeJob => self.steer(Steer::Resume)?,
-            Effect::StopJob => {
-                self.stopped = self.job_runs();
-                self.steer(Steer::Stop)?;
-            }
+            Effect::SteerJob { steer, of } => self.steer(steer, of)?,
             Effect::SteerTraining { verb, arguments } => {
                 self.open_session()?.session.send_command(TRAINING, verb, &arguments)?;
             }
             // These belong to the screen and the loop, which keep them to themselves.
             Effect::Show { .. } | Effect::GoTo { .. } | Effect::TalkWith(_) => {}
-            Effect::Copy(_) | Effect::Mouse(_) | Effect::Redraw | Effect::Reload | Effect::Suspend | Effect::Quit => {}
+            Effect::Copy(_)
+            | Effect::EditOutside(_)
+            | Effect::Mouse(_)
+            | Effect::Redraw
+            | Effect::Reload
+            | Effect::Suspend
+            | Effect::Quit => {}
         }
         Ok(())
     }
@@ -303,14 +304,14 @@ impl Work {
     /// The directory of the open session, if no job of this process runs there.
     fn free_session(&self) -> Result<PathBuf> {
         let dir = self.open_session()?.session.dir().to_path_buf();
-        if let Some(job) = self.job.as_ref().filter(|_| self.job_runs()) {
+        if let Some(job) = self.at_work().next() {
             color_eyre::eyre::bail!("{} runs here already; stop it first, or let it end", job.board().job);
         }
         Ok(dir)
     }
 
     fn may_open(&self) -> Result<()> {
-        if self.job_runs() || !self.line.is_empty() {
+        if self.at_work().next().is_some() || !self.line.is_empty() {
             color_eyre::eyre::bail!("a job runs in the open session; stop it before you open another");
         }
         Ok(())
@@ -362,7 +363,8 @@ impl Work {
         if let Some(newest) = session.selections()?.pop() {
             self.say(Message::Selected(newest.name));
         }
-        (self.job, self.other) = (None, None);
+        self.jobs.clear();
+        self.others.clear();
         self.filter_again = false;
         self.surveys.forget();
         let filtering = session.filtering()?;
@@ -380,6 +382,7 @@ impl Work {
             settings: None,
             runs: Follower::default(),
             runs_read: None,
+            touched: None,
             pass: PassSeen::default(),
         });
         Ok(())
@@ -477,18 +480,21 @@ impl Work {
         Ok(())
     }
 
-    fn steer(&self, steer: Steer) -> Result<()> {
-        if let Some(job) = self.job.as_ref().filter(|job| !job.finished()) {
+    /// The job that is meant is heavy with this, or with both.
+    fn steer(&self, steer: Steer, of: Heavy) -> Result<()> {
+        let meant = |heavy: Heavy| heavy == of || heavy == Heavy::Both;
+        if let Some(job) = self.at_work().find(|job| meant(job.heavy())) {
             job.control().steer(steer);
             return Ok(());
         }
-        let Some(other) = &self.other else { color_eyre::eyre::bail!("no job runs") };
+        let other = self.others.iter().find(|other| meant(Heavy::of(&other.holder.job)));
+        let Some(other) = other else { color_eyre::eyre::bail!("no job runs") };
         let verb = match steer {
             Steer::Pause => "pause",
             Steer::Resume => "resume",
             Steer::Stop => "stop",
         };
-        self.open_session()?.session.send_command(&other.job, verb, &serde_json::Value::Null)?;
+        self.open_session()?.session.send_command(&other.holder.job, verb, &serde_json::Value::Null)?;
         Ok(())
     }
 
@@ -497,16 +503,14 @@ impl Work {
         if let Some(job) = &self.filter {
             job.stop();
         }
-        if let Some(job) = &self.job {
-            job.control().steer(Steer::Stop);
+        for begun in &self.jobs {
+            begun.job.control().steer(Steer::Stop);
         }
         let begun = Instant::now();
-        let trains = self.job.as_ref().is_some_and(OwnJob::trains);
-        let patient = || (trains || begun.elapsed() < LAST_WAIT) && !self.hurry.load(Ordering::Acquire);
-        while self.job.as_ref().is_some_and(|job| !job.finished()) && patient() {
-            if let Some(job) = &self.job {
-                job.wait(Duration::from_millis(50));
-            }
+        let trains = || self.at_work().any(OwnJob::trains);
+        let patient = || (trains() || begun.elapsed() < LAST_WAIT) && !self.hurry.load(Ordering::Acquire);
+        while let Some(job) = self.at_work().next().filter(|_| patient()) {
+            job.wait(Duration::from_millis(50));
         }
         while (self.filter_runs() || self.surveys.storing()) && patient() {
             std::thread::sleep(Duration::from_millis(20));

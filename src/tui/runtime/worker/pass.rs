@@ -11,6 +11,7 @@ use crate::config::expand_home;
 use crate::jobs::OwnJob;
 use crate::pipeline::recipe::{Recipe, Wanted};
 use crate::pipeline::run::{Progress, plan, problems, release};
+use crate::records::Heavy;
 use crate::session::{Session, SessionError};
 
 /// A report larger than this was not written here.
@@ -36,7 +37,7 @@ impl Work {
             Effect::ForecastPass(order) => {
                 let begun = self.free_session().and_then(|_| (self.launcher.start_forecast)(*order));
                 match begun {
-                    Ok(job) => self.begun(OwnJob::Forecast(job)),
+                    Ok(job) => self.begun(OwnJob::Forecast(job), Heavy::Both),
                     Err(error) => self.say(Message::Forecast(Err(format!("{error:#}")))),
                 }
             }
@@ -84,17 +85,6 @@ impl Work {
         };
         std::thread::Builder::new().name("plan".into()).spawn(read).wrap_err("cannot start a thread")?;
         Ok(())
-    }
-
-    /// Tells what a forecast came to, once it has ended.
-    pub(super) fn take_forecast(&mut self) {
-        if !matches!(&self.job, Some(OwnJob::Forecast(job)) if job.finished()) {
-            return;
-        }
-        if let Some(OwnJob::Forecast(job)) = self.job.take() {
-            let made = job.join().map(Box::new).map_err(|error| format!("{error:#}"));
-            self.say(Message::Forecast(made));
-        }
     }
 
     /// Tells how far the pass has come when a step has ended, when a decision is made that it waits for, and when its report is

@@ -8,10 +8,10 @@ use color_eyre::eyre::{WrapErr, bail};
 use super::super::super::effect::{Effect, Message, PreviewOf};
 use super::Work;
 use crate::config::expand_home;
-use crate::jobs::TRAINING;
 use crate::model::ComputeChoice;
 use crate::pipeline::TrainOrder;
 use crate::pipeline::train::preview;
+use crate::records::{Heavy, TRAINING};
 use crate::train::runs;
 
 /// Samples of a preview: enough to see whether the masks are right.
@@ -66,8 +66,8 @@ impl Work {
         if let Some(reason) = session.read_only() {
             bail!("the session is open for viewing only: {reason}");
         }
-        if session.holder()?.is_some_and(|holder| holder.job == TRAINING) {
-            let own = self.job.as_ref().filter(|job| !job.finished()).map(|job| (*job.board()).clone());
+        if session.holders()?.iter().any(|holder| holder.job == TRAINING) {
+            let own = self.at_work().find(|job| job.heavy() == Heavy::Training).map(|job| (*job.board()).clone());
             let board = match own {
                 Some(board) => Some(board),
                 None => session.read_live(TRAINING)?,

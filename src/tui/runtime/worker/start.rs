@@ -1,5 +1,5 @@
-//! Starts jobs in the open session: one at a time; what is asked for meanwhile waits in line and begins when the one before has ended
-//! well.
+//! Starts jobs in the open session: one at a time, or where a person allows it a training beside a job that draws samples. What is
+//! asked for meanwhile waits in line and begins when the one before has ended well.
 
 use std::path::PathBuf;
 
@@ -8,9 +8,15 @@ use color_eyre::eyre::bail;
 
 use super::super::super::effect::{Effect, Message};
 use super::{Told, Work};
-use crate::config::expand_home;
+use crate::config::{Settings, expand_home};
 use crate::jobs::OwnJob;
-use crate::records::LiveState;
+use crate::records::{Heavy, LiveState};
+
+/// A job of this process, and what it keeps others out of.
+pub(super) struct Begun {
+    pub job: OwnJob,
+    keeps_out: Heavy,
+}
 
 /// Jobs that may wait: more in line than this is a key held down.
 const LONGEST_LINE: usize = 20;
@@ -18,10 +24,11 @@ const LONGEST_LINE: usize = 20;
 impl Work {
     /// Starts what was asked for, or puts it in line.
     pub(super) fn start(&mut self, effect: Effect) -> Result<()> {
-        // What a forecast came to must not be lost with it.
-        self.take_forecast();
-        let dir = self.open_session()?.session.dir().to_path_buf();
-        if self.job_runs() {
+        self.see_ends();
+        self.open_session()?;
+        // Nothing overtakes those that wait for a job at work.
+        let waits = !self.jobs.is_empty() && !self.line.is_empty();
+        if waits || !self.has_room_for(&effect) {
             if self.line.len() >= LONGEST_LINE {
                 bail!("{LONGEST_LINE} jobs are in line already");
             }
@@ -29,6 +36,12 @@ impl Work {
             self.tell_line();
             return Ok(());
         }
+        self.start_now(effect)
+    }
+
+    fn start_now(&mut self, effect: Effect) -> Result<()> {
+        let dir = self.open_session()?.session.dir().to_path_buf();
+        let keeps_out = self.keeps_out(&effect);
         let path = |path: PathBuf| PathBuf::from(expand_home(&path.to_string_lossy()));
         let job = match effect {
             Effect::StartGenerate(mut order) => {
@@ -48,38 +61,68 @@ impl Work {
             }
             _ => return Ok(()),
         };
-        self.begun(job);
+        self.begun(job, keeps_out);
         Ok(())
     }
 
-    pub(super) fn begun(&mut self, job: OwnJob) {
+    pub(super) fn begun(&mut self, job: OwnJob, keeps_out: Heavy) {
         let _ = self.told.send(Told::Job(job.watch()));
-        self.job = Some(job);
-        self.stopped = false;
+        self.jobs.push(Begun { job, keeps_out });
         if std::mem::take(&mut self.held) {
             self.tell_line();
         }
     }
 
-    pub(super) fn job_runs(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| !job.finished())
+    pub(super) fn at_work(&self) -> impl Iterator<Item = &OwnJob> {
+        self.jobs.iter().map(|begun| &begun.job).filter(|job| !job.finished())
     }
 
-    /// The next in line begins once nothing is at work, unless the job before it failed or was stopped: what comes after it may depend
-    /// on it, and who stops a job does not want the next one at once.
+    /// What a job keeps others out of: all of them, where a person has one at a time. What is wrong with the settings the job says.
+    fn keeps_out(&self, effect: &Effect) -> Heavy {
+        let most = Settings::of_person(&self.directories).map_or(1, |settings| settings.max_heavy_jobs);
+        match effect {
+            _ if most == 1 => Heavy::Both,
+            Effect::StartTrain(_) => Heavy::Training,
+            Effect::StartRun(_) => Heavy::Both,
+            _ => Heavy::Sampling,
+        }
+    }
+
+    /// Whether a job may begin beside those that have not been let go of.
+    fn has_room_for(&self, effect: &Effect) -> bool {
+        self.jobs.is_empty() || {
+            let keeps_out = self.keeps_out(effect);
+            !self.jobs.iter().any(|begun| begun.keeps_out.excludes(keeps_out))
+        }
+    }
+
+    /// Lets go of jobs that have ended. One that failed or was stopped holds those in line: what comes after it may depend on it, and
+    /// who stops a job does not want the next one at once.
+    pub(super) fn see_ends(&mut self) {
+        for at in (0..self.jobs.len()).rev() {
+            if !self.jobs[at].job.finished() {
+                continue;
+            }
+            let job = self.jobs.remove(at).job;
+            let ended_badly = job.control().stopping() || job.board().state == LiveState::Failed;
+            if let OwnJob::Forecast(job) = job {
+                let made = job.join().map(Box::new).map_err(|error| format!("{error:#}"));
+                self.say(Message::Forecast(made));
+            }
+            if ended_badly && !self.line.is_empty() {
+                self.held = true;
+                self.tell_line();
+            }
+        }
+    }
+
+    /// The first in line begins once there is room for it.
     pub(super) fn next_in_line(&mut self) -> Result<()> {
-        if self.job_runs() || self.line.is_empty() || self.held {
-            return Ok(());
-        }
-        let failed = self.job.as_ref().is_some_and(|job| job.board().state == LiveState::Failed);
-        if failed || self.stopped {
-            self.held = true;
-            self.tell_line();
-            return Ok(());
-        }
-        let Some(effect) = self.line.pop_front() else { return Ok(()) };
+        self.see_ends();
+        let begins = !self.held && self.line.front().is_some_and(|first| self.has_room_for(first));
+        let Some(effect) = begins.then(|| self.line.pop_front()).flatten() else { return Ok(()) };
         self.tell_line();
-        self.start(effect)
+        self.start_now(effect)
     }
 
     /// A line that was held goes on.
@@ -88,10 +131,7 @@ impl Work {
             self.say(Message::Note("the line of jobs is not held".into()));
             return Ok(());
         }
-        (self.held, self.stopped) = (false, false);
-        if !self.job_runs() {
-            self.job = None;
-        }
+        self.held = false;
         self.tell_line();
         self.next_in_line()
     }

@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::pipeline::chat::{End, News, Question, Side};
+use crate::records::LiveState;
 use crate::records::{
     Chain, FinishReason, Message as Said, ModelIdentity, Problem, Role, Sample, SampleSettings, Sampling, Standing,
     UnixMillis,
 };
 
 struct Home {
-    _root: tempfile::TempDir,
+    root: tempfile::TempDir,
     session: PathBuf,
     worker: Worker,
     told: mpsc::UnboundedReceiver<Told>,
@@ -84,12 +85,24 @@ fn home_with(samples: u32, launcher: Launcher) -> Home {
     drop(session);
     let (worker, told) = Worker::start(launcher, directories).unwrap();
     worker.ask(Effect::OpenSession(path.clone()));
-    let mut home = Home { _root: root, session: path, worker, told };
+    let mut home = Home { root, session: path, worker, told };
     home.until(|message| matches!(message, Message::Opened { .. }));
     home
 }
 
 impl Home {
+    /// The board of the next job that begins.
+    fn job(&mut self) -> watch::Receiver<Arc<LiveBoard>> {
+        loop {
+            match self.told.blocking_recv() {
+                Some(Told::Job(board)) => return board,
+                Some(Told::Message(Message::Error(error))) => panic!("{error}"),
+                Some(_) => {}
+                None => panic!("it ended"),
+            }
+        }
+    }
+
     /// The messages up to the one that is wanted, which is the last of them.
     fn until(&mut self, wanted: impl Fn(&Message) -> bool) -> Vec<Message> {
         let mut seen = Vec::new();
@@ -104,26 +117,22 @@ impl Home {
     }
 }
 
-/// A job begins when the one before it has ended, unless it is taken out of the line.
-#[test]
-fn jobs_wait_in_line_for_each_other() {
+/// A generation that goes on until it is told to end, and then fails; and who tells it.
+fn until_told() -> (super::super::start::StartGenerate, std::sync::mpsc::Sender<()>) {
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let ended = Arc::new(std::sync::Mutex::new(ended));
-    let start_generate: super::super::run::StartGenerate = Box::new(move |_, _| {
+    let start = move |_, _| {
         let ended = Arc::clone(&ended);
         crate::jobs::Job::start("generate", move |_| {
             let _ = ended.lock().unwrap().recv();
             color_eyre::eyre::bail!("it ended")
         })
-    });
-    let mut home = home_with(1, Launcher { start_generate, ..idle() });
-    let sft = || {
-        let settings = crate::train::TrainSettings::default();
-        let order =
-            crate::pipeline::TrainOrder { run: "sft".into(), settings, compute: crate::model::ComputeChoice::Auto };
-        Effect::StartTrain(Box::new(order))
     };
-    let order = crate::pipeline::GenerateOrder {
+    (Box::new(start), end)
+}
+
+fn generate() -> Effect {
+    Effect::StartGenerate(Box::new(crate::pipeline::GenerateOrder {
         model: "m".into(),
         problems: None,
         held_out: false,
@@ -137,9 +146,77 @@ fn jobs_wait_in_line_for_each_other() {
         slots: None,
         compute: crate::model::ComputeChoice::Auto,
         lookup: true,
-    };
-    home.worker.ask(Effect::StartGenerate(Box::new(order)));
-    while !matches!(home.told.blocking_recv(), Some(Told::Job(_))) {}
+    }))
+}
+
+fn sft() -> Effect {
+    let settings = crate::train::TrainSettings::default();
+    Effect::StartTrain(Box::new(crate::pipeline::TrainOrder {
+        run: "sft".into(),
+        settings,
+        compute: crate::model::ComputeChoice::Auto,
+    }))
+}
+
+/// A training that goes on until it is asked to stop.
+fn until_stopped() -> super::super::start::StartTrain {
+    Box::new(|_, _| {
+        crate::jobs::Job::start("train", move |context| {
+            while !context.control().stopping() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            color_eyre::eyre::bail!("it was stopped")
+        })
+    })
+}
+
+/// A training begins beside a generation where a person allows it, another generation does not; each is steered on its own.
+#[test]
+fn two_jobs_stand_side_by_side_where_they_may() {
+    let (start_generate, end) = until_told();
+    let mut home = home_with(1, Launcher { start_generate, start_train: until_stopped(), ..idle() });
+    home.worker.ask(generate());
+    let generation = home.job();
+    // What is allowed now changes nothing for a job that keeps all others out.
+    let config = home.root.path().join("CRIBBLE_CONFIG_DIR");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("config.toml"), "[jobs]\nmax_heavy_jobs = 2\n").unwrap();
+    home.worker.ask(sft());
+    home.until(|message| matches!(message, Message::Line { jobs, held: false } if jobs.len() == 1));
+    end.send(()).unwrap();
+    home.until(|message| matches!(message, Message::Line { held: true, .. }));
+    assert_eq!(generation.borrow().state, LiveState::Failed);
+    home.worker.ask(Effect::LineOn);
+    let training = home.job();
+    home.worker.ask(generate());
+    let generation = home.job();
+    home.worker.ask(generate());
+    home.until(|message| matches!(message, Message::Line { jobs, held: false } if jobs.len() == 1));
+    let stop = |of| Effect::SteerJob { steer: Steer::Stop, of };
+    home.worker.ask(stop(Heavy::Both));
+    home.until(|message| matches!(message, Message::Error(error) if error == "no job runs"));
+    home.worker.ask(stop(Heavy::Training));
+    // It was stopped: those in line wait for a person, although the generation goes on.
+    home.until(|message| matches!(message, Message::Line { held: true, .. }));
+    assert_eq!((training.borrow().state, generation.borrow().state), (LiveState::Failed, LiveState::Starting));
+    home.worker.ask(Effect::Unqueue);
+    home.until(|message| matches!(message, Message::Line { jobs, held: false } if jobs.is_empty()));
+    home.worker.ask(sft());
+    home.job();
+    // Both are asked to end; the one that does not listen is not waited for when it is left in a hurry.
+    home.worker.hurry();
+    home.worker.ask(Effect::Quit);
+    while !matches!(home.told.blocking_recv(), Some(Told::Quit)) {}
+    end.send(()).unwrap();
+}
+
+/// A job begins when the one before it has ended, unless it is taken out of the line.
+#[test]
+fn jobs_wait_in_line_for_each_other() {
+    let (start_generate, end) = until_told();
+    let mut home = home_with(1, Launcher { start_generate, ..idle() });
+    home.worker.ask(generate());
+    home.job();
     let line = |names: &[&str], held| {
         let jobs = names.iter().map(|name| (*name).to_owned()).collect();
         Message::Line { jobs, held }

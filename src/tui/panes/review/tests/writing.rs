@@ -92,3 +92,20 @@ fn a_hostile_chain_is_edited_in_sight_and_the_rest_of_it_stays_byte_for_byte() {
     let [Effect::Edit { text: edited, .. }] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(*edited, format!("pasted\u{fffd}␛\n{text}"));
 }
+
+#[test]
+fn a_text_goes_to_the_persons_own_editor_and_comes_back() {
+    let mut state = with_verdicts();
+    update(&mut state, ReviewAction::Edit);
+    press(&mut state, KeyCode::Char('Z'));
+    let outside = KeyEvent::new(KeyCode::Char('e'), KeyModifiers::ALT);
+    assert_eq!(key(&mut state, outside), [Effect::EditOutside(format!("Z{}", ordinary().chain.text))]);
+    receive(&mut state, &Message::EditedOutside("Another way.\n\\boxed{13}".into()));
+    let effects = store(&mut state);
+    let [Effect::Edit { sample: 1, text }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(text, "Another way.\n\\boxed{13}");
+    // What comes when nothing is being written any more goes nowhere.
+    receive(&mut state, &Message::Edited { sample: 1, draw: 4 });
+    receive(&mut state, &Message::EditedOutside("late".into()));
+    assert!(!state.capturing());
+}

@@ -28,8 +28,10 @@ pub fn view(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut
         Mode::Search(input) => return prompt("/", input, None),
         Mode::OtherReason { input, .. } => return prompt("reject because: ", input, None),
         Mode::Reasons { .. } => ("1-9 choose   Enter without a choice: no reason   Esc back".to_owned(), Look::Dim),
-        Mode::Note(writing) => written(state, writing, "Enter keep   Alt-Enter new line   Esc back"),
-        Mode::Edit(writing) => written(state, writing, "Ctrl-S store as a new sample   Esc back"),
+        Mode::Note(writing) => {
+            written(state, writing, "Enter keep   Alt-Enter new line   Alt-E your editor   Esc back")
+        }
+        Mode::Edit(writing) => written(state, writing, "Ctrl-S store as a new sample   Alt-E your editor   Esc back"),
         Mode::Bulk { .. } => return,
         Mode::Funnel(_) => {
             let keys = "j k choose   Enter its drops   a its drops alone   f all that fail   Esc back";
