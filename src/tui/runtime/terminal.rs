@@ -153,3 +153,40 @@ pub fn install_panic_hook() {
         }
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+    use super::*;
+
+    /// What is run in the terminal of the test below; alone it would take over whatever terminal there is.
+    #[test]
+    #[ignore = "panics, on purpose"]
+    fn panics_on_the_screen() {
+        install_panic_hook();
+        let _guard = Guard::take().unwrap();
+        panic!("out of luck");
+    }
+
+    #[test]
+    fn a_panic_of_the_drawing_thread_gives_the_terminal_back_before_it_is_told() {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--ignored", "--nocapture", "--exact", "tui::runtime::terminal::tests::panics_on_the_screen"]);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut wrote = Vec::new();
+        // The end of a pseudo-terminal is an error to who reads it.
+        let _ = reader.read_to_end(&mut wrote);
+        assert!(!child.wait().unwrap().success());
+        let wrote = String::from_utf8_lossy(&wrote);
+        let at = |text: &str| wrote.find(text).unwrap_or_else(|| panic!("no {text:?} in {wrote:?}"));
+        assert!(at("\u{1b}[?1049h") < at("\u{1b}[?1049l"), "{wrote:?}");
+        assert!(at("\u{1b}[?1049l") < at("out of luck"), "{wrote:?}");
+        assert_eq!(wrote.matches("\u{1b}[?1049l").count(), 1, "it is given back once");
+    }
+}
