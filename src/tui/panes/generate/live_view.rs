@@ -133,7 +133,7 @@ fn rows(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut B
     }
 }
 
-/// Problem, draw, turn, strategy, tokens, speed, state; the problem's id takes what is left.
+/// Problem, draw, turn, strategy, tokens, speed where there is room, state; the problem's id takes what is left.
 fn row(sample: &LiveSample, finished: bool, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let turns = sample.turns.len();
     let last = sample.turns.last();
@@ -144,12 +144,16 @@ fn row(sample: &LiveSample, finished: bool, context: &ViewContext, area: Rect, b
         Some(_) => "writing",
     };
     let label = one_line(last.map_or("", |turn| turn.label.as_str()));
+    // Where there is little room the problem and the word at the end matter more than the speed.
+    let speed = match area.width {
+        0..60 => String::new(),
+        _ => format!(" {:>6.1}/s", sample.tokens_per_second.max(0.0)),
+    };
     let numbers = format!(
-        "{turns}/{} {:<12} {:>6} tok {:>6.1}/s {word:<7}",
+        "{turns}/{} {:<12} {:>6} tok{speed} {word:<7}",
         sample.turns_wanted.max(turns),
         fit(&label, 12, context.ascii),
         compact(sample.tokens),
-        sample.tokens_per_second.max(0.0),
     );
     let draw = format!(" #{:<3} ", sample.draw);
     let id_width = usize::from(area.width).saturating_sub(numbers.chars().count() + draw.len());
