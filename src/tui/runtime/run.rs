@@ -38,6 +38,8 @@ use crate::config::settings::{Notify, OnHangup};
 use crate::pipeline::chat::News;
 use crate::records::{LiveBoard, now_millis};
 
+/// Between two frames that numbers cause: a training's, say.
+const NUMBERS: Duration = Duration::from_millis(250);
 /// So long after another program had the terminal an interrupt is that program's.
 const SETTLES: Duration = Duration::from_millis(300);
 /// Between two looks at what the machine does.
@@ -66,9 +68,10 @@ pub(super) struct Screen {
     /// Between two frames that a job causes.
     job_frame: Duration,
     last_frame: Instant,
-    /// Something changed that is to be seen at once, or when the cap allows.
+    /// Something changed that is to be seen at once.
     dirty: bool,
-    dirty_by_job: bool,
+    /// What a job brought is to be seen so long after the frame before.
+    by_job: Option<Duration>,
     /// What a script may look at; kept only for one.
     seen: Rc<RefCell<Seen>>,
     /// The values of the forms as they are kept.
@@ -115,7 +118,7 @@ impl Screen {
             job_frame: Duration::from_secs_f32(1.0 / fps),
             last_frame: now,
             dirty: true,
-            dirty_by_job: false,
+            by_job: None,
             seen: Rc::new(RefCell::new(Seen { frame: String::new(), changed: now, job_runs: false })),
             machine: None,
             loads: mpsc::unbounded_channel(),
@@ -152,7 +155,7 @@ impl Screen {
                     Came::End => return self.without_terminal(&mut signals).await,
                 },
                 Some(told) = self.told.recv() => self.take(told),
-                () = changed(&mut self.boards) => self.dirty_by_job = true,
+                () = changed(&mut self.boards) => self.job_has_news(),
                 Some(line) = self.log.recv() => self.message(&line),
                 Some(load) = self.loads.1.recv() => self.message(&Message::Machine(load)),
                 signalled = signals.next() => match signalled {
@@ -190,7 +193,7 @@ impl Screen {
             self.take(told);
         }
         if self.boards.iter().any(|board| board.has_changed().unwrap_or(false)) {
-            self.dirty_by_job = true;
+            self.job_has_news();
         }
         Ok(())
     }
@@ -283,7 +286,7 @@ impl Screen {
                 self.take_boards();
                 self.app.set_own_job(board.borrow().heavy(), true);
                 self.boards.push(board);
-                self.dirty_by_job = true;
+                self.job_has_news();
             }
             Told::Quit => self.done = true,
             Told::Crashed if self.leaving => self.done = true,
@@ -301,11 +304,10 @@ impl Screen {
         {
             self.attention.heed(board, self.given.notify);
         }
-        let streams = matches!(message, Message::Live(_) | Message::Chat(ChatTold::News(News::Text { .. })));
-        if streams {
-            self.dirty_by_job = true;
-        } else {
-            self.dirty = true;
+        match message {
+            Message::Live(board) => self.draw_for_job(!board.running.is_empty()),
+            Message::Chat(ChatTold::News(News::Text { .. })) => self.draw_for_job(true),
+            _ => self.dirty = true,
         }
         for effect in self.app.message(message, now_millis()) {
             self.worker.ask(effect);
@@ -326,15 +328,26 @@ impl Screen {
         }
     }
 
+    /// A board of this process has changed.
+    fn job_has_news(&mut self) {
+        self.draw_for_job(self.boards.iter().any(|board| !board.borrow().running.is_empty()));
+    }
+
+    /// A job has something to show: text as it is written, or numbers alone, which nobody reads so fast.
+    fn draw_for_job(&mut self, text: bool) {
+        let pause = if text { self.job_frame } else { self.job_frame.max(NUMBERS) };
+        self.by_job = Some(self.by_job.map_or(pause, |sooner| sooner.min(pause)));
+    }
+
     fn due(&self) -> bool {
-        self.dirty || (self.dirty_by_job && self.last_frame.elapsed() >= self.job_frame)
+        self.dirty || self.by_job.is_some_and(|pause| self.last_frame.elapsed() >= pause)
     }
 
     fn draw(&mut self) -> std::io::Result<()> {
-        if self.dirty_by_job {
+        if self.by_job.is_some() {
             self.take_boards();
         }
-        (self.dirty, self.dirty_by_job) = (false, false);
+        (self.dirty, self.by_job) = (false, None);
         self.last_frame = Instant::now();
         self.canvas.draw(&self.app)?;
         if let Canvas::Memory(terminal) = &self.canvas {
@@ -370,7 +383,7 @@ impl Screen {
     /// When to look up without being woken: for the next frame of a job, or when the screen changes by itself.
     fn wake(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(3600);
-        let frame = if self.dirty_by_job { self.last_frame + self.job_frame } else { far };
+        let frame = self.by_job.map_or(far, |pause| self.last_frame + pause);
         let notice = self
             .app
             .next_change(now_millis())

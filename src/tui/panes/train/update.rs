@@ -417,12 +417,16 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
                 state.show();
             }
         }
-        Message::Live(board) if board.job != TRAINING => another_jobs(&mut state.board, board),
+        Message::Live(board) if board.job != TRAINING => {
+            another_jobs(&mut state.board, board);
+            state.view.set_grows(state.running());
+        }
         Message::Live(board) => {
             if std::mem::take(&mut state.starting) {
                 state.notice = None;
             }
             state.board = Some(board.clone());
+            state.view.set_grows(state.running());
         }
         Message::Previews { previews, of } => {
             state.waiting = false;

@@ -17,8 +17,8 @@ use crate::session::{Filtering, Holder, Session, SessionError};
 use crate::train::runs::{self, follow::Follower};
 
 const TOUCH: Duration = Duration::from_secs(1);
-/// Between looks at the records of trainings.
-const LOOK_AT_RUNS: Duration = Duration::from_millis(500);
+/// Between looks at the records of trainings: a curve that moves is half the screen, over a slow link too.
+const LOOK_AT_RUNS: Duration = Duration::from_secs(1);
 /// From so many standings on, all rows are read at once.
 const MANY: usize = 500;
 

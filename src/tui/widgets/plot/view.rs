@@ -15,14 +15,24 @@ pub struct PlotView {
     end: Option<f64>,
     /// Where the crosshair is.
     cursor: Option<f64>,
+    /// More points are to come.
+    grows: bool,
 }
 
 impl PlotView {
     /// The window over points from `first` to `last`.
     pub fn window(&self, first: f64, last: f64) -> (f64, f64) {
-        let Some(width) = self.width else { return (first, last.max(first)) };
+        let Some(width) = self.width else {
+            return (first, if self.grows { ahead(first, last) } else { last.max(first) });
+        };
         let end = self.end.unwrap_or(last).min(last);
         ((end - width).max(first), end)
+    }
+
+    /// Tells whether more points are to come. Then there is some room for them: a plot that moved with every point would be written
+    /// anew as often, over a slow link too.
+    pub fn set_grows(&mut self, grows: bool) {
+        self.grows = grows;
     }
 
     /// Whether new points come into view by themselves.
@@ -95,6 +105,16 @@ impl PlotView {
     }
 }
 
+/// The end of a plot that grows: between the last point and an eighth of the way further, the same for many points.
+fn ahead(first: f64, last: f64) -> f64 {
+    let wide = last - first;
+    if !(wide.is_finite() && wide > 0.0) {
+        return last.max(first);
+    }
+    let step = (wide / 8.0).log2().floor().exp2();
+    first + (wide / step).ceil() * step
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +135,19 @@ mod tests {
         assert_eq!(view.window(0.0, 120.0), (0.0, 50.0));
         (0..9).for_each(|_| view.zoom(false, 0.0, 120.0));
         assert_eq!(view, PlotView::default());
+    }
+
+    #[test]
+    fn one_that_grows_has_room_for_some_points() {
+        let mut view = PlotView::default();
+        view.set_grows(true);
+        let end = |last: f64| view.window(1.0, last).1;
+        assert_eq!((end(1.0), end(17.0), end(18.0), end(19.0)), (1.0, 17.0, 19.0, 19.0));
+        for last in 2..5000 {
+            let last = f64::from(last);
+            assert!((last..=last + (last - 1.0) / 8.0).contains(&end(last)), "{last}: {}", end(last));
+        }
+        assert_eq!(end(4700.0), end(4800.0));
     }
 
     #[test]
