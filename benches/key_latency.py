@@ -13,7 +13,7 @@ import argparse, fcntl, json, os, pty, select, struct, tempfile, termios, time
 a = argparse.ArgumentParser()
 a.add_argument("binary"), a.add_argument("model"), a.add_argument("problems")
 a.add_argument("--keys", type=int, default=300)
-a.add_argument("--columns", type=int, default=160)
+a.add_argument("--columns", type=int, default=140, help="one pane; from 150 on four are drawn, whose words come in pieces")
 a.add_argument("--rows", type=int, default=48)
 a.add_argument("--idle", action="store_true", help="no generation")
 a.add_argument("--train", metavar="SESSION", help="a training instead of a generation")
