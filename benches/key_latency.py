@@ -8,7 +8,7 @@ form, and with --both a generation beside it), then opens and leaves the help an
 A frame that the job causes in the meantime is a frame as well, so keys are sent only just after one. Prints one JSON object in
 milliseconds.
 """
-import argparse, fcntl, json, os, pty, select, struct, tempfile, termios, time
+import argparse, fcntl, json, os, pty, re, select, struct, sys, tempfile, termios, time
 
 a = argparse.ArgumentParser()
 a.add_argument("binary"), a.add_argument("model"), a.add_argument("problems")
@@ -25,6 +25,11 @@ if o.both:
     os.makedirs(f"{home}/CONFIG")
     with open(f"{home}/CONFIG/config.toml", "w") as config:
         config.write("[jobs]\nmax_heavy_jobs = 2\n")
+if o.train:
+    # As if it had been typed the last time: jobs that last.
+    os.makedirs(f"{home}/STATE")
+    with open(f"{home}/STATE/generate-form.json", "w") as form:
+        json.dump({"samples": "256", "train.epochs": "1000", "train.batch": "8", "train.spike": "skip"}, form)
 pid, fd = pty.fork()
 if pid == 0:
     first = ["open", o.train] if o.train else ["new", "latency"]
@@ -32,46 +37,69 @@ if pid == 0:
 fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", o.rows, o.columns, 0, 0))
 
 
+screen, at, rest = {}, [1, 1], b""
+
+
+def shown(written):
+    """Puts what was written on a screen of our own: a frame holds only the letters that differ from those of the frame before."""
+    global rest
+    written = rest + written
+    # A sequence or a letter can be cut where a read ends.
+    end = len(written) - len(re.search(rb"(\x1b[^A-Za-z]*|[\xc0-\xff][\x80-\xbf]{0,2})?$", written).group())
+    written, rest = written[:end], written[end:]
+    for place, letters in re.findall(r"\x1b\[([0-9;?]*[A-Za-z])|([^\x1b]+)", written.decode(errors="replace")):
+        if place.endswith("H"):
+            at[:] = [int(number) for number in place[:-1].split(";")] if place != "H" else [1, 1]
+        for letter in letters:
+            screen[tuple(at)] = letter
+            at[1] += 1
+
+
 def drain(seconds):
-    """Everything written until it is quiet for so long."""
-    got = b""
-    while select.select([fd], [], [], seconds)[0]:
-        got += os.read(fd, 65536)
-    return got
+    """Reads until it is quiet for so long, or a second has passed: two jobs are never quiet."""
+    end = time.time() + 1
+    while time.time() < end and select.select([fd], [], [], seconds)[0]:
+        shown(os.read(fd, 65536))
 
 
-def until(text, limit=120):
-    got, end = b"", time.time() + limit
-    while text not in got:
-        assert time.time() < end, got[-2000:]
-        got += drain(0.1)
+def until(text, limit=60):
+    end = time.time() + limit
+    while True:
+        rows = ["".join(screen.get((row, column), " ") for column in range(1, o.columns + 1)) for row in range(1, o.rows + 1)]
+        if any(text in row for row in rows):
+            return
+        if time.time() > end:
+            os.kill(pid, 9)
+            sys.exit(f"{text!r} is not on the screen:\n" + "\n".join(rows))
+        drain(0.1)
 
 
-until(b"Generate")
+until("undecided" if o.train else "Generate")
 if o.train:
-    os.write(fd, b"4n")
-    until(b"New training")
+    os.write(fd, b"4")
+    until("No training yet")
+    os.write(fd, b"n")
+    until("New training")
     # The model, and in the field below it a name of its own.
     os.write(fd, f"\r\x15{o.model}\r\r\x15latency-{os.getpid()}\r\x13".encode())
-    until(b"Running")
+    until("Running")
     time.sleep(3)
 if o.both:
-    # On a large screen the form is seen already: there is no text to wait for.
     os.write(fd, b"2")
-    time.sleep(0.5)
+    until("Generate samples")
 if o.both or not (o.train or o.idle):
     os.write(fd, f"\r{o.model}\r\r{o.problems}\r\x13".encode())
-    until(b"writing")
+    until("writing")
     time.sleep(3)
 took = []
-for at in range(o.keys):
+for key in range(o.keys):
     # Just after a frame of the job, with 200 ms to the next one.
     drain(0.02)
     if not o.idle:
         select.select([fd], [], [], 1.0)
         drain(0.01)
     begun = time.perf_counter()
-    os.write(fd, b"?" if at % 2 == 0 else b"\x1b[B" if o.idle else b"?")
+    os.write(fd, b"?" if key % 2 == 0 else b"\x1b[B" if o.idle else b"?")
     select.select([fd], [], [], 5.0)
     took.append((time.perf_counter() - begun) * 1e3)
     time.sleep(0.01)

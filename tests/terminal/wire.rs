@@ -128,6 +128,12 @@ fn idle_it_writes_nothing_and_takes_no_time() {
     shown.wait();
 }
 
+fn bytes_a_second(shown: &Shown, time: Duration) -> f64 {
+    let (bytes, begun) = (shown.bytes().len(), Instant::now());
+    std::thread::sleep(time);
+    (shown.bytes().len() - bytes) as f64 / begun.elapsed().as_secs_f64()
+}
+
 /// What a slow link has to carry: little while samples stream on a large screen, nothing when nothing happens.
 #[cfg(target_os = "linux")]
 #[test]
@@ -142,9 +148,7 @@ fn streaming_stays_within_what_a_slow_link_carries() {
     shown.send("2");
     shown.until("writing");
     std::thread::sleep(Duration::from_secs(1));
-    let (bytes, begun) = (shown.bytes().len(), Instant::now());
-    std::thread::sleep(Duration::from_secs(4));
-    let rate = (shown.bytes().len() - bytes) as f64 / begun.elapsed().as_secs_f64();
+    let rate = bytes_a_second(&shown, Duration::from_secs(4));
     assert!(rate > 100.0, "{rate:.0} bytes a second: nothing streams");
     assert!(rate < 20_000.0, "{rate:.0} bytes a second");
     job.kill().unwrap();
@@ -159,9 +163,7 @@ fn a_training_costs_a_slow_link_little() {
     let mut shown = crate::signals::training(&home, 160, 48);
     shown.send("4");
     std::thread::sleep(Duration::from_secs(2));
-    let (bytes, begun) = (shown.bytes().len(), Instant::now());
-    std::thread::sleep(Duration::from_secs(5));
-    let rate = (shown.bytes().len() - bytes) as f64 / begun.elapsed().as_secs_f64();
+    let rate = bytes_a_second(&shown, Duration::from_secs(5));
     assert!(rate > 20.0, "{rate:.0} bytes a second: nothing is told");
     assert!(rate < 4_000.0, "{rate:.0} bytes a second");
     shown.send("qy");
