@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use color_eyre::Result;
 use serde::Serialize;
 
+use super::pace::{Pace, Timed};
 use super::plan::{Planned, plan, refined, round_of};
 use super::{Halt, Host, RunOrder, problems, steps};
 use crate::dialogue::Policy;
@@ -18,13 +19,15 @@ use crate::pipeline::filter::{FilterSources, judge_session};
 use crate::pipeline::generate::{GenerateOutcome, generate};
 use crate::pipeline::train::{TrainOrder, prepare};
 use crate::pipeline::{GenerateOrder, OrderError};
-use crate::records::{DecisionVerb, LiveBoard, LiveState, Problem, Sampling};
-use crate::session::Session;
+use crate::records::{DecisionVerb, FinishReason, LiveBoard, LiveState, Problem, Sampling};
+use crate::session::{SampleRow, Session};
 use crate::train::TrainSettings;
 use crate::train::steer::{Event, Steering};
 
 /// Steps of training that are timed, after one that is not.
 const STEPS: u64 = 3;
+/// Accepted chains whose lengths say enough of those to come.
+const ENOUGH: usize = 16;
 
 /// A step with what it will take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,9 +48,11 @@ pub struct Probe {
     pub answer: f64,
     pub dialogue: f64,
     pub chain: f64,
-    /// Written a second, in single turns and in dialogues.
-    pub answers_per_second: f64,
-    pub dialogues_per_second: f64,
+    /// Tokens of an accepted chain without its prompt: as much as the trained models will write, since they are taught to.
+    pub written: f64,
+    /// How fast single turns and dialogues are written.
+    pub answers: Pace,
+    pub dialogues: Pace,
     /// Share of dialogues that are accepted.
     pub accepted: f64,
     /// Trained on a second, and seconds before the first step.
@@ -102,7 +107,7 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     probe.load = began.elapsed().as_secs_f64();
     let slots = crate::generate::Backend::slots(&backend);
     let generation = |turns: usize, sampling: &Sampling| order.generation(compute, 1, turns, sampling.clone());
-    // Spread over the set, each problem once, two rounds of the slots: the last ones run in emptier batches as in every step.
+    // Spread over the set, each problem once, two rounds of the slots.
     let spread = |of: &[Problem], most: usize| -> Vec<Problem> {
         let some = (2 * slots).min(most).min(of.len()).max(1);
         of.iter().step_by((of.len() / some).max(1)).take(some).cloned().collect()
@@ -112,29 +117,40 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
                of: &GenerateOrder,
                backend: &mut LocalBackend,
                host: &mut dyn Host|
-     -> Result<GenerateOutcome> {
-        let made = generate(session, backend, problems, policy, of, host)?;
-        if made.stopped { Err(Halt::Stopped { step: "probe".into() }.into()) } else { Ok(made) }
+     -> Result<(GenerateOutcome, Pace)> {
+        let mut timed = Timed::new(host);
+        let made = generate(session, backend, problems, policy, of, &mut timed)?;
+        if made.stopped {
+            return Err(Halt::Stopped { step: "probe".into() }.into());
+        }
+        let pace = timed.pace(&made);
+        Ok((made, pace))
     };
     let each = |made: &GenerateOutcome| made.tokens as f64 / made.samples.max(1) as f64;
     let sample = spread(&test, test.len() * recipe.eval.samples as usize);
-    let made = run(&sample, &policies.1, &generation(1, &recipe.eval.sampling), &mut backend, host)?;
-    (probe.answer, probe.answers_per_second) = (each(&made), made.tokens_per_second.max(1e-9));
+    let (made, pace) = run(&sample, &policies.1, &generation(1, &recipe.eval.sampling), &mut backend, host)?;
+    (probe.answer, probe.answers) = (each(&made), pace);
     let stage = &recipe.stage1;
     let sample = spread(steps::first(&pool, stage.problems), pool.len());
-    let made = run(&sample, &policies.0, &generation(stage.turns, &stage.sampling), &mut backend, host)?;
-    (probe.dialogue, probe.dialogues_per_second) = (each(&made), made.tokens_per_second.max(1e-9));
+    let (made, pace) = run(&sample, &policies.0, &generation(stage.turns, &stage.sampling), &mut backend, host)?;
+    (probe.dialogue, probe.dialogues) = (each(&made), pace);
     drop(backend);
     let sources = FilterSources { only: vec![made.settings.clone()], ..FilterSources::default() };
     let benchmarks = crate::pipeline::filter::benchmarks(std::slice::from_ref(&recipe.test))?;
     let judged = judge_session(session, &recipe.filter_settings()?, &benchmarks, &sources, &mut |_, _| true)?;
     probe.accepted = judged.map_or(0.0, |judged| judged.accepted as f64 / judged.judged.max(1) as f64);
+    let dialogues = || -> Result<Vec<SampleRow>> {
+        let rows = session.sample_rows()?.into_iter();
+        Ok(rows.filter(|row| row.settings == made.settings).collect())
+    };
+    let judged = dialogues()?;
+    probe.written = usual_tokens(&judged).unwrap_or(probe.dialogue);
     if probe.accepted == 0.0 {
         // So few may all be rejected; what training takes is measured all the same.
-        let rows = session.sample_rows()?;
-        let mine: Vec<i64> = rows.iter().filter(|row| row.settings == made.settings).map(|row| row.id).collect();
-        session.decide_all(&mine, DecisionVerb::Accept, Some("probe"))?;
+        let all: Vec<i64> = judged.iter().map(|row| row.id).collect();
+        session.decide_all(&all, DecisionVerb::Accept, Some("probe"))?;
     }
+    let learnt = mean_tokens(dialogues()?.iter().filter(|row| row.trained_on())).unwrap_or_default();
     // Of few chains a step may hold all: then they come again, in as many epochs as it takes.
     let settings =
         TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, epochs: STEPS + 1, ..stage.train.clone() };
@@ -155,9 +171,27 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     }
     if let (Some((first, before)), Some((last, after))) = (seen.first(), seen.last()) {
         probe.trained_per_second = (after - before) as f64 / last.duration_since(*first).as_secs_f64().max(1e-9);
-        probe.chain = *after as f64 / chains_of(seen.len(), prepared.chains, stage.train.batch_size).max(1) as f64;
+        let chain = *after as f64 / chains_of(seen.len(), prepared.chains, stage.train.batch_size).max(1) as f64;
+        probe.chain = probe.written + (chain - learnt).max(0.0);
     }
     Ok(probe)
+}
+
+/// Tokens of a chain that will be learnt from: the mean of those accepted, of those with a right answer where few are, or of all that
+/// ended. A handful tells little.
+fn usual_tokens(dialogues: &[SampleRow]) -> Option<f64> {
+    let accepted = dialogues.iter().filter(|row| row.trained_on());
+    if accepted.clone().count() >= ENOUGH {
+        return mean_tokens(accepted);
+    }
+    let ended = |row: &&SampleRow| row.finish == FinishReason::Stop;
+    let right = dialogues.iter().filter(ended).filter(|row| row.correct == Some(true));
+    mean_tokens(right).or_else(|| mean_tokens(dialogues.iter().filter(ended)))
+}
+
+fn mean_tokens<'a>(rows: impl Iterator<Item = &'a SampleRow>) -> Option<f64> {
+    let (count, tokens) = rows.fold((0usize, 0usize), |(count, tokens), row| (count + 1, tokens + row.tokens));
+    (count > 0).then(|| tokens as f64 / count as f64)
 }
 
 /// The few steps of a probe, which can be ended and no more.
@@ -188,13 +222,13 @@ fn cost(order: &RunOrder, probe: &Probe, (pool, test): (usize, usize), step: Pla
     let recipe = &order.recipe;
     let (one, two, eval) = (&recipe.stage1, &recipe.stage2, &recipe.eval);
     let some = |count: usize, of: usize| if count == 0 { of as f64 } else { count.min(of) as f64 };
-    // Chains of the trained models are written as long as those they learnt from, less the prompt that both share.
-    let written = (probe.dialogue).min(probe.chain.max(probe.answer));
     let answers = f64::from(eval.samples + u32::from(eval.greedy)) * some(eval.problems, test);
     let chosen = |most: u32, there: f64| if most == 0 { there } else { f64::from(most).min(there) };
     let dialogues = f64::from(one.samples) * some(one.problems, pool);
     let draws = some(two.problems, pool) * f64::from(two.budget.first + two.budget.most) / 2.0;
-    let write = |count: f64, each: f64, speed: f64| (count * each, probe.load + count * each / speed.max(1e-9));
+    // In so many goes, each of which ends with its last samples alone.
+    let written_in = |goes: f64, tokens: f64, pace: &Pace| (tokens, probe.load + goes * pace.seconds(tokens / goes));
+    let write = |count: f64, each: f64, pace: &Pace| written_in(1.0, count * each, pace);
     let train = |samples: f64, settings: &TrainSettings| {
         let tokens = samples * probe.chain * settings.epochs as f64;
         (tokens, probe.prepare + tokens / probe.trained_per_second.max(1e-9))
@@ -203,21 +237,20 @@ fn cost(order: &RunOrder, probe: &Probe, (pool, test): (usize, usize), step: Pla
     let sampling = (1..=two.rounds).any(|round| step.name == format!("{} samples", round_of(recipe, round)));
     let retrying = (1..=two.rounds).any(|round| step.name == format!("{} retry", round_of(recipe, round)));
     let (tokens, seconds) = match step.name.as_str() {
-        "eval base" => write(answers, probe.answer, probe.answers_per_second),
-        "stage 1 dialogues" => write(dialogues, probe.dialogue, probe.dialogues_per_second),
+        "eval base" => write(answers, probe.answer, &probe.answers),
+        "stage 1 dialogues" => write(dialogues, probe.dialogue, &probe.dialogues),
         "train pi_sft" => train(chosen(one.select.samples, dialogues * probe.accepted), &one.train),
-        name if name.starts_with("eval ") => write(answers, written, probe.answers_per_second),
+        name if name.starts_with("eval ") => write(answers, probe.written, &probe.answers),
         _ if sampling => {
-            let (tokens, seconds) = write(draws, written, probe.answers_per_second);
-            match two.budget.tokens {
-                0 => (tokens, seconds),
-                most => (tokens.min(most as f64), seconds.min(probe.load + most as f64 / probe.answers_per_second)),
-            }
+            let most = if two.budget.tokens == 0 { f64::INFINITY } else { two.budget.tokens as f64 };
+            let more = two.budget.most.saturating_sub(two.budget.first);
+            let goes = 1.0 + f64::from(more.div_ceil(two.budget.round.max(1)));
+            written_in(goes, (draws * probe.written).min(most), &probe.answers)
         }
         _ if retrying => {
             // As if each draw were as likely to be right as a dialogue of the probe: what is unsolved is the least likely part.
             let unsolved = some(two.problems, pool) * (1.0 - probe.accepted).powi(two.budget.first as i32);
-            write(unsolved * f64::from(two.retry), 2.0 * written, probe.dialogues_per_second)
+            write(unsolved * f64::from(two.retry), 2.0 * probe.written, &probe.dialogues)
         }
         _ if refined_train => train(chosen(two.select.samples, draws * probe.accepted), &two.train),
         _ => (0.0, 1.0),

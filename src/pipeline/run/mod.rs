@@ -8,6 +8,7 @@ mod ablations;
 mod came;
 mod forecast;
 mod outcome;
+mod pace;
 mod plan;
 mod progress;
 mod review;
@@ -36,6 +37,7 @@ pub use ablations::{Ablation, ablations};
 pub use came::came;
 pub use forecast::{Forecast, Probe, forecast};
 pub use outcome::{ModelScores, RunOutcome, SelectionMade, outcome};
+pub use pace::Pace;
 pub use plan::{Planned, plan};
 pub use progress::{Flow, Progress, Scored, StepSeen};
 pub use review::{Waiting, release, waiting};
@@ -84,6 +86,7 @@ impl RunOrder {
             slots: self.slots,
             compute,
             lookup: true,
+            servers: None,
         }
     }
 }

@@ -96,8 +96,8 @@ fn foot(state: &RunState, plan: &Plan, context: &ViewContext, area: Rect, buffer
         let line = format!(
             "{:.0} and {:.0} tok/s written ({:.0} tokens an answer, {:.0} a dialogue), {:.0}% of dialogues accepted, {:.0} tok/s \
              trained on",
-            probe.answers_per_second,
-            probe.dialogues_per_second,
+            probe.answers.tokens_per_second,
+            probe.dialogues.tokens_per_second,
             probe.answer,
             probe.dialogue,
             100.0 * probe.accepted,

@@ -13,7 +13,7 @@ use crate::filter::{RuleId, Step};
 use crate::jobs::Steer;
 use crate::pipeline::FilterOutcome;
 use crate::pipeline::recipe::Recipe;
-use crate::pipeline::run::{Flow, Forecast, Planned, Probe, Progress, Scored, StepSeen, Waiting, plan};
+use crate::pipeline::run::{Flow, Forecast, Pace, Planned, Probe, Progress, Scored, StepSeen, Waiting, plan};
 use crate::records::{
     FinishReason, Heavy, LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace, Standing,
 };
@@ -259,7 +259,8 @@ fn planned(state: &mut RunState) {
 
 fn measured() -> (Probe, Vec<Forecast>) {
     let each = |step: Planned| Forecast { step, tokens: 640_000.0, seconds: 30.0 };
-    let probe = Probe { answers_per_second: 14_000.0, dialogues_per_second: 20_000.0, ..Probe::default() };
+    let pace = |tokens_per_second| Pace { tokens_per_second, ..Pace::default() };
+    let probe = Probe { answers: pace(14_000.0), dialogues: pace(20_000.0), ..Probe::default() };
     (probe, plan(&recipe(), None).unwrap().into_iter().map(each).collect())
 }
 
