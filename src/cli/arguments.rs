@@ -184,6 +184,7 @@ impl SingleTurnArguments {
             slots: self.slots,
             compute: self.compute,
             lookup: true,
+            servers: None,
         }
     }
 }

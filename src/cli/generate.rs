@@ -13,14 +13,14 @@ use super::progress::follow;
 use super::signals;
 use crate::jobs;
 use crate::model::ComputeChoice;
-use crate::pipeline::{GenerateOrder, GenerateOutcome};
+use crate::pipeline::{GenerateOrder, GenerateOutcome, Servers};
 use crate::records::Sampling;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum BackendKind {
     /// Decode in this process
     Local,
-    /// Ask a server (not built yet)
+    /// Ask servers: vLLM, SGLang, llama-server and others that speak as OpenAI's does
     Http,
 }
 
@@ -28,9 +28,10 @@ enum BackendKind {
 pub struct Arguments {
     #[command(flatten)]
     session: SessionArgument,
-    /// Directory of a model, a .gguf file, or micro, which comes with the program
-    #[arg(long, short = 'm', value_name = "MODEL")]
-    model: String,
+    /// Directory of a model, a .gguf file, or micro, which comes with the program; of servers the model's name there, which may be left
+    /// out where they serve one only
+    #[arg(long, short = 'm', value_name = "MODEL", required_unless_present = "endpoint")]
+    model: Option<String>,
     /// Problem file, or micro or micro-test, which come with the program; left out, the problems of the session
     #[arg(long, short = 'p', value_name = "FILE")]
     problems: Option<PathBuf>,
@@ -71,11 +72,27 @@ pub struct Arguments {
     /// Sequences decoded together
     #[arg(long, value_name = "N")]
     slots: Option<usize>,
-    #[arg(long, value_enum, default_value_t = BackendKind::Local)]
-    backend: BackendKind,
-    /// Address of a server (may be given again)
+    /// Who writes; with --endpoint it is servers
+    #[arg(long, value_enum)]
+    backend: Option<BackendKind>,
+    /// Address of a server, such as http://localhost:8000/v1 (may be given again: they share the work)
     #[arg(long, value_name = "URL")]
     endpoint: Vec<String>,
+    /// A file with the servers' key, which nobody else may read; left out, CRIBBLE_API_KEY or OPENAI_API_KEY
+    #[arg(long, value_name = "FILE", requires = "endpoint")]
+    api_key_file: Option<PathBuf>,
+    /// Let the key go over plain http to another machine
+    #[arg(long, requires = "endpoint")]
+    allow_plain_key: bool,
+    /// Most requests at once at each server; it is found out how many it takes well
+    #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    max_in_flight: Option<u64>,
+    /// Most tokens that servers are asked for in all, prompts and answers
+    #[arg(long, value_name = "N", requires = "endpoint")]
+    max_total_tokens: Option<u64>,
+    /// Print the first request as it would be sent, or the first prompt, and ask for nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Number format: auto, f32, bf16, on a CPU q8 (weights and rows of eight bits)
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
@@ -89,11 +106,23 @@ pub struct Arguments {
 
 impl Arguments {
     fn order(&self) -> Result<GenerateOrder> {
-        if self.backend == BackendKind::Http || !self.endpoint.is_empty() {
-            return Err(
-                BadInput("--backend http: this version decodes locally only; leave out --endpoint".into()).into()
-            );
+        let asks = self.backend == Some(BackendKind::Http);
+        if asks && self.endpoint.is_empty() {
+            return Err(BadInput("--backend http: which servers? give --endpoint URL".into()).into());
         }
+        if self.backend == Some(BackendKind::Local) && !self.endpoint.is_empty() {
+            return Err(BadInput(
+                "--endpoint: of servers, and --backend local asks none; leave one of them out".into(),
+            )
+            .into());
+        }
+        let servers = (!self.endpoint.is_empty()).then(|| Servers {
+            endpoints: self.endpoint.clone(),
+            key_file: self.api_key_file.clone(),
+            allow_plain_key: self.allow_plain_key,
+            most_in_flight: self.max_in_flight.map(|most| most as usize),
+            most_tokens: self.max_total_tokens,
+        });
         let sampling = Sampling {
             temperature: self.temperature,
             top_p: self.top_p,
@@ -104,7 +133,7 @@ impl Arguments {
             max_tokens: self.max_tokens,
         };
         Ok(GenerateOrder {
-            model: self.model.clone(),
+            model: self.model.clone().unwrap_or_default(),
             problems: self.problems.clone(),
             held_out: false,
             samples: self.samples,
@@ -117,12 +146,17 @@ impl Arguments {
             slots: self.slots,
             compute: self.compute,
             lookup: !self.no_lookup,
+            servers,
         })
     }
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let (outcome, asked) = write(arguments.session.path()?, arguments.order()?)?;
+    let order = arguments.order()?;
+    if arguments.dry_run {
+        return super::out::text(&crate::tui::text::clean(&jobs::first_request(&arguments.session.path()?, &order)?));
+    }
+    let (outcome, asked) = write(arguments.session.path()?, order)?;
     if arguments.json {
         super::out::line(format_args!("{}", serde_json::to_string(&outcome)?))?;
     } else if std::io::stdout().is_terminal() || !asked.to_stop() {

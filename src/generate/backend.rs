@@ -1,6 +1,6 @@
 //! The contract between those who need text and those who make it.
 
-use crate::records::{FinishReason, Message, ModelIdentity, Sampling};
+use crate::records::{FinishReason, LiveServer, Message, ModelIdentity, Sampling};
 
 /// Chosen by the caller, unique among the requests in flight.
 pub type RequestId = u64;
@@ -66,6 +66,11 @@ pub trait Backend: Send {
 
     /// Requests submitted and not yet finished, failed or cancelled.
     fn in_flight(&self) -> usize;
+
+    /// How each server is that writes; none where this process does.
+    fn servers(&self) -> Vec<LiveServer> {
+        Vec::new()
+    }
 
     /// The text of the first request exactly as the model is given it, for `--dry-run` and the log.
     fn render(&self, messages: &[Message]) -> color_eyre::Result<String>;

@@ -5,6 +5,7 @@
 
 mod backend;
 pub mod bench;
+pub mod http;
 pub mod local;
 pub mod random;
 pub mod sampling;

@@ -85,6 +85,7 @@ mod tests {
             slots: None,
             compute: ComputeChoice::Auto,
             lookup: true,
+            servers: None,
         };
         let order = EvalOrder::new("mine".into(), generate);
         let job = start_eval(dir.clone(), order.clone()).unwrap();

@@ -10,17 +10,70 @@ use super::companion::Companion;
 use super::job::Part;
 use super::{GenerateJob, Job, JobContext};
 use crate::config::{Directories, Settings};
-use crate::dialogue::{Library, Policy};
+use crate::dialogue::{Dialogue, Library, Policy, Step};
 use crate::exchange::problems;
 use crate::generate::Backend;
+use crate::generate::http::{Endpoint, HttpBackend, HttpOptions, Secret};
 use crate::generate::local::{LocalBackend, LocalOptions};
-use crate::pipeline::{GenerateOrder, GenerateOutcome, Watcher, generate};
+use crate::pipeline::{GenerateOrder, GenerateOutcome, Servers, Watcher, generate};
 use crate::records::{GENERATION, Heavy, LiveBoard, LiveState, Problem};
 use crate::session::Session;
 
 /// Starts a generation in a session, which is made if it is missing and the order is sound.
 pub fn start_generate(dir: PathBuf, order: GenerateOrder) -> Result<GenerateJob> {
-    Job::start(GENERATION, move |context| run(&dir, &order, || local(&order), context))
+    Job::start(GENERATION, move |context| run(&dir, &order, || backend(&order), context))
+}
+
+/// The first request of an order exactly as it would be made, for a person to read before anything is asked. Nothing is written.
+///
+/// # Errors
+/// If the order cannot be done.
+pub fn first_request(dir: &Path, order: &GenerateOrder) -> Result<String> {
+    order.check()?;
+    let policy = policy(order)?;
+    let problems = match order.problems.as_deref() {
+        Some(path) => problems::read(path)?.0,
+        None => Session::open(dir)?.pool()?,
+    };
+    let problem = problems.first().ok_or_else(|| eyre!("{}: no problems here; give --problems FILE", dir.display()))?;
+    let mut dialogue = Dialogue::new(problem, &policy, order.turns, order.seed, 0)?;
+    match dialogue.next_step()? {
+        Step::Ask { messages, .. } => Ok(backend(order)?.render(&messages)? + "\n"),
+        Step::Done => Err(eyre!("a dialogue of no turns asks for nothing")),
+    }
+}
+
+/// What writes for an order: servers that it names, or this process.
+fn backend(order: &GenerateOrder) -> Result<Box<dyn Backend>> {
+    match &order.servers {
+        Some(servers) => Ok(Box::new(HttpBackend::connect(http(order, servers)?)?)),
+        None => local(order),
+    }
+}
+
+/// How servers are asked for an order.
+///
+/// # Errors
+/// If an address or the key cannot be used.
+fn http(order: &GenerateOrder, servers: &Servers) -> Result<HttpOptions> {
+    let endpoint = |address: &String| -> Result<Endpoint> {
+        let mut endpoint = Endpoint::new(address)?;
+        endpoint.most_in_flight = servers.most_in_flight;
+        Ok(endpoint)
+    };
+    let key = match &servers.key_file {
+        Some(path) => Some(Secret::from_file(path)?),
+        None => Secret::from_environment()?,
+    };
+    Ok(HttpOptions {
+        endpoints: servers.endpoints.iter().map(endpoint).collect::<Result<_>>()?,
+        model: Some(order.model.clone()).filter(|name| !name.is_empty()),
+        key,
+        allow_plain: servers.allow_plain_key,
+        max_tokens_total: servers.most_tokens,
+        sampling: order.sampling.clone(),
+        ..HttpOptions::default()
+    })
 }
 
 /// The backend of an order, in this process.
@@ -83,10 +136,9 @@ pub(super) fn drawn(
     Ok(Drawn { session, problems, outcome })
 }
 
-/// What a job keeps others out of: all of them, where a person has one at a time.
+/// What a job keeps others out of, as the person has it.
 pub(super) fn heavy(job: &str) -> Result<Heavy> {
-    let most = Settings::of_person(&Directories::from_environment()?)?.max_heavy_jobs;
-    Ok(if most > 1 { Heavy::of(job) } else { Heavy::Both })
+    Ok(Heavy::of(job).among(Settings::of_person(&Directories::from_environment()?)?.max_heavy_jobs))
 }
 
 /// Puts a session under the job's locks, until the job's end has been told.

@@ -20,7 +20,7 @@ pub use chat::ChatJob;
 pub use control::{Control, Steer, Wishes};
 pub use eval::{EvalJob, EvalOutcome, start_eval};
 pub use filter::{FilterJob, FilterNews, start_filter};
-pub use generate::start_generate;
+pub use generate::{first_request, start_generate};
 pub use job::{Job, JobContext, yield_to_the_screen};
 pub use own::OwnJob;
 pub use run::{ForecastJob, PassEnd, RunJob, start_forecast, start_run};

@@ -13,10 +13,25 @@ const MOST_SAMPLES: u32 = 1_000_000;
 #[error("{0}")]
 pub struct OrderError(pub String);
 
+/// Servers that write in the place of this process.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Servers {
+    /// Addresses, such as `http://localhost:8000/v1`.
+    pub endpoints: Vec<String>,
+    /// A file with the key; left out, the environment is asked for one.
+    pub key_file: Option<PathBuf>,
+    /// Whether the key may go over plain http to another machine.
+    pub allow_plain_key: bool,
+    /// Most requests at once at each of them.
+    pub most_in_flight: Option<usize>,
+    /// Most tokens in all, prompts and answers.
+    pub most_tokens: Option<u64>,
+}
+
 /// What a generation is to do, as the form or the command line says it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerateOrder {
-    /// Directory, `.gguf` file, or name.
+    /// Directory, `.gguf` file, or name; with servers, its name there, or nothing where they serve one only.
     pub model: String,
     /// Problem file; `None` takes the problems of the session.
     pub problems: Option<PathBuf>,
@@ -36,6 +51,7 @@ pub struct GenerateOrder {
     pub compute: ComputeChoice,
     /// Whether to guess at next tokens where that saves steps; no token depends on it.
     pub lookup: bool,
+    pub servers: Option<Servers>,
 }
 
 impl GenerateOrder {

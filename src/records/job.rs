@@ -30,6 +30,11 @@ impl Heavy {
         }
     }
 
+    /// What a job keeps others out of where a person allows so many at once: all of them, where it is one.
+    pub fn among(self, most: u32) -> Self {
+        if most > 1 { self } else { Self::Both }
+    }
+
     /// Whether the two cannot be at work at once, whatever a person allows.
     pub fn excludes(self, other: Self) -> bool {
         self == other || self == Self::Both || other == Self::Both

@@ -78,6 +78,41 @@ pub struct LiveTotals {
     pub eta_seconds: Option<f64>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerState {
+    Healthy,
+    /// It answers, but takes much longer for a token than it did, or asked to be asked less.
+    Slow,
+    /// It failed several times in a row and is left alone until then.
+    Resting {
+        until: UnixMillis,
+    },
+    /// It has not been well since several rests, or serves another model.
+    Sick,
+}
+
+/// A server that writes turns, as the one who asks it sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveServer {
+    pub url: String,
+    pub state: ServerState,
+    /// Requests that are there now.
+    pub in_flight: usize,
+    /// Requests that may be there at once, as things stand.
+    pub allowed: usize,
+    /// Answers.
+    pub done: u64,
+    /// Calls that came to nothing.
+    pub failed: u64,
+    /// Those of them that were tried again, here or elsewhere.
+    pub retried: u64,
+    /// Written over the last half minute.
+    pub tokens_per_second: f64,
+    /// One line, in part the server's words. Raw: clean it before it reaches a terminal.
+    pub last_error: Option<String>,
+}
+
 /// Which step of a pass a job is at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassPlace {
@@ -111,5 +146,8 @@ pub struct LiveBoard {
     pub compute: String,
     pub totals: LiveTotals,
     pub running: Vec<LiveSample>,
+    /// Where servers write, each of them.
+    #[serde(default)]
+    pub servers: Vec<LiveServer>,
     pub updated_at: UnixMillis,
 }

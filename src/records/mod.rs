@@ -13,7 +13,7 @@ mod settings;
 
 pub use decision::{Decision, DecisionVerb, Standing};
 pub use job::{EVALUATION, FORECAST, GENERATION, Heavy, PASS, TRAINING};
-pub use live::{LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace};
+pub use live::{LiveBoard, LiveSample, LiveServer, LiveState, LiveTotals, LiveTurn, PassPlace, ServerState};
 pub use problem::Problem;
 pub use sample::{Chain, EDITED, Sample, Segment, SegmentKind, Turn, TurnKind};
 pub use selection::Selected;

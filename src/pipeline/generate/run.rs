@@ -238,6 +238,7 @@ impl<'a> Run<'a> {
             compute: identity.compute.clone(),
             totals,
             running,
+            servers: self.backend.servers(),
             ..LiveBoard::default()
         }
     }

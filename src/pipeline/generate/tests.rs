@@ -159,6 +159,7 @@ impl Bench {
             slots: None,
             compute: ComputeChoice::Auto,
             lookup: true,
+            servers: None,
         };
         let policy = Library::load(None).unwrap().policy(None).unwrap();
         Self { _dir: dir, session, problems, policy, order }

@@ -32,9 +32,15 @@ impl Editor {
     pub fn new(raw: &str, limit: usize) -> Self {
         let mut area = TextArea::new(clean(raw).split('\n').map(str::to_owned).collect());
         area.set_cursor_line_style(Style::new());
-        area.set_cursor_style(Style::new().add_modifier(Modifier::REVERSED));
         area.set_wrap_mode(WrapMode::WordOrGlyph);
-        Self { area: Box::new(area), raw: raw.to_owned(), limit }
+        let mut editor = Self { area: Box::new(area), raw: raw.to_owned(), limit };
+        editor.show_cursor(true);
+        editor
+    }
+
+    /// Shows where the next letter goes, or not while the keys belong to something else.
+    pub fn show_cursor(&mut self, shown: bool) {
+        self.area.set_cursor_style(if shown { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() });
     }
 
     pub fn to_end(&mut self) {

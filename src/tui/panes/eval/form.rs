@@ -190,6 +190,7 @@ impl Form {
             slots: None,
             compute: ComputeChoice::Auto,
             lookup: true,
+            servers: None,
         };
         (EvalOrder::new(name, generate), read.errors)
     }

@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::style::{Modifier, Style};
-use tui_textarea::{Input as EditorInput, TextArea, WrapMode};
 
 use crate::model::{ComputeChoice, MICRO};
 use crate::pipeline::GenerateOrder;
 use crate::records::Sampling;
 use crate::tui::text::clean;
-use crate::tui::widgets::{Edited, FieldReader, FieldSpec, Fields};
+use crate::tui::widgets::{Edited, Editor, FieldReader, FieldSpec, Fields};
 
 /// Fields in the order of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +133,7 @@ const PROMPT_LIMIT: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct Form {
     pub fields: Fields,
-    pub prompt: TextArea<'static>,
+    pub prompt: Editor,
     pub prompt_error: Option<String>,
     editing_prompt: bool,
     default_prompt: String,
@@ -148,7 +146,7 @@ impl Default for Form {
         let more = Field::ALL.len() - specs.len();
         Self {
             fields: Fields::new(specs, more),
-            prompt: editor("", false),
+            prompt: prompt("", false),
             prompt_error: None,
             editing_prompt: false,
             default_prompt: String::new(),
@@ -157,16 +155,10 @@ impl Default for Form {
     }
 }
 
-fn editor(text: &str, editing: bool) -> TextArea<'static> {
-    let mut editor = TextArea::new(clean(text).split('\n').map(str::to_owned).collect());
-    editor.set_wrap_mode(WrapMode::WordOrGlyph);
-    editor.set_cursor_line_style(Style::new());
-    show_cursor(&mut editor, editing);
+fn prompt(text: &str, editing: bool) -> Editor {
+    let mut editor = Editor::new(text, PROMPT_LIMIT);
+    editor.show_cursor(editing);
     editor
-}
-
-fn show_cursor(editor: &mut TextArea<'static>, shown: bool) {
-    editor.set_cursor_style(if shown { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() });
 }
 
 impl Form {
@@ -184,7 +176,7 @@ impl Form {
     }
 
     pub fn prompt_text(&self) -> String {
-        self.prompt.lines().join("\n")
+        self.prompt.shown()
     }
 
     pub fn edits_prompt(&self) -> bool {
@@ -193,9 +185,7 @@ impl Form {
 
     /// Another prompt in the place of the one that is being edited.
     pub fn replace_prompt(&mut self, text: &str) {
-        self.prompt.select_all();
-        self.prompt.cut();
-        self.paste(text);
+        self.prompt.replace(text);
     }
 
     /// The prompt of the default policy: fills the field unless the person has written another one.
@@ -208,7 +198,7 @@ impl Form {
     }
 
     pub fn reset_prompt(&mut self) {
-        self.prompt = editor(&self.default_prompt, self.editing_prompt);
+        self.prompt = prompt(&self.default_prompt, self.editing_prompt);
         self.prompt_error = None;
     }
 
@@ -239,14 +229,14 @@ impl Form {
     /// Takes values that were kept; names that are not known are passed over.
     pub fn set_value(&mut self, key: &str, value: &str) {
         if !self.fields.set_by_key(key, value) && key == Field::Prompt.spec().key {
-            self.prompt = editor(value, false);
+            self.prompt = prompt(value, false);
         }
     }
 
     pub fn begin_edit(&mut self) {
         self.editing_prompt = self.field() == Field::Prompt;
         self.fields.begin_edit();
-        show_cursor(&mut self.prompt, self.editing_prompt);
+        self.prompt.show_cursor(self.editing_prompt);
     }
 
     /// Leaves the field with what it says, and checks it.
@@ -260,7 +250,7 @@ impl Form {
     fn leave_field(&mut self) {
         self.fields.end_edit();
         self.editing_prompt = false;
-        show_cursor(&mut self.prompt, false);
+        self.prompt.show_cursor(false);
     }
 
     fn put_error(&mut self, at: usize, error: Option<String>) {
@@ -277,7 +267,7 @@ impl Form {
     }
 
     /// A key to the field that is edited.
-    pub fn key(&mut self, mut key: KeyEvent) {
+    pub fn key(&mut self, key: KeyEvent) {
         if !self.editing_prompt {
             if let Edited::Done { by, on } = self.fields.key(key) {
                 self.end_edit();
@@ -295,23 +285,13 @@ impl Form {
                 self.fields.select(if key.code == KeyCode::Tab { 1 } else { -1 });
             }
             KeyCode::Char('r') if key.modifiers.contains(KeyModifiers::CONTROL) => self.reset_prompt(),
-            _ => {
-                // A keyboard can send what a terminal must not be sent back.
-                if let KeyCode::Char(letter) = key.code {
-                    let cleaned = clean(letter.encode_utf8(&mut [0; 4]));
-                    key.code = KeyCode::Char(cleaned.chars().next().unwrap_or(char::REPLACEMENT_CHARACTER));
-                }
-                self.prompt.input(EditorInput::from(key));
-            }
+            _ => self.prompt.key(key),
         }
     }
 
     pub fn paste(&mut self, text: &str) {
         if self.editing_prompt {
-            let room = PROMPT_LIMIT.saturating_sub(self.prompt_text().len());
-            let text = clean(&text.replace("\r\n", "\n").replace('\r', "\n"));
-            let end = (0..=room.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-            self.prompt.insert_str(&text[..end]);
+            self.prompt.paste(text);
         } else {
             self.fields.paste(text);
         }
@@ -391,6 +371,7 @@ impl Form {
             slots,
             compute,
             lookup: true,
+            servers: None,
         };
         (order, errors)
     }

@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::Widget;
 
 use super::form::Field;
 use super::state::GenerateState;
@@ -51,7 +50,7 @@ fn prompt(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut
         put_clean(buffer, area.x, area.y, 1, signs(context.ascii).cursor, context.theme.style(Look::Key));
     }
     let inside = part(area, 2, 1, area.width.saturating_sub(2), area.height - 1);
-    (&state.form.prompt).render(inside, buffer);
+    state.form.prompt.view(inside, buffer);
 }
 
 fn button(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::layout::Layout;
 use super::state::GenerateState;
 use crate::jobs::Steer;
-use crate::records::{LiveBoard, LiveSample, LiveState};
+use crate::records::{LiveBoard, LiveSample, LiveServer, LiveState, ServerState};
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::meter::meter;
@@ -16,7 +16,7 @@ use crate::tui::widgets::paint::{
 use crate::tui::widgets::rate::rate;
 
 pub fn view(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let layout = Layout::of(area);
+    let layout = Layout::of(area, state.live.board.as_ref().map_or(0, |board| board.servers.len()));
     match &state.live.board {
         Some(board) => {
             job(state, board, context, layout.state, buffer);
@@ -24,6 +24,7 @@ pub fn view(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &m
             speed(board, context, layout.speed, buffer);
             let totals = &board.totals;
             meter(totals.existing, totals.finished, totals.samples_wanted, context, layout.meter, buffer);
+            servers(&board.servers, context, layout.servers, buffer);
         }
         None => {
             let text = if state.starting { "Starting..." } else { "No job yet." };
@@ -109,6 +110,44 @@ fn speed(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buff
         spans.push((format!("{dot}{}", model.trim()), style(Look::Dim)));
     }
     put_spans(buffer, area, &spans, context.ascii);
+}
+
+/// A line for each server, those that are not well first: where there is not room for all, they are what a person has to know of.
+fn servers(servers: &[LiveServer], context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+    let style = |look| context.theme.style(look);
+    let mut sorted: Vec<&LiveServer> = servers.iter().collect();
+    sorted.sort_by_key(|server| match server.state {
+        ServerState::Sick => 0,
+        ServerState::Resting { .. } => 1,
+        ServerState::Slow => 2,
+        ServerState::Healthy => 3,
+    });
+    for (row, server) in sorted.into_iter().enumerate().take(usize::from(area.height)) {
+        let (word, look) = match server.state {
+            ServerState::Healthy => ("healthy".to_owned(), Look::Good),
+            ServerState::Slow => ("slow".to_owned(), Look::Warn),
+            ServerState::Resting { until } => {
+                let left = until.saturating_sub(context.now).max(0) as f64 / 1e3;
+                (format!("resting {}", duration(left)), Look::Warn)
+            }
+            ServerState::Sick => ("sick".to_owned(), Look::Bad),
+        };
+        let LiveServer { in_flight, allowed, done, failed, retried, tokens_per_second, .. } = server;
+        let counts = format!(
+            "  {in_flight}/{allowed} at once  {tokens_per_second:.0} tok/s  {} done  {} failed, {} tried again",
+            compact(*done as usize),
+            compact(*failed as usize),
+            compact(*retried as usize)
+        );
+        let why = server.last_error.as_ref().filter(|_| server.state != ServerState::Healthy);
+        let spans = [
+            (format!("{word:<12} "), style(look)),
+            (one_line(&server.url), style(Look::Text)),
+            (counts, style(Look::Dim)),
+            (why.map_or(String::new(), |why| format!("  {}", one_line(why))), style(look)),
+        ];
+        put_spans(buffer, part(area, 0, row as u16, area.width, 1), &spans, context.ascii);
+    }
 }
 
 fn rows(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {

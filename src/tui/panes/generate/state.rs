@@ -38,7 +38,13 @@ pub fn resize(state: &mut GenerateState, width: u16, height: u16) {
         return;
     }
     (state.width, state.height) = (width, height);
-    let layout = Layout::of(Rect::new(0, 0, width, height));
+    lay_out(state);
+}
+
+/// Gives the parts of the live view their sizes.
+pub(super) fn lay_out(state: &mut GenerateState) {
+    let servers = state.live.board.as_ref().map_or(0, |board| board.servers.len());
+    let layout = Layout::of(Rect::new(0, 0, state.width, state.height), servers);
     let rows = state.live.rows();
     state.live.stream.resize(layout.stream.width, layout.stream.height);
     state.live.outcome.resize(layout.rows.width, layout.rows.height);

@@ -8,7 +8,9 @@ use ratatui::layout::Rect;
 
 use super::*;
 use crate::jobs::Steer;
-use crate::records::{Heavy, LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace};
+use crate::records::{
+    Heavy, LiveBoard, LiveSample, LiveServer, LiveState, LiveTotals, LiveTurn, PassPlace, ServerState,
+};
 use crate::session::Counts;
 use crate::tui::effect::{Effect, Message};
 use crate::tui::theme::Theme;
@@ -79,9 +81,43 @@ fn board(version: u64, state: LiveState, running: Vec<LiveSample>) -> LiveBoard 
             eta_seconds: Some(1_234.0),
         },
         running,
+        servers: Vec::new(),
         memory: None,
         updated_at: 0,
     }
+}
+
+fn server(url: &str, state: ServerState, last_error: Option<&str>) -> LiveServer {
+    LiveServer {
+        url: url.into(),
+        state,
+        in_flight: 3,
+        allowed: 8,
+        done: 120,
+        failed: 4,
+        retried: 4,
+        tokens_per_second: 310.0,
+        last_error: last_error.map(str::to_owned),
+    }
+}
+
+/// Those that are not well come first, each with why; a job in this process has no such lines.
+#[test]
+fn servers_that_are_sick_are_told_with_why() {
+    let mut state = GenerateState::default();
+    resize(&mut state, 160, 45);
+    let servers = vec![
+        server("http://one:8000/v1", ServerState::Healthy, Some("an old error")),
+        server("http://two:8000/v1", ServerState::Sick, Some("no JSON\u{1b}[31m: <html>")),
+        server("http://three:8000/v1", ServerState::Resting { until: 9_000 }, Some("HTTP 503")),
+    ];
+    show(&mut state, LiveBoard { servers, ..board(1, LiveState::Running, Vec::new()) });
+    let seen = drawn(&mut state, 160, 45, false);
+    let at = |text: &str| seen.find(text).unwrap_or_else(|| panic!("{text} is not in\n{seen}"));
+    assert!(at("sick") < at("resting") && at("resting") < at("healthy"), "{seen}");
+    assert!(seen.contains("<html>") && seen.contains("HTTP 503") && !seen.contains("an old error"), "{seen}");
+    show(&mut state, board(2, LiveState::Running, Vec::new()));
+    assert!(!drawn(&mut state, 160, 45, false).contains("healthy"));
 }
 
 fn show(state: &mut GenerateState, board: LiveBoard) {

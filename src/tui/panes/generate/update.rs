@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use super::action::GenerateAction;
 use super::form::Field;
 use super::live::Live;
-use super::state::GenerateState;
+use super::state::{GenerateState, lay_out};
 use crate::jobs::Steer;
 use crate::records::{Heavy, LiveBoard, LiveState, TRAINING};
 use crate::tui::effect::{Effect, Message};
@@ -259,8 +259,13 @@ fn live(state: &mut GenerateState, board: &Arc<LiveBoard>) {
         return;
     }
     let before = state.live.state();
+    let servers = |state: &GenerateState| state.live.board.as_ref().map_or(0, |board| board.servers.len());
+    let asked = servers(state);
     if !state.live.take(board) {
         return;
+    }
+    if servers(state) != asked {
+        lay_out(state);
     }
     if state.live.active() {
         // A job that begins comes to the front, whoever started it; one that was left for the form stays away.

@@ -77,23 +77,25 @@ impl Work {
         self.jobs.iter().map(|begun| &begun.job).filter(|job| !job.finished())
     }
 
-    /// What a job keeps others out of: all of them, where a person has one at a time. What is wrong with the settings the job says.
+    /// What a job keeps others out of. What is wrong with the settings the job itself says.
     fn keeps_out(&self, effect: &Effect) -> Heavy {
-        let most = Settings::of_person(&self.directories).map_or(1, |settings| settings.max_heavy_jobs);
-        match effect {
-            _ if most == 1 => Heavy::Both,
+        let heavy = match effect {
             Effect::StartTrain(_) => Heavy::Training,
             Effect::StartRun(_) => Heavy::Both,
             _ => Heavy::Sampling,
-        }
+        };
+        heavy.among(Settings::of_person(&self.directories).map_or(1, |settings| settings.max_heavy_jobs))
     }
 
     /// Whether a job may begin beside those that have not been let go of.
     fn has_room_for(&self, effect: &Effect) -> bool {
-        self.jobs.is_empty() || {
-            let keeps_out = self.keeps_out(effect);
-            !self.jobs.iter().any(|begun| begun.keeps_out.excludes(keeps_out))
-        }
+        // With the usual one at a time no settings are read for as long as something waits in line.
+        let shared = self.jobs.iter().all(|begun| begun.keeps_out != Heavy::Both);
+        self.jobs.is_empty()
+            || (shared && {
+                let keeps_out = self.keeps_out(effect);
+                !self.jobs.iter().any(|begun| begun.keeps_out.excludes(keeps_out))
+            })
     }
 
     /// Lets go of jobs that have ended. One that failed or was stopped holds those in line: what comes after it may depend on it, and

@@ -146,6 +146,7 @@ fn generate() -> Effect {
         slots: None,
         compute: crate::model::ComputeChoice::Auto,
         lookup: true,
+        servers: None,
     }))
 }
 

@@ -1,0 +1,217 @@
+//! The requests of a pool: which is begun, what becomes of a call's end, and what is tried again.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::AbortHandle;
+
+use super::answer::Written;
+use super::body::refused_value;
+use super::call::{self, Call, Report};
+use super::choose::choose;
+use super::endpoint::Ticket;
+use super::failure::{Failure, FailureKind};
+use super::options::Pace;
+use super::probe::Served;
+use super::{HttpBackend, ignored, line, look};
+use crate::generate::{Event, Request};
+use crate::records::FinishReason;
+
+/// A request that is not at a server.
+pub(super) struct Waiting {
+    pub request: Request,
+    /// Not to be begun before.
+    pub due: Instant,
+    /// Calls that came to nothing.
+    tries: u32,
+    /// The server that failed it last.
+    failed_at: Option<usize>,
+    /// `Event::Started` was told.
+    started: bool,
+    /// Text that was told.
+    shown: String,
+}
+
+impl Waiting {
+    pub(super) fn new(request: Request, now: Instant) -> Self {
+        Self { request, due: now, tries: 0, failed_at: None, started: false, shown: String::new() }
+    }
+
+    fn start(&mut self, prompt_tokens: usize, events: &mut Vec<Event>) {
+        if !std::mem::replace(&mut self.started, true) {
+            events.push(Event::Started { id: self.request.id, prompt_tokens });
+        }
+    }
+
+    /// Tells the end of the turn, with what of its text was not told yet.
+    fn finish(mut self, mut written: Written, events: &mut Vec<Event>) {
+        written.cut_at(&self.request.sampling.stop);
+        let Written { text, token_ids, tokens, prompt_tokens, reason } = written;
+        self.start(prompt_tokens, events);
+        let id = self.request.id;
+        // After a stream that broke off the new text may be another one; then the end alone brings it.
+        if let Some(rest) = text.strip_prefix(self.shown.as_str()).filter(|rest| !rest.is_empty()) {
+            events.push(Event::Text { id, delta: rest.to_owned(), tokens });
+        }
+        events.push(Event::Finished { id, text, token_ids, tokens, reason });
+    }
+}
+
+/// A request that a server works on.
+pub(super) struct Running {
+    pub waiting: Waiting,
+    pub server: usize,
+    pub ticket: Ticket,
+    pub abort: AbortHandle,
+    streamed: bool,
+}
+
+impl HttpBackend {
+    /// Gives waiting requests to servers that can take them.
+    pub(super) fn dispatch(&mut self, now: Instant, events: &mut Vec<Event>) {
+        if self.waiting.is_empty() || self.budget_is_used_up() {
+            return;
+        }
+        for index in 0..self.servers.len() {
+            if self.servers[index].wants_a_look(now) {
+                self.servers[index].begin_look();
+                let endpoint = &self.options.endpoints[index];
+                look(&self.worker, &self.client, (index, endpoint), self.options.key.clone(), &self.sender);
+            }
+        }
+        let mut at = 0;
+        while at < self.waiting.len() && self.servers.iter().any(|server| server.can_take(now)) {
+            let waiting = &self.waiting[at];
+            let home = self.homes.get(&waiting.request.dialogue).copied();
+            let server = (waiting.due <= now).then(|| choose(&self.servers, home, waiting.failed_at, now)).flatten();
+            let Some(server) = server else {
+                at += 1;
+                continue;
+            };
+            if let Some(waiting) = self.waiting.remove(at) {
+                self.begin(waiting, server, now, events);
+            }
+        }
+    }
+
+    fn begin(&mut self, waiting: Waiting, server: usize, now: Instant, events: &mut Vec<Event>) {
+        let (request, dialect) = (&waiting.request, self.dialects[server]);
+        if let Some(name) = dialect.ignores(&request.sampling) {
+            self.give_up(&waiting, server, &ignored(name), events);
+            return;
+        }
+        let streams = self.running.values().filter(|running| running.streamed).count();
+        // What was shown of a stream that broke off is not shown again.
+        let streamed = streams < self.options.streams && waiting.shown.is_empty();
+        let body = self.body(&request.messages, &request.sampling, &request.stream, dialect, streamed);
+        let call = Call {
+            number: self.next_call,
+            url: self.options.endpoints[server].route("chat/completions"),
+            body: body.to_string(),
+            key: self.options.key.clone(),
+            streamed,
+            total_timeout: self.options.total_timeout,
+            idle_timeout: self.options.idle_timeout,
+        };
+        self.next_call += 1;
+        self.homes.insert(request.dialogue, server);
+        let ticket = self.servers[server].begin(now);
+        let number = call.number;
+        let abort = self.worker.spawn(call::run(self.client.clone(), call, self.sender.clone()));
+        self.running.insert(number, Running { waiting, server, ticket, abort, streamed });
+    }
+
+    /// Takes what happened to a call. Calls that were cancelled are not known any more.
+    pub(super) fn take(&mut self, report: Report, now: Instant, events: &mut Vec<Event>) {
+        match report {
+            Report::Text { call, delta, tokens, prompt_tokens } => {
+                if let Some(Running { waiting, .. }) = self.running.get_mut(&call) {
+                    waiting.start(prompt_tokens, events);
+                    waiting.shown.push_str(&delta);
+                    events.push(Event::Text { id: waiting.request.id, delta, tokens });
+                }
+            }
+            Report::Ended { call, outcome } => {
+                let Some(running) = self.running.remove(&call) else { return };
+                match outcome {
+                    Ok(written) => self.succeed(running, written, now, events),
+                    Err(failure) => self.fail(running, &failure, now, events),
+                }
+            }
+            Report::Looked { endpoint, outcome } => self.looked(endpoint, outcome, now),
+        }
+    }
+
+    fn succeed(&mut self, running: Running, written: Written, now: Instant, events: &mut Vec<Event>) {
+        self.servers[running.server].succeeded(running.ticket, now, written.tokens);
+        self.used = self.used.saturating_add(written.tokens as u64).saturating_add(written.prompt_tokens as u64);
+        running.waiting.finish(written, events);
+    }
+
+    fn fail(&mut self, running: Running, failure: &Failure, now: Instant, events: &mut Vec<Event>) {
+        let Running { mut waiting, server, ticket, .. } = running;
+        self.servers[server].failed(ticket, now, failure);
+        waiting.tries += 1;
+        waiting.failed_at = Some(server);
+        // A first turn that does not fit is a setting to change; a later one is a dialogue that has come to its end.
+        if failure.kind == FailureKind::ContextFull && waiting.request.stream.turn > 0 {
+            let (text, token_ids, reason) = (String::new(), Vec::new(), FinishReason::ContextFull);
+            waiting.finish(Written { text, token_ids, tokens: 0, prompt_tokens: 0, reason }, events);
+        } else if failure.kind.is_worth_a_retry() && waiting.tries <= self.options.retries {
+            self.servers[server].retried += 1;
+            waiting.due = now + pause(&self.options.pace, waiting.tries, rand::random::<f64>());
+            self.waiting.push_back(waiting);
+        } else {
+            let advice = refused_value(&waiting.request.sampling, &failure.message);
+            let advice = advice.filter(|_| failure.kind == FailureKind::Rejected);
+            let words = advice.map_or_else(|| failure.message.clone(), |advice| format!("{advice} ({failure})"));
+            self.give_up(&waiting, server, &words, events);
+        }
+    }
+
+    /// Reports that a request came to nothing.
+    fn give_up(&self, waiting: &Waiting, server: usize, words: &str, events: &mut Vec<Event>) {
+        let mut error = line(self.servers[server].url(), words);
+        if waiting.tries > 1 {
+            error.push_str(&format!(" (after {} tries)", waiting.tries));
+        }
+        events.push(Event::Failed { id: waiting.request.id, error });
+    }
+
+    /// A server that did not answer at the start has been asked again.
+    fn looked(&mut self, index: usize, outcome: Result<Served, Failure>, now: Instant) {
+        let Some(server) = self.servers.get_mut(index) else { return };
+        match outcome.map(|served| (served.choose(Some(&self.identity.name)).map(|_| ()), served.dialect)) {
+            Ok((Ok(()), dialect)) => {
+                self.dialects[index] = dialect;
+                server.looked(now, Ok(()));
+            }
+            Ok((Err(why), _)) => {
+                tracing::warn!("{}: {why}; it gets no work", server.url());
+                server.refuse(now, why);
+            }
+            Err(failure) => server.looked(now, Err(failure.message)),
+        }
+    }
+}
+
+/// How long to wait before try `tries + 1`: exponential back-off with full jitter (Brooker 2015). `draw` in [0, 1).
+fn pause(pace: &Pace, tries: u32, draw: f64) -> Duration {
+    let factor = 1u32 << tries.saturating_sub(1).min(16);
+    let longest = pace.first_pause.saturating_mul(factor).min(pace.longest_pause);
+    longest.mul_f64(draw.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_are_drawn_from_all_of_it() {
+        let pace =
+            Pace { first_pause: Duration::from_secs(1), longest_pause: Duration::from_secs(5), ..Pace::default() };
+        let longest = |tries| pause(&pace, tries, 1.0).as_secs();
+        assert_eq!([1, 2, 3, 4, 5, 100].map(longest), [1, 2, 4, 5, 5, 5]);
+        assert_eq!(pause(&pace, 3, 0.0), Duration::ZERO);
+        assert_eq!(pause(&pace, 3, 0.25), Duration::from_secs(1));
+    }
+}
