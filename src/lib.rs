@@ -8,7 +8,7 @@
 //! | faces | [`cli`], [`tui`] |
 //! | work | [`pipeline`], [`exchange`], [`jobs`], [`micro`] |
 //! | method | [`generate`], [`dialogue`], [`filter`], [`difficulty`], [`train`], [`eval`] |
-//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`], [`stats`] |
+//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`], [`stats`], [`watch`] |
 
 pub mod cli;
 pub mod config;
@@ -28,3 +28,4 @@ pub mod session;
 pub mod stats;
 pub mod train;
 pub mod tui;
+pub mod watch;

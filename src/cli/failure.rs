@@ -9,6 +9,8 @@ use crate::config::settings::ConfigFileError;
 use crate::dialogue::DialogueError;
 use crate::exchange::ImportError;
 use crate::filter::settings::SettingsError;
+use crate::generate::http::{OptionsError, SecretError};
+use crate::model::export::ExportError;
 use crate::model::{DecoderError, ModelError};
 use crate::pipeline::OrderError;
 use crate::pipeline::recipe::RecipeError;
@@ -67,6 +69,8 @@ fn code(report: &Report) -> u8 {
             || cause.is::<ConfigError>()
             || cause.is::<DialogueError>()
             || cause.is::<OrderError>()
+            || cause.is::<OptionsError>()
+            || cause.is::<SecretError>()
             || cause.is::<ScriptError>()
             || cause.is::<SettingsError>()
             || cause.is::<KeymapError>()
@@ -75,6 +79,12 @@ fn code(report: &Report) -> u8 {
             || cause.is::<RecordError>()
             || cause.is::<NotATerminal>();
         if bad {
+            return 2;
+        }
+        if let Some(ExportError::Io { .. }) = cause.downcast_ref() {
+            return 1;
+        }
+        if cause.is::<ExportError>() {
             return 2;
         }
         if let Some(TrainError::Io { .. } | TrainError::Batch(_)) = cause.downcast_ref() {

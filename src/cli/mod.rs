@@ -13,6 +13,7 @@ mod config;
 mod doctor;
 mod eval;
 mod export;
+mod export_model;
 mod failure;
 mod filter;
 mod generate;
@@ -33,6 +34,7 @@ mod signals;
 mod steer;
 mod theme;
 mod train;
+mod watch;
 mod workbench;
 
 use std::process::ExitCode;
@@ -95,10 +97,14 @@ enum Command {
     Grade(grade::Arguments),
     /// Fine-tune a model on the accepted chains of a session
     Train(train::Arguments),
+    /// Follow trainings that other programs run, by the records that they write
+    Watch(watch::Arguments),
     /// Add problems from a file to a session
     Import(import::Arguments),
     /// Write a session's chains as training data
     Export(export::Arguments),
+    /// Write a model for other programs: GGUF, a Hugging Face directory, a PEFT adapter
+    ExportModel(export_model::Arguments),
     /// Measure this program on this machine
     Bench(bench::Arguments),
     /// Check this machine, this terminal, and a model or session
@@ -125,7 +131,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> color_eyre::Result<()> {
     let Cli { screen, command } = cli;
     // The screen has a log of its own.
-    if !matches!(command, None | Some(Command::New(_) | Command::Open(_) | Command::Attach(_))) {
+    if !matches!(command, None | Some(Command::New(_) | Command::Open(_) | Command::Attach(_) | Command::Watch(_))) {
         crate::tui::to_standard_error();
     }
     match command {
@@ -146,8 +152,10 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
         Some(Command::Select(arguments)) => select::run(&arguments),
         Some(Command::Grade(arguments)) => grade::run(&arguments),
         Some(Command::Train(arguments)) => train::run(&arguments),
+        Some(Command::Watch(arguments)) => watch::run(&arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),
         Some(Command::Export(arguments)) => export::run(&arguments),
+        Some(Command::ExportModel(arguments)) => export_model::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&arguments),
         Some(Command::Config(arguments)) => config::run(&arguments),

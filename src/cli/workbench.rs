@@ -67,6 +67,15 @@ pub fn last_or_start(screen: &ScreenArguments) -> Result<()> {
 
 /// The workbench on a session, or on the start screen.
 pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
+    show(session, Vec::new(), screen)
+}
+
+/// The workbench on the trainings under these directories.
+pub fn watch(roots: Vec<PathBuf>, screen: &ScreenArguments) -> Result<()> {
+    show(None, roots, screen)
+}
+
+fn show(session: Option<PathBuf>, watch: Vec<PathBuf>, screen: &ScreenArguments) -> Result<()> {
     if screen.fps.is_some_and(|fps| !(0.1..=240.0).contains(&fps)) {
         return Err(BadInput("--fps: 0.1 to 240 frames a second".into()).into());
     }
@@ -77,6 +86,7 @@ pub fn open(session: Option<PathBuf>, screen: &ScreenArguments) -> Result<()> {
     }
     let options = tui::Options {
         session,
+        watch,
         keys: screen.keys.clone(),
         print_as: screen.print_as.unwrap_or_default(),
         size: screen.size,

@@ -9,7 +9,8 @@ use super::panes::review::ReviewAction;
 use super::panes::run::RunAction;
 use super::panes::start::StartAction;
 use super::panes::train::TrainAction;
-use super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train};
+use super::panes::watch::WatchAction;
+use super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train, watch};
 
 /// A named action with a line of help. The keymap binds keys to names; help and footer read the descriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +36,11 @@ pub enum Scope {
     Eval,
     Run,
     Chat,
+    Watch,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 10] = [
+    pub const ALL: [Scope; 11] = [
         Scope::Global,
         Scope::Start,
         Scope::Overview,
@@ -49,6 +51,7 @@ impl Scope {
         Scope::Eval,
         Scope::Run,
         Scope::Chat,
+        Scope::Watch,
     ];
 
     /// As the keymap file names it.
@@ -64,6 +67,7 @@ impl Scope {
             Scope::Eval => "eval",
             Scope::Run => "run",
             Scope::Chat => "chat",
+            Scope::Watch => "watch",
         }
     }
 
@@ -80,6 +84,7 @@ impl Scope {
             Scope::Eval => "Eval",
             Scope::Run => "Run",
             Scope::Chat => "Chat",
+            Scope::Watch => "Watch",
         }
     }
 }
@@ -96,6 +101,7 @@ pub enum AppAction {
     Eval,
     Run,
     Chat,
+    Watch,
     Help,
     Palette,
     Models,
@@ -134,6 +140,10 @@ pub const APP_ACTIONS: &[(AppAction, ActionSpec)] = &[
     (AppAction::Eval, spec("app.eval", "eval", "Go to the Eval pane.")),
     (AppAction::Run, spec("app.run", "run", "Go to the Run pane: the whole pass of a recipe.")),
     (AppAction::Chat, spec("app.chat", "chat", "Go to the Chat pane: talk with a model, or with two.")),
+    (
+        AppAction::Watch,
+        spec("app.watch", "watch", "Go to the Watch pane: trainings that other programs run, by their records."),
+    ),
     (AppAction::Help, spec("app.help", "help", "Show all keys; type to filter them.")),
     (
         AppAction::Palette,
@@ -185,6 +195,7 @@ pub enum Action {
     Eval(EvalAction),
     Run(RunAction),
     Chat(ChatAction),
+    Watch(WatchAction),
 }
 
 /// All actions of a scope with their descriptions.
@@ -202,5 +213,6 @@ pub fn actions(scope: Scope) -> Vec<(Action, ActionSpec)> {
         Scope::Eval => eval::ACTIONS.iter().map(|(action, spec)| (Action::Eval(*action), *spec)).collect(),
         Scope::Run => run::ACTIONS.iter().map(|(action, spec)| (Action::Run(*action), *spec)).collect(),
         Scope::Chat => chat::ACTIONS.iter().map(|(action, spec)| (Action::Chat(*action), *spec)).collect(),
+        Scope::Watch => watch::ACTIONS.iter().map(|(action, spec)| (Action::Watch(*action), *spec)).collect(),
     }
 }

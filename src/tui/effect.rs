@@ -22,6 +22,7 @@ use crate::train::TrainSettings;
 use crate::train::runs::follow::RunNews;
 use crate::tui::action::Scope;
 use crate::tui::load::MachineLoad;
+use crate::watch::Look;
 
 /// What the filter says of the open sample, and where it shows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -186,6 +187,8 @@ pub enum Effect {
         verb: &'static str,
         arguments: serde_json::Value,
     },
+    /// Follow the trainings under these directories, and no others any more.
+    Watch(Vec<PathBuf>),
     /// Put on the clipboard (OSC 52); the runtime cleans it.
     Copy(String),
     /// Listen to the mouse, or leave it to the terminal.
@@ -233,6 +236,10 @@ pub enum Message {
     Sessions(Vec<SessionInfo>),
     /// What is new in the records of the session's trainings.
     Runs(Vec<RunNews>),
+    /// The trainings under these directories are followed from now on.
+    Watching(Vec<PathBuf>),
+    /// What was written there since the last look.
+    Watched(Box<Look>),
     /// The session's pass, as far as it has come.
     Pass(Box<Progress>),
     /// The plan that was asked for, or what is wrong with the recipe.

@@ -86,6 +86,12 @@ impl App {
         self.large() && DASHBOARD.contains(&self.pane)
     }
 
+    /// The panes that have a tab.
+    pub(super) fn tabs(&self) -> Vec<Pane> {
+        let seen = |pane: &Pane| *pane != Pane::Watch || self.pane == Pane::Watch || self.watch.watches();
+        Pane::TABS.into_iter().filter(seen).collect()
+    }
+
     /// Whether a pane is seen, in front or beside the one in front.
     pub(super) fn sees(&self, pane: Pane) -> bool {
         pane == self.pane || (self.shows_dashboard() && DASHBOARD.contains(&pane))

@@ -38,6 +38,7 @@ use super::panes::review::ReviewState;
 use super::panes::run::RunState;
 use super::panes::start::StartState;
 use super::panes::train::TrainState;
+use super::panes::watch::WatchState;
 use super::theme::Theme;
 use super::widgets::plot::Dots;
 use crate::records::{EVALUATION, FORECAST, Heavy, LiveBoard, PASS, TRAINING, UnixMillis};
@@ -59,11 +60,12 @@ pub enum Pane {
     Eval,
     Run,
     Chat,
+    Watch,
 }
 
 impl Pane {
-    /// Those of a session, as the tabs show them.
-    pub const TABS: [Pane; 8] = [
+    /// As the tabs show them; the last one is of no session, and shown where anything is watched.
+    pub const TABS: [Pane; 9] = [
         Pane::Overview,
         Pane::Generate,
         Pane::Review,
@@ -72,6 +74,7 @@ impl Pane {
         Pane::Eval,
         Pane::Run,
         Pane::Chat,
+        Pane::Watch,
     ];
 
     pub fn scope(self) -> Scope {
@@ -85,6 +88,7 @@ impl Pane {
             Pane::Eval => Scope::Eval,
             Pane::Run => Scope::Run,
             Pane::Chat => Scope::Chat,
+            Pane::Watch => Scope::Watch,
         }
     }
 }
@@ -129,6 +133,7 @@ pub struct App {
     eval: EvalState,
     run: RunState,
     chat: ChatState,
+    watch: WatchState,
     overlay: Overlay,
     notices: Notices,
     /// Keys of a sequence that is not yet whole.
@@ -176,6 +181,7 @@ impl App {
             eval: EvalState::default(),
             run: RunState::default(),
             chat: ChatState::default(),
+            watch: WatchState::default(),
             zoomed: false,
             split: Split::default(),
             mouse: false,
@@ -202,6 +208,7 @@ impl App {
         let ascii = dots == Dots::Signs;
         self.review.set_ascii(ascii);
         self.train.set_dots(dots);
+        self.watch.set_dots(dots);
         self.chat.set_ascii(ascii);
     }
 
@@ -279,7 +286,8 @@ impl App {
     /// When the screen changes by itself: the end of what is said at its foot, or a job that has been silent for a while.
     pub fn next_change(&self, now: UnixMillis) -> Option<UnixMillis> {
         let silence = self.generate.silence_changes(now).filter(|_| self.sees(Pane::Generate));
-        [self.notices.until(), silence].into_iter().flatten().min()
+        let quiet = self.watch.quiet_changes(now).filter(|_| self.sees(Pane::Watch));
+        [self.notices.until(), silence, quiet].into_iter().flatten().min()
     }
 
     /// What leaving would end or lose, a line each.

@@ -80,6 +80,7 @@ impl App {
                     format!("{name}: {samples} samples of {problems} problems; a training takes them by that name");
                 self.notices.say(text, false, now);
             }
+            Message::Watching(_) => self.pane = Pane::Watch,
             Message::Selected(_)
             | Message::Problems(_)
             | Message::Sessions(_)
@@ -97,6 +98,7 @@ impl App {
             | Message::Evals(_)
             | Message::Scores { .. }
             | Message::EditedOutside(_)
+            | Message::Watched(_)
             | Message::Chat(_) => {}
         }
     }

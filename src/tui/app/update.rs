@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 use super::super::action::{Action, AppAction, Scope, actions};
 use super::super::effect::{ChatTold, ChatWish, Effect, Message};
 use super::super::keymap::{Key, Lookup};
-use super::super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train};
+use super::super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train, watch};
 use super::super::widgets::Pressed;
 use super::find::Find;
 use super::help::Help;
@@ -97,6 +97,7 @@ impl App {
         match self.pane {
             Pane::Train => train::mouse(&mut self.train, mouse),
             Pane::Difficulty => difficulty::mouse(&mut self.difficulty, mouse),
+            Pane::Watch => watch::mouse(&mut self.watch, mouse),
             Pane::Start | Pane::Overview | Pane::Generate | Pane::Review | Pane::Eval | Pane::Run | Pane::Chat => {
                 Vec::new()
             }
@@ -127,6 +128,7 @@ impl App {
                 Pane::Eval => eval::resize(&mut self.eval, width, height),
                 Pane::Run => run::resize(&mut self.run, width, height),
                 Pane::Chat => chat::resize(&mut self.chat, width, height),
+                Pane::Watch => watch::resize(&mut self.watch, width, height),
             }
         }
     }
@@ -150,6 +152,7 @@ impl App {
         effects.extend(eval::receive(&mut self.eval, message));
         effects.extend(run::receive(&mut self.run, message));
         effects.extend(chat::receive(&mut self.chat, message));
+        effects.extend(watch::receive(&mut self.watch, message));
         if matches!(message, Message::Opened { .. }) {
             effects.extend(self.entered());
         }
@@ -166,7 +169,8 @@ impl App {
     /// Time passes; whether the screen changed by it.
     pub fn tick(&mut self, now: UnixMillis) -> bool {
         let silent = self.sees(Pane::Generate) && self.generate.is_silent(now);
-        self.notices.expire(now) || silent
+        let quiet = self.sees(Pane::Watch) && self.watch.went_quiet(now);
+        self.notices.expire(now) || silent || quiet
     }
 
     /// Tells whether a job of this process is heavy with this.
@@ -226,6 +230,7 @@ impl App {
                 Pane::Eval => eval::key(&mut self.eval, key),
                 Pane::Run => run::key(&mut self.run, key),
                 Pane::Chat => chat::key(&mut self.chat, key),
+                Pane::Watch => watch::key(&mut self.watch, key),
             };
         }
         self.bound(key, now)
@@ -285,6 +290,7 @@ impl App {
             Action::Eval(action) => eval::update(&mut self.eval, action),
             Action::Run(action) => run::update(&mut self.run, action),
             Action::Chat(action) => chat::update(&mut self.chat, action),
+            Action::Watch(action) => watch::update(&mut self.watch, action),
             Action::App(action) => self.app_action(action, now),
         }
     }
@@ -303,6 +309,8 @@ impl App {
             AppAction::Eval => return self.show(Pane::Eval, now),
             AppAction::Run => return self.show(Pane::Run, now),
             AppAction::Chat => return self.show(Pane::Chat, now),
+            // It needs no session.
+            AppAction::Watch => self.pane = Pane::Watch,
             AppAction::Help => self.overlay = Overlay::Help(Help::default()),
             AppAction::Palette => {
                 let height = usize::from(view::finder_height(self.height));
@@ -406,7 +414,7 @@ impl App {
             Pane::Train => _ = self.train.set_value("train.model", &known.model),
             Pane::Eval => _ = self.eval.set_value("eval.model", &known.model),
             Pane::Run => _ = self.run.set_value("run.model", &known.model),
-            Pane::Start | Pane::Overview | Pane::Review | Pane::Difficulty | Pane::Chat => {}
+            Pane::Start | Pane::Overview | Pane::Review | Pane::Difficulty | Pane::Chat | Pane::Watch => {}
         }
     }
 
@@ -436,7 +444,7 @@ impl App {
                 Pane::Eval => effects.extend(eval::enter(&mut self.eval)),
                 Pane::Run => effects.extend(run::enter(&mut self.run)),
                 Pane::Chat => effects.extend(chat::enter(&mut self.chat)),
-                Pane::Start | Pane::Generate | Pane::Review => {}
+                Pane::Start | Pane::Generate | Pane::Review | Pane::Watch => {}
             }
         }
         effects
@@ -482,6 +490,7 @@ impl App {
             Pane::Eval => eval::paste(&mut self.eval, &text),
             Pane::Run => run::paste(&mut self.run, &text),
             Pane::Chat => chat::paste(&mut self.chat, &text),
+            Pane::Watch => watch::paste(&mut self.watch, &text),
         }
     }
 
@@ -496,6 +505,7 @@ impl App {
             Pane::Eval => self.eval.capturing(),
             Pane::Run => self.run.capturing(),
             Pane::Chat => self.chat.capturing(),
+            Pane::Watch => self.watch.capturing(),
         }
     }
 }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::keymap::{print_keys, spec_of};
-use super::super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train};
+use super::super::panes::{chat, difficulty, eval, generate, overview, review, run, start, train, watch};
 use super::super::theme::Look;
 use super::super::view::ViewContext;
 use super::super::widgets::frame::frame;
@@ -97,6 +97,7 @@ fn one(app: &App, pane: Pane, context: &ViewContext, area: Rect, buffer: &mut Bu
         Pane::Eval => eval::view(&app.eval, context, area, buffer),
         Pane::Run => run::view(&app.run, context, area, buffer),
         Pane::Chat => chat::view(&app.chat, context, area, buffer),
+        Pane::Watch => watch::view(&app.watch, context, area, buffer),
     }
 }
 
@@ -235,13 +236,15 @@ fn progress(board: &LiveBoard) -> (String, Look) {
 fn tabs(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     rule(buffer, area, "", style(Look::Border), style(Look::Text), context.ascii);
-    let keys = Pane::TABS.map(|pane| app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default());
+    let panes = app.tabs();
+    let key_of = |pane: &Pane| app.keymap.key_of(&format!("app.{}", pane.scope().name())).unwrap_or_default();
+    let keys: Vec<String> = panes.iter().map(key_of).collect();
     let wide = |(pane, key): (&Pane, &String)| cells(key) + 1 + cells(pane.scope().title()) + 2;
-    let all: usize = Pane::TABS.iter().zip(&keys).map(wide).sum();
+    let all: usize = panes.iter().zip(&keys).map(wide).sum();
     // Where not all titles fit, the pane in front keeps its own: the keys of the others still show that they are there.
     let titled = all <= usize::from(area.width);
     let mut at = area.x + u16::from(all < usize::from(area.width));
-    for (pane, key) in Pane::TABS.into_iter().zip(&keys) {
+    for (pane, key) in panes.into_iter().zip(&keys) {
         let chosen = pane == app.pane;
         let (left, right) = if chosen { ("[", "]") } else { (" ", " ") };
         let title = style(if chosen { Look::Title } else { Look::Dim });
@@ -297,6 +300,7 @@ fn foot(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
         Pane::Eval => eval::hints(&app.eval),
         Pane::Run => run::hints(&app.run),
         Pane::Chat => chat::hints(&app.chat),
+        Pane::Watch => watch::hints(&app.watch),
     };
     if app.capturing() {
         hints.clear();

@@ -9,6 +9,7 @@ pub mod review;
 pub mod run;
 pub mod start;
 pub mod train;
+pub mod watch;
 
 use std::sync::Arc;
 

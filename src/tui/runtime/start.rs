@@ -34,6 +34,8 @@ use crate::pipeline::{GenerateOrder, TrainOrder};
 pub struct Options {
     /// Session to open; none shows the start screen.
     pub session: Option<PathBuf>,
+    /// Directories whose trainings are followed, instead of a session.
+    pub watch: Vec<PathBuf>,
     /// Replay these keys on a screen in memory.
     pub keys: Option<String>,
     /// What its last frame is printed as.
@@ -94,9 +96,13 @@ pub fn run(options: Options, launcher: Launcher) -> Result<Option<String>> {
     let log = log::to_screen(directories.state());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start")?;
     let first = match options.session {
+        _ if !options.watch.is_empty() => Effect::Watch(options.watch),
         Some(path) => Effect::OpenSession(path),
         None => Effect::OpenTour,
     };
+    if !matches!(first, Effect::Watch(_)) {
+        app.set_opening();
+    }
     if options.plain {
         let (columns, rows) = options.size.unwrap_or((80, 24));
         let canvas = Canvas::Memory(Terminal::new(TestBackend::new(columns, rows))?);
@@ -150,6 +156,5 @@ fn app(profile: &Profile, directories: &Directories) -> Result<App> {
     let mut app = App::new(profile.keymap.clone(), profile.theme.clone(), profile.dots);
     let library = Library::load(Some(directories.config()))?;
     app.set_dialogue_defaults(&library.policy(None)?.prompt, library.names());
-    app.set_opening();
     Ok(app)
 }

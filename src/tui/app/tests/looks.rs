@@ -13,7 +13,7 @@ const SIZES: [(u16, u16); 3] = [(60, 16), (80, 24), (160, 48)];
 const WIDE: &str = "小明有5個蘋果，又買了3個。他一共有多少個？ e\u{301}";
 
 fn tabs() -> impl Iterator<Item = char> {
-    '1'..='8'
+    '1'..='9'
 }
 
 fn draw(app: &mut App, (width, height): (u16, u16)) -> Buffer {

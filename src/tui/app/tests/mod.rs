@@ -150,6 +150,25 @@ fn a_session_with_samples_opens_on_review_and_an_empty_one_on_generate() {
 }
 
 #[test]
+fn watching_needs_no_session_and_has_a_tab_while_it_watches() {
+    let mut app = app();
+    app.message(&opened(1), NOW);
+    assert!(!screen(&mut app, 100, 24).contains("9 Watch"));
+    let mut app = self::app();
+    assert!(press(&mut app, KeyCode::Char('9')).is_empty());
+    assert!(screen(&mut app, 100, 24).contains("Nothing is watched yet"));
+    assert!(press(&mut app, KeyCode::Char('o')).is_empty());
+    typed(&mut app, "/runs");
+    assert_eq!(press(&mut app, KeyCode::Enter), [Effect::Watch(vec!["/runs".into()])]);
+    app.message(&Message::Watching(vec!["/runs".into()]), NOW);
+    app.message(&opened(1), NOW);
+    let elsewhere = screen(&mut app, 100, 24);
+    assert!(elsewhere.contains("9 Watch") && !elsewhere.contains("Looking for trainings"), "{elsewhere}");
+    press(&mut app, KeyCode::Char('9'));
+    assert!(screen(&mut app, 100, 24).contains("Looking for trainings under /runs"));
+}
+
+#[test]
 fn leaving_asks_only_while_a_job_of_this_process_runs() {
     let mut app = app();
     app.message(&opened(1), NOW);

@@ -11,6 +11,7 @@ mod scores;
 mod start;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -91,6 +92,7 @@ impl Worker {
             evals_due: false,
             chat: None,
             surveys: Surveys::default(),
+            watching: None,
             hurry: Arc::clone(&hurry),
         };
         let asked = Queue::new(asked);
@@ -144,6 +146,8 @@ struct Work {
     /// The talk with models, since it was first asked for.
     chat: Option<ChatJob>,
     surveys: Surveys,
+    /// Follows trainings of other programs, since it was first asked for.
+    watching: Option<watching::Watching>,
     hurry: Arc<AtomicBool>,
 }
 
@@ -278,6 +282,7 @@ impl Work {
             | Effect::ArchiveRun(_)
             | Effect::RestoreRun(_) => self.runs(effect)?,
             Effect::Chat(wish) => self.chat(wish)?,
+            Effect::Watch(roots) => self.watch(&roots)?,
             Effect::LoadDifficulty { settings, rule } => self.want_survey(settings, rule),
             Effect::StoreSelection { name, rule, settings } => self.store_selection(name, rule, settings)?,
             Effect::SteerJob { steer, of } => self.steer(steer, of)?,
