@@ -1,12 +1,14 @@
-//! Training data as JSON lines of chat messages: `{"messages":[{"role","content"}, …], "problem_id", …}`.
+//! Training data as one file of JSON lines, replaced whole, or on standard output. By default chat messages:
+//! `{"messages":[{"role","content"}, …], "problem_id", …}`.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::Value;
 
-use crate::records::{DecisionVerb, Message, Role, Sample, TurnKind};
+use super::rows::{self, DataFormat, Wanted};
+use crate::records::DecisionVerb;
 use crate::session::{SampleRow, Session, SessionError};
 
 /// Which samples to write.
@@ -26,7 +28,7 @@ pub enum Which {
 }
 
 impl Which {
-    fn takes(self, row: &SampleRow) -> bool {
+    pub(super) fn takes(self, row: &SampleRow) -> bool {
         let rejected = row.standing.verb == Some(DecisionVerb::Reject);
         match self {
             // What was drawn for a problem to be scored on is no training data, whoever accepted it.
@@ -46,14 +48,24 @@ pub enum ExportError {
     Session(#[from] SessionError),
     #[error("{path}: {source}; nothing was replaced")]
     Io { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {message}; nothing was replaced")]
+    Data { path: PathBuf, message: String },
+    /// What was asked for cannot be done as it was asked for.
+    #[error("{0}")]
+    Refused(String),
 }
 
-/// Writes the samples, to a file that is replaced whole or to standard output. Returns how many.
+/// Writes the samples as messages, to a file that is replaced whole or to standard output. Returns how many.
 pub fn export(session: &Session, output: Option<&Path>, which: Which, dialogue: bool) -> Result<usize, ExportError> {
+    export_as(session, output, Wanted { format: DataFormat::Messages, which, dialogue })
+}
+
+/// As [`export`], in any shape.
+pub fn export_as(session: &Session, output: Option<&Path>, wanted: Wanted) -> Result<usize, ExportError> {
     let Some(path) = output else {
         let io = |source| ExportError::Io { path: PathBuf::from("standard output"), source };
         let mut out = BufWriter::new(std::io::stdout().lock());
-        let written = write(session, &mut out, which, dialogue, &io)?;
+        let written = write(session, &mut out, wanted, &io)?;
         out.flush().map_err(io)?;
         return Ok(written);
     };
@@ -61,14 +73,14 @@ pub fn export(session: &Session, output: Option<&Path>, which: Which, dialogue: 
     // A pipe or a device is written to, not replaced.
     if std::fs::metadata(path).is_ok_and(|data| !data.is_file()) {
         let mut out = BufWriter::new(std::fs::OpenOptions::new().write(true).open(path).map_err(io)?);
-        let written = write(session, &mut out, which, dialogue, &io)?;
+        let written = write(session, &mut out, wanted, &io)?;
         out.flush().map_err(io)?;
         return Ok(written);
     }
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(format!(".{}", std::process::id()));
     let fresh = PathBuf::from(fresh);
-    let written = write_file(session, &fresh, which, dialogue, &io).and_then(|written| {
+    let written = write_file(session, &fresh, wanted, &io).and_then(|written| {
         std::fs::rename(&fresh, path).map_err(io)?;
         Ok(written)
     });
@@ -82,12 +94,11 @@ pub fn export(session: &Session, output: Option<&Path>, which: Which, dialogue: 
 fn write_file(
     session: &Session,
     path: &Path,
-    which: Which,
-    dialogue: bool,
+    wanted: Wanted,
     io: &dyn Fn(std::io::Error) -> ExportError,
 ) -> Result<usize, ExportError> {
     let mut out = BufWriter::new(std::fs::File::create(path).map_err(io)?);
-    let written = write(session, &mut out, which, dialogue, io)?;
+    let written = write(session, &mut out, wanted, io)?;
     out.into_inner().map_err(|error| io(error.into_error()))?.sync_all().map_err(io)?;
     Ok(written)
 }
@@ -95,43 +106,14 @@ fn write_file(
 fn write(
     session: &Session,
     out: &mut dyn Write,
-    which: Which,
-    dialogue: bool,
+    wanted: Wanted,
     io: &dyn Fn(std::io::Error) -> ExportError,
 ) -> Result<usize, ExportError> {
     let mut written = 0;
-    for row in session.sample_rows()?.iter().filter(|row| which.takes(row)) {
-        let Some(sample) = session.sample(row.id)? else { continue };
-        let messages = if dialogue { turns(&sample) } else { chain(&sample) };
-        let line = json!({
-            "messages": messages, "problem_id": sample.problem_id, "draw": sample.draw, "settings": sample.settings,
-            "answer": sample.answer, "correct": sample.correct, "strategies": sample.strategies().collect::<Vec<_>>(),
-            "tags": sample.tags,
-        });
-        writeln!(out, "{line}").map_err(io)?;
+    rows::each(session, &session.sample_rows()?, wanted, &mut |_, row| {
+        writeln!(out, "{}", Value::Object(row)).map_err(io)?;
         written += 1;
-    }
+        Ok(())
+    })?;
     Ok(written)
-}
-
-/// The single-turn form: what was asked first, and the chain as the answer.
-fn chain(sample: &Sample) -> Vec<Message> {
-    let asked = sample.turns.iter().filter(|turn| matches!(turn.kind, TurnKind::System | TurnKind::Problem));
-    let mut messages: Vec<Message> = asked.map(message).collect();
-    messages.push(Message::new(Role::Assistant, &sample.chain.text));
-    messages
-}
-
-/// The dialogue as it was held.
-fn turns(sample: &Sample) -> Vec<Message> {
-    sample.turns.iter().map(message).collect()
-}
-
-fn message(turn: &crate::records::Turn) -> Message {
-    let role = match turn.kind {
-        TurnKind::System => Role::System,
-        TurnKind::Problem | TurnKind::Guidance => Role::User,
-        TurnKind::Attempt | TurnKind::Revision => Role::Assistant,
-    };
-    Message::new(role, &turn.text)
 }

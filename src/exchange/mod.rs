@@ -1,6 +1,22 @@
-//! What comes in and goes out: problem files, training data. Knows formats, not methods.
+//! What comes in and goes out: problem files, samples of other tools, training data. Knows formats, not methods.
+//!
+//! A file is a table of rows ([`table`]), whatever holds them; a row is a problem ([`problems`]) or has samples in one of many
+//! shapes ([`formats`], [`samples`]), which [`store`] keeps in a session. What goes out is one file ([`messages`]) or a directory
+//! that others can load and read about ([`dataset`], [`card`]).
 
+pub mod card;
+pub mod dataset;
+pub mod formats;
 pub mod messages;
+mod parquet;
 pub mod problems;
+pub mod rows;
+pub mod samples;
+pub mod split;
+pub mod store;
+pub mod table;
+#[cfg(test)]
+mod tests;
 
-pub use problems::{Format, ImportError, ImportReport};
+pub use problems::{Format, ImportReport};
+pub use table::{ColumnMap, Container, ImportError};

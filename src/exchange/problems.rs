@@ -1,37 +1,26 @@
-//! Problem files: JSONL or a JSON array, in the shapes that benchmarks come in.
+//! Problem files: JSON lines, a JSON array or Parquet, in the shapes that benchmarks come in.
 //!
 //! The shape is told by the keys of each row and reported, so that a person sees what a file was taken for. A file is
 //! read whole or not at all: the first bad line is an error that names it. Two sets come with the program, by name: those of
 //! its own model.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::ops::ControlFlow;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::table::{self, ColumnMap, Container, ImportError, Row};
 use crate::records::Problem;
 
-/// Longer lines are refused, so that a wrong file costs bounded memory.
-const LONGEST_LINE: u64 = 16 << 20;
-/// A JSON array has to be read whole.
-const LARGEST_ARRAY: u64 = 512 << 20;
+/// Numbers from here on lose digits when JSON is read.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Problems that come with the program: the pool of its model, for training, and the test set, for evaluation.
 const EMBEDDED: [(&str, &str); 2] = [
     ("micro", include_str!("../../assets/micro/pool.jsonl")),
     ("micro-test", include_str!("../../assets/micro/test.jsonl")),
 ];
-
-/// A problem file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    #[error("{path}: {message}")]
-    File { path: PathBuf, message: String },
-    #[error("{path}:{line}: {message}")]
-    Line { path: PathBuf, line: usize, message: String },
-}
 
 /// What a file was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,6 +48,7 @@ impl std::fmt::Display for Format {
 pub struct ImportReport {
     /// The shape of most rows.
     pub format: Format,
+    pub container: Container,
     pub problems: usize,
     /// Rows that repeat a problem word for word.
     pub repeated: usize,
@@ -81,49 +71,35 @@ fn embedded(path: &Path) -> Option<&'static str> {
 
 /// Reads a problem file, or a set that comes with the program: `micro`, `micro-test`.
 pub fn read(path: &Path) -> Result<(Vec<Problem>, ImportReport), ImportError> {
-    read_table(Table::new(path, true))
+    read_mapped(path, &ColumnMap::default())
+}
+
+/// As [`read`], with columns under other names.
+pub fn read_mapped(path: &Path, map: &ColumnMap) -> Result<(Vec<Problem>, ImportReport), ImportError> {
+    read_table(Table::new(path, map, true))
 }
 
 /// Reads a problem file for its texts: rows without an answer are taken as well, with an empty one.
 pub fn read_questions(path: &Path) -> Result<Vec<Problem>, ImportError> {
-    Ok(read_table(Table::new(path, false))?.0)
+    Ok(read_table(Table::new(path, &ColumnMap::default(), false))?.0)
 }
 
 fn read_table(mut table: Table) -> Result<(Vec<Problem>, ImportReport), ImportError> {
     let path = table.path;
-    let at_file = |message: String| ImportError::File { path: path.to_path_buf(), message };
-    if let Some(text) = embedded(path) {
-        table.read_lines(text.as_bytes())?;
-        return table.finish();
-    }
-    let mut file = File::open(path).map_err(|error| at_file(format!("cannot be opened: {error}")))?;
-    if file.metadata().is_ok_and(|data| data.is_dir()) {
-        return Err(at_file("is a directory; name a JSONL file".into()));
-    }
-    let mut reader = BufReader::new(&mut file);
-    skip_byte_order_mark(&mut reader).map_err(|error| at_file(error.to_string()))?;
-    if starts_an_array(&mut reader).map_err(|error| at_file(error.to_string()))? {
-        table.read_array(reader)?;
+    let mut visit = |line: usize, row: Row| table.add(line, row).map(|()| ControlFlow::<()>::Continue(()));
+    let container = if let Some(text) = embedded(path) {
+        table::lines(path, text.as_bytes(), &mut visit)?;
+        Container::Lines
     } else {
-        table.read_lines(reader)?;
-    }
-    table.finish()
-}
-
-fn skip_byte_order_mark(reader: &mut impl BufRead) -> std::io::Result<()> {
-    if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
-        reader.consume(3);
-    }
-    Ok(())
-}
-
-fn starts_an_array(reader: &mut impl BufRead) -> std::io::Result<bool> {
-    Ok(reader.fill_buf()?.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'['))
+        table::each(path, &mut visit)?
+    };
+    table.finish(container)
 }
 
 /// The rows taken in so far.
 struct Table<'a> {
     path: &'a Path,
+    map: &'a ColumnMap,
     source: String,
     problems: Vec<Problem>,
     /// Where each id was first seen: index and line.
@@ -135,58 +111,18 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(path: &'a Path, graded: bool) -> Self {
+    fn new(path: &'a Path, map: &'a ColumnMap, graded: bool) -> Self {
         let source = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Self { path, source, problems: Vec::new(), seen: HashMap::new(), formats: HashMap::new(), repeated: 0, graded }
+        let (problems, seen, formats) = (Vec::new(), HashMap::new(), HashMap::new());
+        Self { path, map, source, problems, seen, formats, repeated: 0, graded }
     }
 
     fn error(&self, line: usize, message: impl Into<String>) -> ImportError {
-        ImportError::Line { path: self.path.to_path_buf(), line, message: message.into() }
+        ImportError::line(self.path, line, message)
     }
 
-    fn read_lines(&mut self, mut reader: impl BufRead) -> Result<(), ImportError> {
-        let mut bytes = Vec::new();
-        for line in 1.. {
-            bytes.clear();
-            let read = (&mut reader)
-                .take(LONGEST_LINE + 1)
-                .read_until(b'\n', &mut bytes)
-                .map_err(|error| self.error(line, error.to_string()))?;
-            if read == 0 {
-                break;
-            }
-            if bytes.len() as u64 > LONGEST_LINE {
-                return Err(self.error(line, "a line of more than 16 MiB; is this a JSONL file?"));
-            }
-            let text = std::str::from_utf8(&bytes)
-                .map_err(|error| self.error(line, format!("no UTF-8 at byte {}", error.valid_up_to() + 1)))?;
-            if !text.trim().is_empty() {
-                let value = serde_json::from_str(text)
-                    .map_err(|error| self.error(line, format!("no JSON object: {}", without_position(&error))))?;
-                self.add(line, value)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn read_array(&mut self, reader: impl Read) -> Result<(), ImportError> {
-        let mut text = String::new();
-        let at_file = |message: String| ImportError::File { path: self.path.to_path_buf(), message };
-        let read = reader.take(LARGEST_ARRAY + 1).read_to_string(&mut text);
-        if read.map_err(|error| at_file(error.to_string()))? as u64 > LARGEST_ARRAY {
-            return Err(at_file("an array of more than 512 MiB; write it as JSONL".into()));
-        }
-        let rows: Vec<Value> =
-            serde_json::from_str(&text).map_err(|error| self.error(error.line(), without_position(&error)))?;
-        for (index, row) in rows.into_iter().enumerate() {
-            // An array has no lines of its own: its items are counted.
-            self.add(index + 1, row)?;
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, line: usize, value: Value) -> Result<(), ImportError> {
-        let Value::Object(row) = value else { return Err(self.error(line, "not a JSON object")) };
+    fn add(&mut self, line: usize, row: Row) -> Result<(), ImportError> {
+        let row = self.map.apply(row, self.problems.is_empty()).map_err(|message| self.error(line, message))?;
         let (problem, format) = problem(row, &self.source, self.graded).map_err(|message| self.error(line, message))?;
         if let Some((index, first)) = self.seen.get(&problem.id) {
             let known = &self.problems[*index];
@@ -202,20 +138,12 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Result<(Vec<Problem>, ImportReport), ImportError> {
+    fn finish(self, container: Container) -> Result<(Vec<Problem>, ImportReport), ImportError> {
         let format = self.formats.into_iter().max_by_key(|(_, count)| *count).map(|(format, _)| format);
-        let Some(format) = format else {
-            return Err(ImportError::File { path: self.path.to_path_buf(), message: "holds no problem".into() });
-        };
-        let report = ImportReport { format, problems: self.problems.len(), repeated: self.repeated };
+        let Some(format) = format else { return Err(ImportError::file(self.path, "holds no problem")) };
+        let report = ImportReport { format, container, problems: self.problems.len(), repeated: self.repeated };
         Ok((self.problems, report))
     }
-}
-
-/// serde_json's message without its own line and column, which count within one line here.
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rfind(" at line ").map_or(text.clone(), |end| text[..end].to_owned())
 }
 
 /// One row. Keys that have no field are kept in `extra`.
@@ -260,6 +188,9 @@ fn take_text(row: &mut Map<String, Value>, keys: &[&str]) -> Result<Option<Strin
     };
     match row.shift_remove(*key) {
         Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Number(number)) if number.is_f64() && number.as_f64().is_some_and(|value| value.abs() >= EXACT) => {
+            Err(format!("`{key}` is a number too long to keep its digits; write it in quotes"))
+        }
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
         _ => Err(format!("`{key}` is neither text nor a number")),
     }
@@ -267,15 +198,19 @@ fn take_text(row: &mut Map<String, Value>, keys: &[&str]) -> Result<Option<Strin
 
 /// `level` as 3, "3" or "Level 3". One that says something else (MATH has "Level ?") stays among the extra columns.
 fn take_level(row: &mut Map<String, Value>) -> Result<Option<i64>, String> {
-    let level = match row.get("level") {
-        Some(Value::Number(number)) => number.as_i64(),
-        Some(Value::String(text)) => text.trim().trim_start_matches("Level").trim().parse().ok(),
-        _ => None,
-    };
+    let level = row.get("level").and_then(level);
     if level.is_some() {
         row.shift_remove("level");
     }
     Ok(level)
+}
+
+pub(super) fn level(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().trim_start_matches("Level").trim().parse().ok(),
+        _ => None,
+    }
 }
 
 /// GSM8K writes `<<48/2=24>>24`; the marks are for a calculator and not part of the text.
@@ -362,6 +297,33 @@ mod tests {
         assert!(error(format!("{good}{{\"problem\":\"q\"}}")).contains("file.jsonl:2: no `answer`"));
         assert!(error(b"{\"problem\":\"\xff\"}").contains("file.jsonl:1: no UTF-8"));
         assert!(error("\n\n").contains("holds no problem"));
+    }
+
+    #[test]
+    fn an_answer_that_lost_digits_is_refused() {
+        assert!(error("{\"problem\":\"p\",\"answer\":123456789012345678901234567890}").contains("write it in quotes"));
+        let (problems, _) = read_text("{\"problem\":\"p\",\"answer\":12345678901234567890}").unwrap();
+        assert_eq!(problems[0].answer, "12345678901234567890");
+    }
+
+    #[test]
+    fn columns_have_the_names_that_they_are_given() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file.jsonl");
+        std::fs::write(&path, "{\"q\":\"p\",\"a\":\"1\",\"url\":\"u\"}").unwrap();
+        let map: ColumnMap = "problem=q,answer=a".parse().unwrap();
+        let (problems, report) = read_mapped(&path, &map).unwrap();
+        assert_eq!((problems[0].text.as_str(), problems[0].answer.as_str()), ("p", "1"));
+        assert_eq!((problems[0].extra.len(), report.container), (1, Container::Lines));
+    }
+
+    #[test]
+    fn parquet_files_are_read_like_others() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exchange");
+        let (problems, report) = read(&root.join("problems.parquet")).unwrap();
+        assert_eq!((report.container, report.format, problems.len()), (Container::Parquet, Format::Math, 3));
+        assert_eq!((problems[1].answer.as_str(), problems[1].level), ("7", Some(2)));
+        assert_eq!(problems[1].extra["tags"], serde_json::json!(["b", null]));
     }
 
     #[test]

@@ -1,0 +1,382 @@
+//! Training data as a directory that other tools load as it is: `data/train-00000-of-00001.jsonl` or `.parquet`, the same for
+//! `validation`, `dataset_info.json` for LLaMA-Factory, a card (`README.md`), and `cribble.json`, which says what is in it.
+//!
+//! The directory is made beside its place and moved there whole. One that is there already is replaced only if cribble made it,
+//! nothing was added to it, and the person says so.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::card::Card;
+use super::formats;
+use super::messages::ExportError;
+use super::parquet::write::{self as parquet_file, Shape};
+use super::rows::{self, DataFormat, Wanted};
+use super::split::Split;
+use super::table::Row;
+use crate::session::{SampleRow, Session};
+use crate::train::dataset::Dataset;
+
+/// Says that cribble made a directory, and what is in it.
+const MANIFEST: &str = "cribble.json";
+
+/// What holds the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FileKind {
+    /// JSON lines
+    #[default]
+    Jsonl,
+    /// Parquet, compressed with zstd
+    Parquet,
+}
+
+impl FileKind {
+    fn extension(self) -> &'static str {
+        match self {
+            FileKind::Jsonl => "jsonl",
+            FileKind::Parquet => "parquet",
+        }
+    }
+}
+
+/// A directory to be written.
+#[derive(Debug, Clone)]
+pub struct DatasetOrder {
+    pub directory: PathBuf,
+    pub wanted: Wanted,
+    pub kind: FileKind,
+    /// Share of the problems that is held out, 0 to below 1.
+    pub validation_share: f64,
+    pub seed: u64,
+    /// Replaces a directory that cribble made.
+    pub force: bool,
+}
+
+impl DatasetOrder {
+    /// # Errors
+    /// Which value means nothing.
+    fn check(&self) -> Result<(), ExportError> {
+        if !(self.validation_share >= 0.0 && self.validation_share < 1.0) {
+            return Err(ExportError::Refused("validation share: must be 0 (none) to below 1".into()));
+        }
+        if self.directory.file_name().is_none() {
+            let directory = self.directory.display();
+            return Err(ExportError::Refused(format!("{directory}: name a directory that can be made")));
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        self.directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetReport {
+    pub train: usize,
+    pub validation: usize,
+}
+
+/// Writes the samples of a session.
+///
+/// # Errors
+/// If there is nothing to write, the directory is not ours to replace, or the session or the disk fails. Nothing is left behind.
+pub fn export(session: &Session, order: &DatasetOrder) -> Result<DatasetReport, ExportError> {
+    order.check()?;
+    let mut all = session.sample_rows()?;
+    all.sort_by(|a, b| (&a.problem_id, a.draw, &a.settings).cmp(&(&b.problem_id, b.draw, &b.settings)));
+    let taken: Vec<&SampleRow> = all.iter().filter(|row| order.wanted.which.takes(row)).collect();
+    let split = Split::of(taken.iter().map(|row| row.problem_id.as_str()), order.validation_share, order.seed);
+    let place = Place::beside(&order.directory, order.force)?;
+    let mut parts = Parts::new(&place, order.kind)?;
+    rows::each(session, &all, order.wanted, &mut |problem, row| parts.push(split.holds_out(problem), &row))?;
+    let report = parts.finish()?;
+    if report.train == 0 {
+        let what = match order.wanted.format {
+            DataFormat::Preference => "no problem has both a chain that is taken and one that is rejected",
+            _ => "no sample to write; accept some, or choose others with --which",
+        };
+        return Err(ExportError::Refused(what.into()));
+    }
+    let card = Card::of(session, &all, &taken, &split)?.with_order(order.wanted.format.name(), order);
+    place.write("README.md", &card.markdown(&order.name(), &report))?;
+    let info = info(order, &report);
+    if let Some(info) = &info {
+        place.write("dataset_info.json", &pretty(info))?;
+    }
+    place.appear(&card.json(&report), info.is_some(), order.kind, &report)?;
+    Ok(report)
+}
+
+/// Writes chains as tokens with the masks that they are trained with. The split is that of the data set.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_tokens(
+    session: &Session,
+    data: &Dataset,
+    model: &str,
+    order: &DatasetOrder,
+) -> Result<DatasetReport, ExportError> {
+    order.check()?;
+    let place = Place::beside(&order.directory, order.force)?;
+    let mut parts = Parts::new(&place, order.kind)?;
+    for (held_out, items) in [(false, &data.train), (true, &data.validation)] {
+        for item in items {
+            parts.push(held_out, &formats::token_row(item))?;
+        }
+    }
+    let report = parts.finish()?;
+    if report.train == 0 {
+        return Err(ExportError::Refused("no chain to write".into()));
+    }
+    let all = session.sample_rows()?;
+    let items = || data.train.iter().chain(&data.validation);
+    let keys: HashSet<&str> = items().map(|item| item.key.as_str()).collect();
+    let key = |row: &SampleRow| format!("{}/{}/{}", row.problem_id, row.draw, row.settings);
+    let taken: Vec<&SampleRow> = all.iter().filter(|row| keys.contains(key(row).as_str())).collect();
+    let split = Split::known(data.validation.iter().map(|item| item.problem_id.as_str()));
+    let card = Card::of(session, &all, &taken, &split)?.with_order("tokens", order);
+    let card = card.with_tokens(model, data);
+    place.write("README.md", &card.markdown(&order.name(), &report))?;
+    place.appear(&card.json(&report), false, order.kind, &report)?;
+    Ok(report)
+}
+
+/// What LLaMA-Factory wants to know of the files; it reads neither pairs nor prompts as messages the way that TRL does.
+fn info(order: &DatasetOrder, report: &DatasetReport) -> Option<Value> {
+    let shape = match order.wanted.format {
+        DataFormat::Messages => json!({
+            "formatting": "sharegpt", "columns": {"messages": "messages"},
+            "tags": {
+                "role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant",
+                "system_tag": "system",
+            },
+        }),
+        DataFormat::ShareGpt => json!({
+            "formatting": "sharegpt", "columns": {"messages": "conversations"},
+            "tags": {
+                "role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt",
+                "system_tag": "system",
+            },
+        }),
+        DataFormat::Alpaca => json!({
+            "formatting": "alpaca", "columns": {"prompt": "instruction", "query": "input", "response": "output"},
+        }),
+        DataFormat::PromptCompletion | DataFormat::Preference => return None,
+    };
+    let mut info = Row::new();
+    for (part, suffix, count) in [("train", "", report.train), ("validation", "_validation", report.validation)] {
+        if count > 0 {
+            let mut entry = json!({"file_name": file_name(part, order.kind)});
+            if let (Value::Object(entry), Value::Object(shape)) = (&mut entry, &shape) {
+                entry.extend(shape.clone());
+            }
+            info.insert(format!("{}{suffix}", order.name()), entry);
+        }
+    }
+    Some(Value::Object(info))
+}
+
+fn file_name(part: &str, kind: FileKind) -> String {
+    format!("data/{part}-00000-of-00001.{}", kind.extension())
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// The files of rows while they are written.
+struct Parts {
+    kind: FileKind,
+    files: [Part; 2],
+}
+
+impl Parts {
+    fn new(place: &Place, kind: FileKind) -> Result<Self, ExportError> {
+        std::fs::create_dir(place.fresh.join("data")).map_err(|error| place.io(error))?;
+        Ok(Self { kind, files: [Part::new(place, "train")?, Part::new(place, "validation")?] })
+    }
+
+    fn push(&mut self, held_out: bool, row: &Row) -> Result<(), ExportError> {
+        self.files[usize::from(held_out)].push(row)
+    }
+
+    fn finish(self) -> Result<DatasetReport, ExportError> {
+        let [train, validation] = self.files;
+        Ok(DatasetReport { train: train.finish(self.kind)?, validation: validation.finish(self.kind)? })
+    }
+}
+
+/// One file of rows. All are written as JSON lines first: what kinds the columns of a Parquet file have follows from all rows.
+struct Part {
+    lines: PathBuf,
+    out: BufWriter<File>,
+    shape: Shape,
+    rows: usize,
+}
+
+impl Part {
+    fn new(place: &Place, part: &str) -> Result<Self, ExportError> {
+        let lines = place.fresh.join(file_name(part, FileKind::Jsonl));
+        let out = BufWriter::new(File::create(&lines).map_err(|error| place.io(error))?);
+        Ok(Self { lines, out, shape: Shape::default(), rows: 0 })
+    }
+
+    fn io(&self, source: std::io::Error) -> ExportError {
+        ExportError::Io { path: self.lines.clone(), source }
+    }
+
+    fn push(&mut self, row: &Row) -> Result<(), ExportError> {
+        self.shape.take_in(row);
+        self.rows += 1;
+        let line = serde_json::to_string(row).map_err(|error| self.io(error.into()))?;
+        writeln!(self.out, "{line}").map_err(|source| ExportError::Io { path: self.lines.clone(), source })
+    }
+
+    /// Brings the file to the disk, or where it is empty away. Returns how many rows it has.
+    fn finish(mut self, kind: FileKind) -> Result<usize, ExportError> {
+        self.out.flush().and_then(|()| self.out.get_ref().sync_all()).map_err(|error| self.io(error))?;
+        if self.rows == 0 {
+            std::fs::remove_file(&self.lines).map_err(|error| self.io(error))?;
+        } else if kind == FileKind::Parquet {
+            self.convert()?;
+            std::fs::remove_file(&self.lines).map_err(|error| self.io(error))?;
+        }
+        Ok(self.rows)
+    }
+
+    fn convert(&self) -> Result<(), ExportError> {
+        let path = self.lines.with_extension(FileKind::Parquet.extension());
+        let io = |source| ExportError::Io { path: path.clone(), source };
+        let rows = BufReader::new(File::open(&self.lines).map_err(io)?).lines().map(|line| {
+            let line = line.map_err(|error| error.to_string())?;
+            serde_json::from_str::<Row>(&line).map_err(|error| error.to_string())
+        });
+        let written = parquet_file::write(File::create(&path).map_err(io)?, &self.shape, rows);
+        written.map(|_| ()).map_err(|error| ExportError::Data { path: path.clone(), message: error.to_string() })
+    }
+}
+
+/// A directory that is made beside its place. What is not brought there is removed.
+struct Place {
+    fresh: PathBuf,
+    target: PathBuf,
+    /// One that is there is replaced.
+    replaces: bool,
+    there: bool,
+}
+
+impl Place {
+    fn beside(target: &Path, force: bool) -> Result<Self, ExportError> {
+        let replaces = is_taken(target);
+        if replaces {
+            may_replace(target, force)?;
+        }
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let fresh = parent.join(format!(".{name}.{}", std::process::id()));
+        let io = |source| ExportError::Io { path: target.to_path_buf(), source };
+        std::fs::create_dir_all(parent).map_err(io)?;
+        std::fs::create_dir(&fresh).map_err(io)?;
+        Ok(Self { fresh, target: target.to_path_buf(), replaces, there: false })
+    }
+
+    fn io(&self, source: std::io::Error) -> ExportError {
+        ExportError::Io { path: self.target.clone(), source }
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), ExportError> {
+        let mut file = File::create(self.fresh.join(name)).map_err(|error| self.io(error))?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| self.io(error))
+    }
+
+    /// Names what is in the directory, and moves it to its place.
+    fn appear(mut self, facts: &Value, info: bool, kind: FileKind, report: &DatasetReport) -> Result<(), ExportError> {
+        let mut files = vec!["README.md".to_owned(), MANIFEST.to_owned()];
+        files.extend(info.then(|| "dataset_info.json".to_owned()));
+        files.extend((report.train > 0).then(|| file_name("train", kind)));
+        files.extend((report.validation > 0).then(|| file_name("validation", kind)));
+        let manifest =
+            json!({"made_by": "cribble", "version": env!("CARGO_PKG_VERSION"), "files": files, "facts": facts});
+        self.write(MANIFEST, &pretty(&manifest))?;
+        for directory in [self.fresh.join("data"), self.fresh.clone()] {
+            File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| self.io(error))?;
+        }
+        self.exchange().map_err(|error| self.io(error))?;
+        self.there = true;
+        if let Some(parent) = self.fresh.parent() {
+            // The rename is there for everybody; whether it outlives a power cut is up to the disk.
+            let _ = File::open(parent).and_then(|parent| parent.sync_all());
+        }
+        Ok(())
+    }
+
+    fn exchange(&self) -> std::io::Result<()> {
+        if !self.replaces {
+            return std::fs::rename(&self.fresh, &self.target);
+        }
+        let mut old = self.fresh.as_os_str().to_owned();
+        old.push(".old");
+        let old = PathBuf::from(old);
+        std::fs::rename(&self.target, &old)?;
+        if let Err(error) = std::fs::rename(&self.fresh, &self.target) {
+            std::fs::rename(&old, &self.target)?;
+            return Err(error);
+        }
+        std::fs::remove_dir_all(&old)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.there {
+            // Nothing half-written stays behind; that it cannot be removed changes nothing of the error.
+            let _ = std::fs::remove_dir_all(&self.fresh);
+        }
+    }
+}
+
+/// Whether something is there that a rename would not just take the place of.
+fn is_taken(target: &Path) -> bool {
+    match std::fs::read_dir(target) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => target.symlink_metadata().is_ok(),
+    }
+}
+
+/// Whether a directory is one that cribble made and nobody added to.
+fn may_replace(target: &Path, force: bool) -> Result<(), ExportError> {
+    let place = target.display();
+    let refuse = |what: &str| Err(ExportError::Refused(format!("{place}: {what}")));
+    let manifest = std::fs::read_to_string(target.join(MANIFEST)).ok();
+    let manifest: Value = manifest.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
+    let link = target.symlink_metadata().is_ok_and(|data| data.file_type().is_symlink());
+    if link || manifest["made_by"] != "cribble" {
+        return refuse("is there already and was not made by cribble; name another directory");
+    }
+    if !force {
+        return refuse("is there already; --force replaces it");
+    }
+    let known = |path: &Path| {
+        let name = path.to_string_lossy();
+        manifest["files"].as_array().is_some_and(|files| files.iter().any(|file| file.as_str() == Some(&*name)))
+    };
+    for directory in ["", "data"] {
+        let entries = std::fs::read_dir(target.join(directory));
+        for entry in entries.map_err(|source| ExportError::Io { path: target.to_path_buf(), source })? {
+            let entry = entry.map_err(|source| ExportError::Io { path: target.to_path_buf(), source })?;
+            let path = Path::new(directory).join(entry.file_name());
+            if path != Path::new("data") && !known(&path) {
+                return refuse(&format!("holds `{}`, which cribble did not write; move it away", path.display()));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! Every shape: what a file by others says, and that what was written is read as it was.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::SampleFormat;
+use crate::exchange::parquet::write::{Shape, write};
+use crate::exchange::samples::{self, ImportedSample};
+use crate::exchange::table::{ColumnMap, Container, Row};
+use crate::records::{FinishReason, Role};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exchange").join(name)
+}
+
+fn read(path: &Path, format: Option<SampleFormat>) -> (Container, SampleFormat, Vec<ImportedSample>) {
+    let mut found = Vec::new();
+    let read = samples::each(path, format, &ColumnMap::default(), &mut |_, sample| {
+        found.push(sample);
+        Ok(())
+    });
+    let (container, format) = read.unwrap();
+    (container, format, found)
+}
+
+fn through_a_file(format: SampleFormat, samples: &[ImportedSample], container: Container) -> Vec<ImportedSample> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let rows: Vec<Row> = samples.iter().map(|sample| format.render(sample)).collect();
+    match container {
+        Container::Parquet => {
+            let mut shape = Shape::default();
+            rows.iter().for_each(|row| shape.take_in(row));
+            let file = std::fs::File::create(&path).unwrap();
+            write(file, &shape, rows.into_iter().map(Ok::<_, String>)).unwrap();
+        }
+        Container::Array => {
+            std::fs::write(&path, Value::from_iter(rows.into_iter().map(Value::Object)).to_string()).unwrap();
+        }
+        Container::Lines => {
+            let lines: String = rows.into_iter().map(|row| format!("{}\n", Value::Object(row))).collect();
+            std::fs::write(&path, lines).unwrap();
+        }
+    }
+    let (read_from, _, found) = read(&path, Some(format));
+    assert_eq!(read_from, container);
+    found
+}
+
+const FIXTURES: [(&str, SampleFormat, usize); 8] = [
+    ("messages.jsonl", SampleFormat::Messages, 3),
+    ("messages.parquet", SampleFormat::Messages, 5),
+    ("prompt-completion.jsonl", SampleFormat::PromptCompletion, 2),
+    ("sharegpt.json", SampleFormat::ShareGpt, 2),
+    ("alpaca.json", SampleFormat::Alpaca, 2),
+    ("open-r1.jsonl", SampleFormat::OpenR1, 2),
+    ("nemo.jsonl", SampleFormat::Nemo, 2),
+    ("dart.jsonl", SampleFormat::Dart, 2),
+];
+
+#[test]
+fn files_of_others_are_told_by_their_columns() {
+    for (name, format, count) in FIXTURES {
+        let (_, found, samples) = read(&fixture(name), None);
+        assert_eq!((found, samples.len()), (format, count), "{name}");
+        for sample in samples {
+            assert!(sample.turns.len() >= 2 && sample.problem.text == sample.turns[0].1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_they_say_is_all_there() {
+    let of = |name: &str| read(&fixture(name), None).2;
+    let messages = of("messages.jsonl");
+    assert_eq!((messages[0].system.as_deref(), messages[0].problem.answer.as_deref()), (Some("Think."), Some("42")));
+    assert_eq!(messages[1].turns.iter().filter(|(role, _)| *role == Role::Assistant).count(), 2);
+    assert_eq!(messages[1].extra["nested"], json!({"a": [1, null, {"b": "c"}]}));
+    assert_eq!(messages[2].extra["messages"][1]["weight"], 0, "turns cannot hold a weight");
+    assert!(!messages[0].extra.contains_key("messages"));
+    assert_eq!(of("sharegpt.json")[0].system.as_deref(), Some("Think."));
+    let alpaca = of("alpaca.json");
+    assert_eq!(alpaca[0].problem.text, "Multiply.\nWhat is 6 times 7?");
+    assert_eq!((alpaca[1].turns.len(), &alpaca[1].extra["id"]), (4, &json!(7)));
+    let open = of("open-r1.jsonl");
+    assert_eq!((open[0].finish, open[1].finish), (Some(FinishReason::Stop), Some(FinishReason::Length)));
+    assert_eq!(
+        (&open[0].extra["correctness_math_verify"], &open[1].extra["correctness_math_verify"]),
+        (&json!(true), &json!(false))
+    );
+    for name in ["open-r1.jsonl", "nemo.jsonl", "dart.jsonl", "prompt-completion.jsonl"] {
+        assert!(of(name).iter().all(|sample| sample.problem.answer.as_deref() == Some("42")), "{name}");
+    }
+    assert_eq!(of("dart.jsonl")[1].extra["ans"], "41");
+}
+
+#[test]
+fn files_of_others_go_out_as_they_came_in() {
+    for (name, format, _) in FIXTURES {
+        let (_, _, samples) = read(&fixture(name), None);
+        for container in [Container::Lines, Container::Array] {
+            assert_eq!(through_a_file(format, &samples, container), samples, "{name} as {container}");
+        }
+        // A column that some rows lack is empty in them after the first time.
+        let once = through_a_file(format, &samples, Container::Parquet);
+        assert_eq!(through_a_file(format, &once, Container::Parquet), once, "{name} as Parquet");
+        let turns = |samples: &[ImportedSample]| samples.iter().map(|sample| sample.turns.clone()).collect::<Vec<_>>();
+        assert_eq!(turns(&once), turns(&samples), "{name}");
+    }
+}
+
+fn refused(row: Value) -> String {
+    let Value::Object(row) = row else { panic!("a row is an object") };
+    SampleFormat::guess(&row).and_then(|format| format.parse(row)).unwrap_err()
+}
+
+#[test]
+fn what_is_no_sample_is_refused_with_a_reason() {
+    let user = json!({"role": "user", "content": "p"});
+    assert!(refused(json!({"text": "t", "messages": [user]})).contains("--format"));
+    assert!(refused(json!({"text": "t"})).contains("where the answer begins"));
+    assert!(refused(json!({"prompt": [], "chosen": [], "rejected": []})).contains("not read back"));
+    assert!(refused(json!({"a": 1, "b": 2})).contains("(columns: a, b)"));
+    assert!(refused(json!({"messages": [user]})).contains("no answer"));
+    assert!(refused(json!({"messages": [user, user]})).contains("alternation"));
+    assert!(refused(json!({"messages": [{"role": "tool", "content": "x"}]})).contains("role `tool`"));
+    assert!(
+        refused(json!({"messages": [user, {"role": "assistant", "content": null}]})).contains("message 2: no text")
+    );
+    assert!(refused(json!({"conversations": [3]})).contains("message 1: no object"));
+    assert!(refused(json!({"problem": "p", "generations": [1]})).contains("generation 1"));
+    assert!(refused(json!({"instruction": "i", "output": "o", "history": [["q"]]})).contains("`history`"));
+    assert!(refused(json!({"problem": " ", "generation": "g"})).contains("empty"));
+}
+
+#[test]
+fn the_answer_of_an_exported_sample_is_not_taken_for_the_right_one() {
+    let turns = json!([{"role": "user", "content": "p"}, {"role": "assistant", "content": "a"}]);
+    let gold = |more: Value| {
+        let (Value::Object(mut row), Value::Object(more)) = (json!({"messages": turns, "answer": "41"}), more) else {
+            panic!("objects")
+        };
+        row.extend(more);
+        SampleFormat::Messages.parse(row).unwrap()[0].problem.answer.clone()
+    };
+    assert_eq!(gold(json!({})).as_deref(), Some("41"));
+    assert_eq!(gold(json!({"settings": "s", "draw": 0})), None);
+    assert_eq!(gold(json!({"settings": "s", "draw": 0, "gold": "42"})).as_deref(), Some("42"));
+}
+
+#[test]
+fn pairs_were_asked_the_same() {
+    let parse = |text: &str, asked: &str| {
+        let row = json!({"problem": asked, "generation": text});
+        let Value::Object(row) = row else { panic!("an object") };
+        SampleFormat::Nemo.parse(row).unwrap().swap_remove(0)
+    };
+    let pair = super::pair(&parse("good", "p"), &parse("bad", "p")).unwrap();
+    assert_eq!(pair["prompt"], json!([{"role": "user", "content": "p"}]));
+    assert_eq!(pair["chosen"], json!([{"role": "assistant", "content": "good"}]));
+    assert_eq!(pair["rejected"], json!([{"role": "assistant", "content": "bad"}]));
+    assert_eq!(super::pair(&parse("good", "p"), &parse("bad", "q")), None);
+    assert_eq!(super::pair(&parse("same", "p"), &parse("same", "p")), None);
+}
+
+#[test]
+fn labels_stand_where_a_token_has_a_loss() {
+    let item = crate::train::dataset::Item {
+        key: "k".into(),
+        problem_id: "p".into(),
+        tokens: vec![5, 6, 7, 8],
+        weights: vec![1.0, 0.0, 1.0, 0.5],
+    };
+    let row = super::token_row(&item);
+    assert_eq!(row["input_ids"], json!([5, 6, 7, 8]));
+    assert_eq!(row["attention_mask"], json!([1, 1, 1, 1]));
+    assert_eq!(row["labels"], json!([-100, -100, 7, 8]));
+}
+
+fn extra() -> impl Strategy<Value = Row> {
+    let value = prop_oneof![
+        Just(json!(null)),
+        any::<i64>().prop_map(Value::from),
+        "[a-z \u{1b}<|>]{0,6}".prop_map(Value::from),
+        Just(json!([1, "two", null])),
+        Just(json!({"a": {"b": []}})),
+    ];
+    let names = prop_oneof![Just("source"), Just("note"), Just("finish_reasons"), Just("answer"), Just("level")];
+    proptest::collection::vec((names.prop_map(str::to_owned), value), 0..4).prop_map(Row::from_iter)
+}
+
+/// What another tool might have written, as parsed from its row.
+fn sample(format: SampleFormat) -> impl Strategy<Value = ImportedSample> {
+    let single = matches!(format, SampleFormat::OpenR1 | SampleFormat::Nemo | SampleFormat::Dart);
+    let turns =
+        proptest::collection::vec(("p[a-z\n<|>]{0,6}", "[a-z\\\\{}\u{2028}]{0,6}"), 1..if single { 2 } else { 4 });
+    let system = if single { Just(None::<String>).boxed() } else { proptest::option::of("s[a-z]{0,4}").boxed() };
+    (turns, system, extra()).prop_map(move |(pairs, system, extra)| {
+        let turns =
+            pairs.into_iter().flat_map(|(asked, said)| [(Role::User, asked), (Role::Assistant, said)]).collect();
+        let raw = ImportedSample { problem: Default::default(), system, turns, finish: None, extra };
+        format.parse(format.render(&raw)).unwrap().swap_remove(0)
+    })
+}
+
+fn of_any_format() -> impl Strategy<Value = (SampleFormat, Vec<ImportedSample>)> {
+    proptest::sample::select(SampleFormat::ALL.to_vec())
+        .prop_flat_map(|format| (Just(format), proptest::collection::vec(sample(format), 1..5)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn what_was_written_is_read_as_it_was((format, samples) in of_any_format()) {
+        for container in [Container::Lines, Container::Array] {
+            prop_assert_eq!(&through_a_file(format, &samples, container), &samples);
+        }
+        let once = through_a_file(format, &samples, Container::Parquet);
+        prop_assert_eq!(&through_a_file(format, &once, Container::Parquet), &once);
+        for (one, other) in once.iter().zip(&samples) {
+            prop_assert_eq!((&one.system, &one.turns), (&other.system, &other.turns));
+            for (name, value) in &other.extra {
+                prop_assert_eq!(one.extra.get(name), Some(value));
+            }
+        }
+    }
+}
