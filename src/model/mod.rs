@@ -11,6 +11,7 @@
 //! | `template` | chat templates |
 //! | `decoder`, `cache` | forward pass over ragged batches, key-value cache |
 //! | `device` | which device a model runs on |
+//! | `export` | models written for other programs: GGUF, Hugging Face directories, PEFT adapters |
 //! | `ops` | kernels |
 
 mod architecture;
@@ -18,6 +19,7 @@ mod cache;
 mod decoder;
 mod device;
 mod error;
+pub mod export;
 mod files;
 mod folder;
 pub mod ops;

@@ -1,31 +1,18 @@
 //! What training leaves for others: a Hugging Face model directory, or a PEFT adapter.
 //!
 //! File names, keys and fields are those that transformers and peft read. Companion files come from the model that training
-//! began with; where that was a GGUF file they are made from its metadata.
+//! began with ([`Companions`]).
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::checkpoint::store::Fresh;
 use super::checkpoint::tensors;
 use super::{Network, TrainError};
-use crate::model::{Architecture, Family, Folder, Gguf, ModelFiles, Origin, RopeScaling, Tokenizer};
+use crate::model::ModelFiles;
+use crate::model::export::{Companions, Encoding};
 
 /// peft's prefix of every key.
 const PREFIX: &str = "base_model.model.";
-/// Small files of a model directory that go along as they are.
-const COMPANIONS: [&str; 8] = [
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-];
 
 /// What the card says of the data.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,9 +31,7 @@ pub struct CardFacts {
 /// Everything of the output but the weights.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Of `config.json`.
-    config: Value,
-    files: BTreeMap<String, Vec<u8>>,
+    companions: Companions,
     facts: CardFacts,
 }
 
@@ -56,11 +41,8 @@ impl Output {
     /// # Errors
     /// If one cannot be read.
     pub fn new(files: &ModelFiles, facts: CardFacts) -> Result<Self, TrainError> {
-        let (config, companions) = match &files.origin {
-            Origin::Directory(folder) => from_directory(folder)?,
-            Origin::Gguf(path) => from_gguf(files, path)?,
-        };
-        Ok(Self { config, files: companions, facts })
+        // The weights are written as they were trained.
+        Ok(Self { companions: Companions::of(files, Encoding::F32)?, facts })
     }
 
     /// Writes all files of the model, or of the adapter if there is one.
@@ -68,7 +50,7 @@ impl Output {
     /// # Errors
     /// Of the file system.
     pub fn write(&self, fresh: &mut Fresh, network: &Network) -> std::io::Result<()> {
-        for (name, content) in &self.files {
+        for (name, content) in &self.companions.files {
             if network.lora().is_none() || name != "generation_config.json" {
                 fresh.content(name, content)?;
             }
@@ -99,7 +81,7 @@ impl Output {
     /// # Errors
     /// Of the file system.
     pub fn write_merged(&self, fresh: &mut Fresh, network: &Network) -> std::io::Result<()> {
-        for (name, content) in &self.files {
+        for (name, content) in &self.companions.files {
             fresh.content(name, content)?;
         }
         fresh.content("README.md", self.card(network).as_bytes())?;
@@ -107,7 +89,7 @@ impl Output {
     }
 
     fn write_whole(&self, fresh: &mut Fresh, network: &Network) -> std::io::Result<()> {
-        fresh.content("config.json", &serde_json::to_vec_pretty(&self.config)?)?;
+        fresh.content("config.json", &serde_json::to_vec_pretty(&self.companions.config)?)?;
         let places = network.places();
         let shapes: Vec<_> = places.iter().map(|place| (place.name.clone(), place.shape.clone())).collect();
         fresh.file("model.safetensors", |out| {
@@ -155,104 +137,4 @@ pub(super) fn own_name(name: &str) -> String {
 /// A YAML string.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
-}
-
-type Companions = (Value, BTreeMap<String, Vec<u8>>);
-
-fn from_directory(folder: &Folder) -> Result<Companions, TrainError> {
-    let config = folder.read("config.json")?.unwrap_or_default();
-    let mut config: Map<String, Value> = serde_json::from_slice(&config)
-        .map_err(|error| TrainError::Settings(format!("{}: config.json: {error}", folder.path().display())))?;
-    // The weights are written as they were trained.
-    for key in ["torch_dtype", "dtype"] {
-        if config.contains_key(key) {
-            config.insert(key.into(), json!("float32"));
-        }
-    }
-    config.remove("quantization_config");
-    let mut files = BTreeMap::new();
-    for name in COMPANIONS {
-        if let Some(content) = folder.read(name)? {
-            files.insert(name.to_owned(), content.into_owned());
-        }
-    }
-    Ok((config.into(), files))
-}
-
-fn from_gguf(files: &ModelFiles, path: &Path) -> Result<Companions, TrainError> {
-    let file = Gguf::open(path)?;
-    let tokenizer = &files.tokenizer;
-    let mut companions = BTreeMap::new();
-    let mut put = |name: &str, value: &Value| {
-        companions.insert(name.to_owned(), format!("{value:#}\n").into_bytes());
-    };
-    let stop = match tokenizer.stop_ids() {
-        [one] => json!(one),
-        several => json!(several),
-    };
-    put("generation_config.json", &json!({ "bos_token_id": tokenizer.bos_id(), "eos_token_id": stop }));
-    let name = |id: Option<u32>| id.map(|id| tokenizer.id_to_text(id)).filter(|text| !text.is_empty());
-    // The token that ends a turn is what generation with the template must stop at.
-    let ends = tokenizer.turn_end(&files.template)?.or(tokenizer.eos_id());
-    let mut settings = json!({
-        "add_bos_token": tokenizer.adds_bos(), "clean_up_tokenization_spaces": false,
-        "model_max_length": files.architecture.max_position_embeddings, "tokenizer_class": "PreTrainedTokenizerFast",
-    });
-    for (key, text) in [("bos_token", name(tokenizer.bos_id())), ("eos_token", name(ends))] {
-        if let Some(text) = text {
-            settings[key] = text.into();
-        }
-    }
-    put("tokenizer_config.json", &settings);
-    companions.insert("tokenizer.json".into(), Tokenizer::json_from_gguf(&file)?.into_bytes());
-    if !files.template.is_plain() {
-        companions.insert("chat_template.jinja".into(), files.template.source().as_bytes().to_vec());
-    }
-    Ok((config(&files.architecture, tokenizer, ends), companions))
-}
-
-/// `config.json` of an architecture.
-fn config(a: &Architecture, tokenizer: &Tokenizer, ends: Option<u32>) -> Value {
-    let (kind, model_type) = match a.family {
-        Family::Llama => ("LlamaForCausalLM", "llama"),
-        Family::Qwen2 => ("Qwen2ForCausalLM", "qwen2"),
-        Family::Qwen3 => ("Qwen3ForCausalLM", "qwen3"),
-    };
-    let mut config = json!({
-        "architectures": [kind], "model_type": model_type, "attention_bias": a.attention_bias, "attention_dropout": 0.0,
-        "bos_token_id": tokenizer.bos_id(), "eos_token_id": ends, "head_dim": a.head_dim, "hidden_act": "silu",
-        "hidden_size": a.hidden_size, "intermediate_size": a.intermediate_size,
-        "max_position_embeddings": a.max_position_embeddings, "num_attention_heads": a.num_attention_heads,
-        "num_hidden_layers": a.num_hidden_layers, "num_key_value_heads": a.num_key_value_heads,
-        "rms_norm_eps": short(a.rms_norm_eps), "rope_theta": a.rope_theta, "rope_scaling": null,
-        "tie_word_embeddings": a.tie_word_embeddings, "torch_dtype": "float32", "use_cache": true,
-        "vocab_size": a.vocab_size,
-    });
-    match a.family {
-        Family::Llama => config["mlp_bias"] = false.into(),
-        // Its biases are part of the architecture, not of the configuration.
-        Family::Qwen2 => {
-            config.as_object_mut().map(|config| config.shift_remove("attention_bias"));
-            config["use_sliding_window"] = false.into();
-        }
-        Family::Qwen3 => config["use_sliding_window"] = false.into(),
-    }
-    match &a.rope_scaling {
-        None => {}
-        Some(RopeScaling::Linear { factor }) => {
-            config["rope_scaling"] = json!({ "rope_type": "linear", "factor": factor })
-        }
-        Some(RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_max_position_embeddings }) => {
-            config["rope_scaling"] = json!({
-                "rope_type": "llama3", "factor": factor, "low_freq_factor": low_freq_factor,
-                "high_freq_factor": high_freq_factor, "original_max_position_embeddings": original_max_position_embeddings,
-            });
-        }
-    }
-    config
-}
-
-/// GGUF keeps epsilon as f32: written as the shortest number that means the same.
-fn short(value: f64) -> f64 {
-    (value as f32).to_string().parse().unwrap_or(value)
 }

@@ -4,5 +4,5 @@ mod damaged;
 mod directories;
 mod real_models;
 mod templates;
-mod tiny;
+pub(super) mod tiny;
 mod tokenizers;

@@ -7,7 +7,7 @@
 mod chat;
 mod gguf;
 mod pieces;
-mod pre;
+pub(super) mod pre;
 mod shared_model;
 mod spm;
 mod stream;

@@ -16,8 +16,10 @@ pub(super) struct PreTokenizer {
     pub composes: bool,
 }
 
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
-const DIGIT: &str = r"\p{N}";
+pub(in crate::model) const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
+pub(in crate::model) const DIGIT: &str = r"\p{N}";
+/// May end an expression without changing its cuts: white space that nothing else matches is a piece either way.
+pub(in crate::model) const REST: &str = r"|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -61,4 +63,49 @@ pub(super) fn by_name(name: &str) -> Option<PreTokenizer> {
         }
         _ => return None,
     })
+}
+
+/// The name of a way to cut text, for its expressions in order; `None` where no name is known.
+pub(in crate::model) fn name_of(expressions: &[String], ignore_merges: bool, composes: bool) -> Option<&'static str> {
+    let bare = |expression: &str| expression.strip_suffix(REST).unwrap_or(expression).to_owned();
+    NAMES.into_iter().find(|name| {
+        by_name(name).is_some_and(|known| {
+            known.ignore_merges == ignore_merges
+                && known.composes == composes
+                && known.expressions.len() == expressions.len()
+                && known.expressions.iter().zip(expressions).all(|(known, found)| bare(known) == bare(found))
+        })
+    })
+}
+
+/// One name for each way that a `tokenizer.json` can say.
+const NAMES: [&str; 11] = [
+    "gpt-2",
+    "smollm",
+    "llama-bpe",
+    "smaug-bpe",
+    "qwen2",
+    "stablelm2",
+    "qwen35",
+    "seed-coder",
+    "tekken",
+    "deepseek-v3",
+    "deepseek-coder",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_by_its_expressions() {
+        for name in NAMES {
+            let known = by_name(name).unwrap();
+            let expressions: Vec<String> =
+                known.expressions.iter().map(|expression| (*expression).to_owned()).collect();
+            assert_eq!(name_of(&expressions, known.ignore_merges, known.composes), Some(name));
+        }
+        assert_eq!(name_of(&[r"\d|\s+".to_owned()], false, false), None);
+        assert_eq!(name_of(&[], false, false), None);
+    }
 }

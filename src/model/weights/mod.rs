@@ -16,6 +16,7 @@ use candle_core::{DType, Device, Tensor};
 
 pub use gguf::{Gguf, GgufArray, GgufTensor, GgufValue};
 pub(super) use mapping::content_hash;
+pub(super) use names::{gguf_name, is_permuted};
 
 use self::mapping::Mapping;
 use self::safetensors::{Number, SafeTensorsFile};
@@ -81,6 +82,14 @@ impl Weights {
             return Err(no_weights(directory));
         };
         Self::from_files(directory, files)
+    }
+
+    /// Opens one safetensors file, whatever it is called.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what its header says.
+    pub fn open_file(path: &Path) -> Result<Self, ModelError> {
+        Self::from_files(path, vec![SafeTensorsFile::open(path)?])
     }
 
     fn from_files(directory: &Path, files: Vec<SafeTensorsFile>) -> Result<Self, ModelError> {

@@ -3,7 +3,7 @@
 use crate::model::Family;
 
 /// The file's name of a tensor, for its Hugging Face name. `None` for a name that the supported families do not have.
-pub(super) fn gguf_name(name: &str) -> Option<String> {
+pub(in crate::model) fn gguf_name(name: &str) -> Option<String> {
     match name {
         "model.embed_tokens.weight" => return Some("token_embd.weight".to_owned()),
         "model.norm.weight" => return Some("output_norm.weight".to_owned()),
@@ -45,7 +45,7 @@ const MODULES: [(&str, &str); 11] = [
 ];
 
 /// Whether the rows of this tensor lie in llama.cpp's order for interleaved RoPE (only in files of the llama family).
-pub(super) fn is_permuted(name: &str, family: Family) -> bool {
+pub(in crate::model) fn is_permuted(name: &str, family: Family) -> bool {
     family == Family::Llama && (name.contains(".self_attn.q_proj.") || name.contains(".self_attn.k_proj."))
 }
 

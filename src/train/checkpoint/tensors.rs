@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use crate::model::export::{Encoding, safetensors};
 
 /// Most that a header may say of itself, as the format has it.
 const HEADER_LIMIT: u64 = 100 << 20;
@@ -19,19 +21,7 @@ pub fn write<'a>(
     shapes: &[(String, Vec<usize>)],
     mut values: impl FnMut(usize) -> Cow<'a, [f32]>,
 ) -> std::io::Result<()> {
-    let mut header = Map::new();
-    header.insert("__metadata__".into(), json!({ "format": "pt" }));
-    let mut at = 0u64;
-    for (name, shape) in shapes {
-        let end = at + 4 * shape.iter().product::<usize>() as u64;
-        header.insert(name.clone(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [at, end] }));
-        at = end;
-    }
-    let mut text = serde_json::to_string(&Value::Object(header))?.into_bytes();
-    // Data begins on eight bytes, as readers that map the file like it.
-    text.resize(text.len().next_multiple_of(8), b' ');
-    out.write_all(&(text.len() as u64).to_le_bytes())?;
-    out.write_all(&text)?;
+    out.write_all(&safetensors::header(shapes, Encoding::F32).unwrap_or_default())?;
     let mut buffer = Vec::with_capacity(1 << 18);
     for (index, (name, shape)) in shapes.iter().enumerate() {
         let values = values(index);
@@ -131,7 +121,7 @@ mod tests {
         write(&mut out, &shapes, |index| if index == 0 { first.as_slice().into() } else { second.as_slice().into() })
             .unwrap();
         // Others read it too.
-        let theirs = safetensors::SafeTensors::deserialize(&out).unwrap();
+        let theirs = ::safetensors::SafeTensors::deserialize(&out).unwrap();
         assert_eq!(theirs.tensor("first").unwrap().shape(), [7, 10_000]);
         std::fs::write(&path, &out).unwrap();
         let (mut a, mut b) = (vec![0.0; 70_000], vec![0.0; 3]);
