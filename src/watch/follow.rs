@@ -174,6 +174,7 @@ impl Followed {
             let mut news = News::of(name, self.path.clone(), self.kind, &mut self.gathered);
             // Of a new run nothing was told that could be void.
             news.afresh &= !is_new;
+            news.written = written(&self.files);
             look.news.push(news);
         }
     }
@@ -184,6 +185,12 @@ impl Followed {
         let gone = |name| News { gone: true, ..News::of(name, self.path.clone(), self.kind, &mut Gathered::default()) };
         names.map(gone).collect()
     }
+}
+
+/// When one of these was written to last.
+fn written(files: &[PathBuf]) -> Option<f64> {
+    let times = files.iter().filter_map(|file| std::fs::metadata(file).ok()?.modified().ok());
+    Some(times.max()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs_f64())
 }
 
 fn tell_store(
@@ -230,6 +237,7 @@ impl News {
             points: std::mem::take(&mut gathered.points),
             notes: std::mem::take(&mut gathered.notes),
             settings: std::mem::take(&mut gathered.settings),
+            written: None,
             finished: gathered.finished.take(),
         }
     }

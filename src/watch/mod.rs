@@ -95,6 +95,8 @@ pub struct News {
     pub notes: Vec<(Option<u64>, String)>,
     /// What the training was set to, flat: `model.layers`, `24`. Only what was not told before, or has changed.
     pub settings: Vec<(String, String)>,
+    /// When its record was written to last, in seconds since the Unix epoch; for those whose points have no time.
+    pub written: Option<f64>,
     /// Its record says that it ended: well, or not.
     pub finished: Option<bool>,
 }

@@ -51,7 +51,7 @@ pub(super) struct Run {
     pub notes: Vec<String>,
     pub settings: Vec<(String, String)>,
     pub step: u64,
-    /// Unix seconds of the first and the last point, and the step of the first.
+    /// Unix seconds of the first point with its step, and of the last one or of what was written last.
     first: Option<(f64, u64)>,
     pub last: Option<f64>,
     curves: BTreeMap<Chart, Curve>,
@@ -93,6 +93,7 @@ impl Run {
         }
         self.notes.drain(..self.notes.len().saturating_sub(NOTES));
         news.points.iter().for_each(|point| self.point(point));
+        self.last = self.last.into_iter().chain(news.written).reduce(f64::max);
     }
 
     fn point(&mut self, point: &Point) {

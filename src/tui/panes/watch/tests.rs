@@ -40,6 +40,7 @@ fn news(run: &str, kind: Kind, names: [&str; 3], steps: u64) -> News {
         points,
         notes: vec![(Some(7), "a spike".into())],
         settings: settings.map(|(name, value)| (name.into(), value.into())).into(),
+        written: None,
         finished: None,
     }
 }
@@ -123,10 +124,15 @@ fn a_run_comes_goes_begins_afresh_and_falls_quiet() {
     receive(&mut state, &look(vec![gone]));
     assert!(state.runs.len() == 2 && state.runs.iter().all(|run| run.name != name));
     assert!(drawn(&mut state, (100, 30), false).contains("at work"));
+    // One whose points have no time is at work while its file is written to.
+    let mut timeless = news("trl/a", Kind::TrainerLog, ["loss", "lr", "val_loss"], 0);
+    timeless.written = Some(NOW as f64 / 1e3 + 500.0);
+    receive(&mut state, &look(vec![timeless]));
+    assert_eq!(state.runs.iter().find(|run| run.name == "trl/a").unwrap().last, Some(NOW as f64 / 1e3 + 500.0));
     assert!(!state.went_quiet(NOW));
     let then = state.quiet_changes(NOW).unwrap();
     assert!(then > NOW && !state.went_quiet(then - 2));
-    assert!(state.went_quiet(then + 200_000) && state.quiet_changes(then + 200_000).is_none());
+    assert!(state.went_quiet(then + 1_000_000) && state.quiet_changes(then + 1_000_000).is_none());
 }
 
 #[test]

@@ -94,10 +94,10 @@ fn list(state: &WatchState, context: &ViewContext, area: Rect, buffer: &mut Buff
             None if WatchState::at_work(run, now) => "at work",
             None => "quiet",
         };
+        // Where there is little room the name is worth more than what wrote it.
+        let kind = if area.width >= 100 { format!("  {:<13}", run.kind.to_string()) } else { String::new() };
         let right = format!(
-            "  {:<13} {:<7} step {:>13}  loss {:>8}  val {:>8}",
-            run.kind.to_string(),
-            word,
+            "{kind}  {word:<7} step {:>13}  loss {:>8}  val {:>8}",
             format!("{}{of}", run.step),
             value(Quantity::Loss),
             value(Quantity::ValidationLoss)
@@ -142,7 +142,8 @@ fn status(run: &Run, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let left = run.left().filter(|_| WatchState::at_work(run, now));
     let left = left.map_or(String::new(), |left| format!("{} left  ", duration(left)));
     let last = run.last.map_or(String::new(), |last| format!("last point {}  ", clock(last)));
-    let spans = [(format!("{share}{left}{last}"), style(Look::Text)), (one_line(&run.path), style(Look::Dim))];
+    let spans =
+        [(format!("{}  {share}{left}{last}", run.kind), style(Look::Text)), (one_line(&run.path), style(Look::Dim))];
     put_spans(buffer, area, &spans, context.ascii);
 }
 
