@@ -8,7 +8,7 @@
 //! | faces | [`cli`], [`tui`] |
 //! | work | [`pipeline`], [`exchange`], [`jobs`], [`micro`] |
 //! | method | [`generate`], [`dialogue`], [`filter`], [`difficulty`], [`train`], [`eval`] |
-//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`], [`stats`], [`watch`] |
+//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`], [`stats`], [`watch`], [`hub`] |
 
 pub mod cli;
 pub mod config;
@@ -18,6 +18,7 @@ pub mod eval;
 pub mod exchange;
 pub mod filter;
 pub mod generate;
+pub mod hub;
 pub mod jobs;
 pub mod math;
 pub mod micro;

@@ -139,7 +139,7 @@ impl RuleArguments {
 /// How a model answers problems in single turns.
 #[derive(Debug, Args)]
 pub struct SingleTurnArguments {
-    /// Directory of a model, a .gguf file, or micro, which comes with the program
+    /// Directory of a model, a .gguf file, hf:org/name[@revision], or micro, which comes with the program
     #[arg(long, short = 'm', value_name = "MODEL")]
     pub model: String,
     /// Most new tokens of an answer

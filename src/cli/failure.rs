@@ -10,6 +10,7 @@ use crate::dialogue::DialogueError;
 use crate::exchange::ImportError;
 use crate::filter::settings::SettingsError;
 use crate::generate::http::{OptionsError, SecretError};
+use crate::hub::HubError;
 use crate::model::export::ExportError;
 use crate::model::{DecoderError, ModelError};
 use crate::pipeline::OrderError;
@@ -56,10 +57,29 @@ pub fn one_line(report: &Report) -> String {
     text::clean(&line.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// Also where another error stands for it.
+fn of_hub<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e HubError> {
+    if let Some(ModelError::Hub(error)) = cause.downcast_ref() {
+        return Some(error);
+    }
+    if let Some(ImportError::Hub(error)) = cause.downcast_ref() {
+        return Some(error);
+    }
+    cause.downcast_ref()
+}
+
 fn code(report: &Report) -> u8 {
     for cause in report.chain() {
         if cause.is::<Interrupted>() || cause.is::<crate::tui::Interrupted>() {
             return 130;
+        }
+        if let Some(error) = of_hub(cause) {
+            return match error {
+                HubError::Interrupted => 130,
+                HubError::Io { .. } | HubError::Space { .. } | HubError::Transport { .. } => 1,
+                error if error.may_pass() => 1,
+                _ => 2,
+            };
         }
         let bad = cause.is::<BadInput>()
             || cause.is::<RecipeError>()
@@ -118,6 +138,14 @@ mod tests {
     fn an_escape_in_a_file_name_stays_out_of_the_terminal() {
         let report = Report::from(BadInput("\u{1b}]0;x\u{7}.gguf: missing".into()));
         assert!(!one_line(&report).chars().any(char::is_control));
+    }
+
+    #[test]
+    fn what_the_hub_could_not_do_has_its_own_codes() {
+        let of = |error: HubError| code(&Report::from(ModelError::from(error)));
+        assert_eq!(of(HubError::Interrupted), 130);
+        assert_eq!(of(HubError::Unreachable { name: "hf:a/b".into(), reason: "no answer".into() }), 1);
+        assert_eq!(of(HubError::Missing { name: "hf:a/b".into(), what: "model".into() }), 2);
     }
 
     #[test]

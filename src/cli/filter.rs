@@ -1,6 +1,6 @@
 //! `cribble filter`: judges the samples of a session.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use color_eyre::Result;
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let session = arguments.session.open_for_writing()?;
     let named = FilterSources {
         settings: arguments.settings.as_deref().map(std::path::absolute).transpose()?,
-        benchmarks: arguments.benchmark.iter().map(std::path::absolute).collect::<Result<_, _>>()?,
+        benchmarks: arguments.benchmark.iter().map(|path| absolute(path)).collect::<Result<_, _>>()?,
         only: Vec::new(),
     };
     let sources = if arguments.afresh { named } else { named.or_as_before(&session)? };
@@ -108,4 +108,10 @@ fn drawn(outcome: &FilterOutcome) -> String {
         ));
     }
     crate::tui::text::clean(&out)
+}
+
+/// What is on the Hub has no place here.
+fn absolute(path: &Path) -> std::io::Result<PathBuf> {
+    let on_hub = path.to_str().is_some_and(crate::hub::is_hub_name);
+    if on_hub { Ok(path.to_path_buf()) } else { std::path::absolute(path) }
 }

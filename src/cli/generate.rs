@@ -32,7 +32,8 @@ pub struct Arguments {
     /// out where they serve one only
     #[arg(long, short = 'm', value_name = "MODEL", required_unless_present = "endpoint")]
     model: Option<String>,
-    /// Problem file, or micro or micro-test, which come with the program; left out, the problems of the session
+    /// Problem file, hf:org/name[:config[:split]], or micro or micro-test, which come with the program; left out, the problems of
+    /// the session
     #[arg(long, short = 'p', value_name = "FILE")]
     problems: Option<PathBuf>,
     /// Samples a problem

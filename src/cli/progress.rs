@@ -1,8 +1,12 @@
 //! One line of progress on standard error, rewritten in place, and only where that is a terminal.
 
 use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::signals::Asked;
+use crate::hub::{self, Progress};
 use crate::jobs::Job;
 use crate::records::{LiveBoard, LiveState};
 use crate::tui::text;
@@ -50,6 +54,29 @@ pub fn follow<T: Send + 'static>(job: &Job<T>) {
         job.wait(BETWEEN);
     }
     progress.clear();
+}
+
+/// Shows what is fetched from the Hub, on the same terms, until a signal asks to stop.
+pub fn show_downloads(asked: Option<Asked>) {
+    let on = std::io::stderr().is_terminal();
+    hub::watch_downloads(Some(Arc::new(move |progress: &Progress| {
+        // Told at most ten times a second, and at the end of each file.
+        if on && progress.total > 0 {
+            let line = if progress.done < progress.total { download(progress) } else { String::new() };
+            let _ = write!(std::io::stderr(), "\r\x1b[2K{line}").and_then(|()| std::io::stderr().flush());
+        }
+        if asked.as_ref().is_some_and(Asked::to_stop) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })));
+}
+
+fn download(progress: &Progress) -> String {
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    format!(
+        "fetching {}: {:.1} of {:.1} MB",
+        text::clean(&progress.file),
+        megabytes(progress.done),
+        megabytes(progress.total)
+    )
 }
 
 /// A count on the way to another, on the same terms.

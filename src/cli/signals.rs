@@ -25,6 +25,8 @@ pub fn listen(control: Control) -> Result<Asked> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("signal handling")?;
     let asked = Asked::default();
     let told = asked.clone();
+    // A model may have to be fetched first.
+    super::progress::show_downloads(Some(asked.clone()));
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || runtime.block_on(serve(control, told)))

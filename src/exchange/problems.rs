@@ -2,7 +2,7 @@
 //!
 //! The shape is told by the keys of each row and reported, so that a person sees what a file was taken for. A file is
 //! read whole or not at all: the first bad line is an error that names it. Two sets come with the program, by name: those of
-//! its own model.
+//! its own model. Data sets on the Hub are files too (`hf:openai/gsm8k:main:test`).
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -11,6 +11,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::table::{self, ColumnMap, Container, ImportError, Row};
+use crate::hub::Name;
 use crate::records::Problem;
 
 /// Numbers from here on lose digits when JSON is read.
@@ -112,7 +113,9 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn new(path: &'a Path, map: &'a ColumnMap, graded: bool) -> Self {
-        let source = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let stem = || path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let on_hub = path.to_str().and_then(|name| Name::parse(name).ok());
+        let source = on_hub.map_or_else(stem, |name| name.short().to_owned());
         let (problems, seen, formats) = (Vec::new(), HashMap::new(), HashMap::new());
         Self { path, map, source, problems, seen, formats, repeated: 0, graded }
     }

@@ -13,6 +13,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::parquet;
+use crate::hub::{self, HubError};
 
 /// Longer lines are refused, so that a wrong file costs bounded memory. A row of Parquet may hold as much text.
 pub const LONGEST_LINE: u64 = 16 << 20;
@@ -28,6 +29,9 @@ pub type Visit<'v> = dyn FnMut(usize, Row) -> Result<ControlFlow<()>, ImportErro
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
+    /// It is on the Hub, or should be.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     #[error("{path}: {message}")]
     File { path: PathBuf, message: String },
     #[error("{path}:{line}: {message}")]
@@ -62,11 +66,28 @@ impl fmt::Display for Container {
     }
 }
 
-/// Tells of every row of a file, until the end or until the visitor has seen enough.
+/// Tells of every row of a file, or of the files of a data set on the Hub (`hf:org/name`), until the end or until the visitor has
+/// seen enough. Numbers of rows are those of each file.
 ///
 /// # Errors
-/// The first row that cannot be read, or what the visitor said of one.
+/// The first row that cannot be read, or what the visitor said of one; a data set that cannot be had.
 pub fn each(path: &Path, visit: &mut Visit<'_>) -> Result<Container, ImportError> {
+    let Some(name) = path.to_str().filter(|name| hub::is_hub_name(name)) else { return each_of(path, visit) };
+    let (mut container, mut enough) = (Container::Parquet, false);
+    for file in hub::dataset_paths(name, None)? {
+        container = each_of(&file, &mut |line, row| {
+            let flow = visit(line, row)?;
+            enough = flow.is_break();
+            Ok(flow)
+        })?;
+        if enough {
+            break;
+        }
+    }
+    Ok(container)
+}
+
+fn each_of(path: &Path, visit: &mut Visit<'_>) -> Result<Container, ImportError> {
     let at_file = |message: String| ImportError::file(path, message);
     let mut file = File::open(path).map_err(|error| at_file(format!("cannot be opened: {error}")))?;
     let known = file.metadata().map_err(|error| at_file(error.to_string()))?;

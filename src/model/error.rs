@@ -8,6 +8,10 @@ pub enum ModelError {
     #[error("no model at {}: give a Hugging Face model directory or a .gguf file", .path.display())]
     NotFound { path: PathBuf },
 
+    /// It is on the Hub, or should be.
+    #[error(transparent)]
+    Hub(#[from] crate::hub::HubError),
+
     #[error("model `{spec}`: {reason}")]
     Unsupported { spec: String, reason: String },
 

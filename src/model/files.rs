@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::folder::{Folder, MICRO};
 use super::{Architecture, ChatTemplate, Gguf, ModelError, Tokenizer, Weights};
+use crate::hub;
 
 /// An opened model. Weights are mapped, not read; [`Weights::tensor`] reads them.
 #[derive(Debug)]
@@ -51,17 +52,15 @@ pub struct GenerationDefaults {
 }
 
 impl ModelFiles {
-    /// Opens a Hugging Face model directory, a `.gguf` file, or the model that comes with the program ([`MICRO`]; a directory of
-    /// that name is `./micro`).
+    /// Opens a Hugging Face model directory, a `.gguf` file, the model that comes with the program ([`MICRO`]; a directory of
+    /// that name is `./micro`), or one that is on the Hub (`hf:org/name`), after it has been fetched.
     ///
     /// # Errors
     /// One line: what is missing, damaged, contradictory or not supported, and what to do.
     pub fn open(spec: &str) -> Result<Self, ModelError> {
         let unsupported = |reason: &str| ModelError::Unsupported { spec: spec.to_owned(), reason: reason.to_owned() };
-        if spec.starts_with("hf:") {
-            return Err(unsupported(
-                "fetching from the Hub is not supported yet; give a local directory or .gguf file",
-            ));
+        if hub::is_hub_name(spec) {
+            return open_from_hub(spec);
         }
         if spec == MICRO {
             return open_directory(spec, Folder::Embedded);
@@ -79,6 +78,12 @@ impl ModelFiles {
             _ => Err(ModelError::format(path, "neither a directory nor a .gguf file")),
         }
     }
+}
+
+/// The model keeps the name that it has on the Hub, wherever its files lie here.
+fn open_from_hub(spec: &str) -> Result<ModelFiles, ModelError> {
+    let path = hub::model_path(spec)?;
+    if path.is_dir() { open_directory(spec, Folder::Disk(path)) } else { open_gguf(spec, &path) }
 }
 
 fn open_gguf(spec: &str, path: &Path) -> Result<ModelFiles, ModelError> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Storage, Tensor};
 
 use super::{Adapter, ExportError};
+use crate::hub;
 use crate::model::error::one_line;
 use crate::model::{MICRO, ModelError, ModelFiles};
 
@@ -22,7 +23,9 @@ impl Source {
     /// # Errors
     /// As [`ModelFiles::open`]; an adapter that does not fit its base, or of a kind that is not read.
     pub fn open(model: &str, base: Option<&str>) -> Result<Self, ExportError> {
-        let path = Path::new(model);
+        let fetched =
+            if hub::is_hub_name(model) { Some(hub::model_path(model).map_err(ModelError::from)?) } else { None };
+        let path = fetched.as_deref().unwrap_or_else(|| Path::new(model));
         let has = |name: &str| path.join(name).is_file();
         let is_adapter = model != MICRO && has("adapter_config.json") && !has("config.json");
         if !is_adapter {
@@ -64,6 +67,13 @@ impl Source {
 
     /// What the model is called: the last part of its path, without the file's kind.
     pub fn name(&self) -> String {
+        // A dot in it begins no kind of file.
+        if self.adapter.is_none()
+            && let Ok(name) = hub::Name::parse(&self.files.name)
+            && name.path().is_none()
+        {
+            return name.short().to_owned();
+        }
         let spec = self.adapter.as_ref().map_or(Path::new(&self.files.name), Adapter::directory);
         let file = !spec.is_dir() && spec.extension().is_some();
         let name = if file { spec.file_stem() } else { spec.file_name() };

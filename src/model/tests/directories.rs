@@ -260,7 +260,7 @@ fn what_is_no_model_is_refused_in_one_line() {
     tiny::directory(at);
     std::fs::remove_file(at.join("tokenizer.json")).unwrap();
     assert!(message(at).contains("there is no tokenizer.json"));
-    assert!(ModelFiles::open("hf:org/name").unwrap_err().to_string().contains("not supported yet"));
+    assert!(ModelFiles::open("hf:name").unwrap_err().to_string().contains("the owner is missing"));
     assert!(message(&tiny::write(at, "notes.txt", b"x")).contains("neither a directory nor"));
     assert!(message(&tiny::write(at, "x.gguf", b"not a model")).contains("does not begin as"));
 }

@@ -36,7 +36,7 @@ pub fn known(session: &Session) -> Result<Vec<Known>> {
     let mut found = of_runs(&place(session.dir()));
     for settings in session.all_settings()? {
         let model = settings.model.name;
-        if Path::new(&model).exists() {
+        if Path::new(&model).exists() || crate::hub::is_hub_name(&model) {
             add(&mut found, Known { model, what: "wrote samples of this session".into(), unfit: None });
         }
     }

@@ -1,0 +1,216 @@
+//! Which files of a repository are a model that can be opened. Pure: knows a list of files and nothing of the network.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::listing::{Listing, RemoteFile};
+use super::name::{Name, is_safe_path};
+
+/// What belongs to a model beside its weights, where it is there.
+const COMPANIONS: [&str; 8] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+];
+const WHOLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+/// Of a PEFT adapter.
+const ADAPTER: [&str; 2] = ["adapter_config.json", "adapter_model.safetensors"];
+/// Pickles: they can run code.
+const PICKLES: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
+/// An index of more bytes is none.
+pub(super) const LARGEST_INDEX: u64 = 64 << 20;
+/// Most names in a message.
+const MOST_NAMES: usize = 8;
+
+/// What is needed of a repository.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// Where the model lies in the repository: a directory (empty for the repository itself) or a file.
+    pub root: String,
+    /// The files that are known to be needed.
+    pub files: Vec<RemoteFile>,
+    /// Names the other files, once it is here.
+    pub index: Option<RemoteFile>,
+}
+
+/// Chooses, or says in one line why there is nothing to choose.
+pub(super) fn choose(listing: &Listing, name: &Name) -> Result<Choice, String> {
+    if name.part().is_some() {
+        return Err("after a colon comes a part of a data set, and a model has none; leave it off".to_owned());
+    }
+    let root = name.path().unwrap_or_default();
+    if let Some(file) = listing.file(root) {
+        return one_file(file);
+    }
+    let prefix = if root.is_empty() { String::new() } else { format!("{root}/") };
+    if !listing.files.iter().any(|file| file.path.starts_with(&prefix)) {
+        return Err(if root.is_empty() {
+            "the repository is empty".to_owned()
+        } else {
+            format!("there is no `{root}` in it")
+        });
+    }
+    let find = |file: &str| listing.file(&format!("{prefix}{file}"));
+    let (whole, index, adapter) = (find(WHOLE), find(INDEX), find(ADAPTER[1]));
+    let is_adapter = find(ADAPTER[0]).is_some() && find("config.json").is_none();
+    let mut files: Vec<RemoteFile> = COMPANIONS.iter().filter_map(|file| find(file)).cloned().collect();
+    if is_adapter && adapter.is_some() {
+        files.extend(ADAPTER.iter().filter_map(|file| find(file)).cloned());
+        return Ok(Choice { root: root.to_owned(), files, index: None });
+    }
+    // As they are opened: an index goes before a whole file.
+    match (index, whole) {
+        (Some(index), _) if index.size > LARGEST_INDEX => return Err(format!("{INDEX} is too large to be an index")),
+        (Some(_), _) => {}
+        (None, Some(whole)) => files.push(whole.clone()),
+        (None, None) => return Err(without_weights(listing, &prefix, name)),
+    }
+    for needed in ["config.json", "tokenizer.json"] {
+        if find(needed).is_none() {
+            return Err(format!("it has no {needed}, so it is no model that can be opened here"));
+        }
+    }
+    Ok(Choice { root: root.to_owned(), files, index: index.cloned() })
+}
+
+fn one_file(file: &RemoteFile) -> Result<Choice, String> {
+    match extension(&file.path).as_str() {
+        "gguf" => Ok(Choice { root: file.path.clone(), files: vec![file.clone()], index: None }),
+        pickle if PICKLES.contains(&pickle) => Err(no_pickles()),
+        _ => Err("a model is a repository, a directory in one, or a .gguf file".to_owned()),
+    }
+}
+
+/// The weight files that an index names, all of them in the list.
+pub(super) fn indexed(listing: &Listing, index: &RemoteFile, text: &[u8]) -> Result<Vec<RemoteFile>, String> {
+    let json: Value = serde_json::from_slice(text).map_err(|_| format!("{} is no JSON", index.path))?;
+    let map = json.get("weight_map").and_then(Value::as_object);
+    let map = map.ok_or_else(|| format!("{} has no `weight_map`", index.path))?;
+    let directory = index.path.strip_suffix(INDEX).unwrap_or_default();
+    let names: BTreeSet<&str> = map.values().filter_map(Value::as_str).collect();
+    let mut files = Vec::new();
+    for name in names {
+        let shown = super::error::shown(name);
+        if !is_safe_path(name) || extension(name) != "safetensors" {
+            return Err(format!("{} names `{shown}`, which is no .safetensors file beside it", index.path));
+        }
+        let file = listing.file(&format!("{directory}{name}"));
+        files.push(file.ok_or_else(|| format!("`{shown}` is missing, which {} names", index.path))?.clone());
+    }
+    if files.is_empty() { Err(format!("{} names no files", index.path)) } else { Ok(files) }
+}
+
+/// Says what there is in the place of weights.
+fn without_weights(listing: &Listing, prefix: &str, name: &Name) -> String {
+    let here = || listing.files.iter().filter(move |file| file.path.starts_with(prefix));
+    let of = |wanted: &[&str]| {
+        let found = here().filter(|file| wanted.contains(&extension(&file.path).as_str()));
+        found.map(|file| file.path.as_str()).collect::<Vec<_>>()
+    };
+    let gguf = of(&["gguf"]);
+    if let Some(first) = gguf.first() {
+        let names = gguf.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ");
+        let more = if gguf.len() > MOST_NAMES { ", …" } else { "" };
+        return format!("it holds GGUF files ({names}{more}); name one, such as hf:{}/{first}", name.repository());
+    }
+    if !of(&PICKLES).is_empty() {
+        return no_pickles();
+    }
+    format!("it has neither {WHOLE} nor {INDEX} nor a .gguf file, so it is no model that can be opened here")
+}
+
+fn no_pickles() -> String {
+    "its weights are pickles (.bin, .pt), which can run code and are never read; look for a revision or a copy of it with \
+     .safetensors files"
+        .to_owned()
+}
+
+/// In small letters; empty where there is none.
+pub(super) fn extension(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(paths: &[&str]) -> Listing {
+        let file = |path: &&str| RemoteFile { path: (*path).into(), size: 1, etag: String::new(), sha256: None };
+        Listing { commit: String::new(), files: paths.iter().map(file).collect(), cached: false }
+    }
+
+    fn chosen(name: &str, paths: &[&str]) -> Result<Vec<String>, String> {
+        let choice = choose(&listing(paths), &Name::parse(name).unwrap())?;
+        Ok(choice.files.into_iter().chain(choice.index).map(|file| file.path).collect())
+    }
+
+    #[test]
+    fn only_what_is_opened_is_fetched() {
+        let files = chosen(
+            "hf:a/b",
+            &[
+                "README.md",
+                "config.json",
+                "model.safetensors",
+                "pytorch_model.bin",
+                "tokenizer.json",
+                "onnx/model.onnx",
+            ],
+        );
+        assert_eq!(files.unwrap(), ["config.json", "tokenizer.json", "model.safetensors"]);
+        let sharded = ["config.json", "tokenizer.json", INDEX, "consolidated.safetensors", WHOLE];
+        assert_eq!(chosen("hf:a/b", &sharded).unwrap(), ["config.json", "tokenizer.json", INDEX]);
+        let below = ["x/config.json", "x/tokenizer.json", "x/model.safetensors", "config.json"];
+        assert_eq!(chosen("hf:a/b/x", &below).unwrap().len(), 3);
+        let adapter = ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json"];
+        assert_eq!(chosen("hf:a/b", &adapter).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn pickles_are_refused_and_gguf_files_want_a_name() {
+        let error = chosen("hf:a/b", &["config.json", "tokenizer.json", "pytorch_model.bin"]).unwrap_err();
+        assert!(error.contains("pickles"), "{error}");
+        assert!(chosen("hf:a/b/pytorch_model.bin", &["pytorch_model.bin"]).unwrap_err().contains("pickles"));
+        let error = chosen("hf:a/b", &["m-q4.gguf", "m-q8.gguf"]).unwrap_err();
+        assert!(error.contains("hf:a/b/m-q4.gguf"), "{error}");
+        assert_eq!(chosen("hf:a/b/m-q8.gguf", &["m-q4.gguf", "m-q8.gguf"]).unwrap(), ["m-q8.gguf"]);
+        let cases: [(&str, &[&str]); 6] = [
+            ("hf:a/b", &["README.md"]),
+            ("hf:a/b", &[]),
+            ("hf:a/b/none", &["config.json"]),
+            ("hf:a/b:main", &["config.json"]),
+            ("hf:a/b", &["model.safetensors", "config.json"]),
+            ("hf:a/b/README.md", &["README.md"]),
+        ];
+        for (name, paths) in cases {
+            assert!(chosen(name, paths).is_err(), "{name} {paths:?}");
+        }
+    }
+
+    #[test]
+    fn an_index_names_files_of_the_repository_alone() {
+        let listing = listing(&[INDEX, "model-1.safetensors", "x.bin"]);
+        let index = listing.file(INDEX).unwrap();
+        let read = |text: &str| indexed(&listing, index, text.as_bytes());
+        let fine = read(r#"{"weight_map":{"a":"model-1.safetensors","b":"model-1.safetensors"}}"#).unwrap();
+        assert_eq!(fine.len(), 1);
+        for bad in [
+            "",
+            "{}",
+            r#"{"weight_map":{}}"#,
+            r#"{"weight_map":{"a":"../model-1.safetensors"}}"#,
+            r#"{"weight_map":{"a":"x.bin"}}"#,
+            r#"{"weight_map":{"a":"model-2.safetensors"}}"#,
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}
