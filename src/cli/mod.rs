@@ -96,7 +96,7 @@ enum Command {
     /// Compare answers from a file with their gold answers
     Grade(grade::Arguments),
     /// Fine-tune a model on the accepted chains of a session
-    Train(train::Arguments),
+    Train(Box<train::Arguments>),
     /// Follow trainings that other programs run, by the records that they write
     Watch(watch::Arguments),
     /// Add problems from a file to a session
@@ -133,6 +133,7 @@ fn run(cli: Cli) -> color_eyre::Result<()> {
     // The screen has a log of its own.
     if !matches!(command, None | Some(Command::New(_) | Command::Open(_) | Command::Attach(_) | Command::Watch(_))) {
         crate::tui::to_standard_error();
+        progress::show_downloads(None);
     }
     match command {
         None => workbench::last_or_start(&screen),

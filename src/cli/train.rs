@@ -13,12 +13,13 @@ use serde_json::json;
 use super::arguments::SessionArgument;
 use super::failure::{BadInput, Interrupted};
 use super::signals;
-use crate::jobs;
+use crate::jobs::{self, ExternalOrder, ExternalPreview};
 use crate::model::ComputeChoice;
 use crate::pipeline::TrainOrder;
 use crate::pipeline::train::preview;
 use crate::session::Session;
 use crate::train::dataset::LossOn;
+use crate::train::external::{External, Trainer};
 use crate::train::steer::{Event, StepReport};
 use crate::train::{Method, ScheduleKind, TrainSettings};
 use crate::tui::text;
@@ -108,6 +109,24 @@ pub struct Arguments {
     /// Train nothing: show the first N samples as tokens, those with a loss marked
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1")]
     preview: Option<usize>,
+    /// Let another program train: trl, axolotl, or a command with {config}, {data}, {validation}, {output}, {model}, {resume}
+    #[arg(long, value_name = "TRAINER", conflicts_with = "preview")]
+    trainer: Option<Trainer>,
+    /// What starts the trainer, such as "accelerate launch", "torchrun --nproc-per-node 2" or "ssh host '{}'"; {} is its command
+    #[arg(long, value_name = "TEMPLATE", requires = "trainer")]
+    launcher: Option<String>,
+    /// The Python that has the trainer installed
+    #[arg(long, value_name = "PYTHON", requires = "trainer")]
+    python: Option<String>,
+    /// Where the run's folder `external` is seen from where the trainer runs; left out, where it is
+    #[arg(long, value_name = "PATH", requires = "trainer")]
+    trainer_directory: Option<String>,
+    /// Variables with keys that the trainer may have, such as HF_TOKEN
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "trainer")]
+    pass_environment: Vec<String>,
+    /// Start nothing: show the trainer's command, its files and its configuration
+    #[arg(long, requires = "trainer")]
+    dry_run: bool,
     /// Print JSON lines {"step","loss","lr","grad_norm","tokens_per_second"}, at last {"done","checkpoint","validation_loss"}
     #[arg(long)]
     json: bool,
@@ -163,6 +182,18 @@ impl Arguments {
         }
         Ok(TrainOrder { run: self.run.clone(), settings: s, compute: self.compute })
     }
+
+    /// The trainer of another make that was asked for.
+    fn external(&self) -> Option<External> {
+        let first = External::default();
+        Some(External {
+            trainer: self.trainer.clone()?,
+            launcher: self.launcher.clone(),
+            python: self.python.clone().unwrap_or(first.python),
+            directory: self.trainer_directory.clone(),
+            environment: self.pass_environment.clone(),
+        })
+    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -173,9 +204,21 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return super::preview::print(&preview(&session, &order, count)?.0, arguments.json);
     }
     let (send, events) = channel();
-    let job = jobs::start_train(arguments.session.path()?, order, move |event: &Event| {
+    let say = move |event: &Event| {
         let _ = send.send(event.clone());
-    })?;
+    };
+    let dir = arguments.session.path()?;
+    let job = match arguments.external() {
+        None => jobs::start_train(dir, order, say)?,
+        Some(external) => {
+            let order = ExternalOrder { train: order, external };
+            order.check()?;
+            if arguments.dry_run {
+                return show_plan(&jobs::preview_external(&dir, &order)?, arguments.json);
+            }
+            jobs::start_external(dir, order, say)?
+        }
+    };
     signals::listen(job.control().clone())?;
     let mut lines = Lines { json: arguments.json, terminal: std::io::stderr().is_terminal(), begun: None };
     loop {
@@ -206,6 +249,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let line = format!("saved after step {}; the same command goes on from there", outcome.step);
     Err(Interrupted(line).into())
+}
+
+/// What would be written and started.
+fn show_plan(plan: &ExternalPreview, json: bool) -> Result<()> {
+    let ExternalPreview { command, files, config, chains, held_out, too_long, notes } = plan;
+    for note in notes {
+        eprintln!("cribble: {}", text::clean(note));
+    }
+    if json {
+        let files: Vec<_> = files.iter().map(|(path, bytes)| json!({ "path": path, "bytes": bytes })).collect();
+        return super::out::line(json!({
+            "command": command, "files": files, "config": config, "chains": chains, "held_out": held_out,
+            "too_long": too_long,
+        }));
+    }
+    super::out::line(format_args!("{command}\n"))?;
+    for (path, bytes) in files {
+        super::out::line(format_args!("{bytes:>12}  {}", path.display()))?;
+    }
+    super::out::line(format_args!("\n{}", config.trim_end()))
 }
 
 /// What is printed of a run: JSON lines on standard output if asked for, else a progress line where there is a terminal.

@@ -101,6 +101,7 @@ fn show(session: Option<PathBuf>, watch: Vec<PathBuf>, screen: &ScreenArguments)
         start_generate: Box::new(jobs::start_generate),
         // The screen follows the run's record and its board; events are for those who have neither.
         start_train: Box::new(|dir, order| jobs::start_train(dir, order, |_| {})),
+        start_external: Box::new(|dir, order| jobs::start_external(dir, order, |_| {})),
         start_run: Box::new(|dir, order| jobs::start_run(dir, order, |_, _| {})),
         start_forecast: Box::new(jobs::start_forecast),
         start_eval: Box::new(jobs::start_eval),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use color_eyre::Result;
+use color_eyre::eyre::eyre;
 
 use super::generate::{heavy, hold};
 use super::{Control, Job, JobContext, Steer};
@@ -12,6 +13,7 @@ use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome, prepare};
 use crate::records::{LiveBoard, LiveState, TRAINING};
 use crate::session::Session;
 use crate::train::SpikeAction;
+use crate::train::external;
 use crate::train::steer::{Event, Steering};
 
 /// A running or finished training.
@@ -29,6 +31,9 @@ pub fn start_train(dir: PathBuf, order: TrainOrder, say: impl FnMut(&Event) + Se
 fn run(dir: &Path, order: &TrainOrder, context: &mut JobContext, say: &mut dyn FnMut(&Event)) -> Result<TrainOutcome> {
     order.check()?;
     let session = hold(Session::open(dir)?, (TRAINING, heavy(TRAINING)?), context)?;
+    if order.directory(session.dir()).join(external::PLACE).exists() {
+        return Err(eyre!("run `{}` is trained by another program; train under another name", order.run));
+    }
     context.publish(starting(order));
     let mut prepared = prepare(&session, order)?;
     train(order, &mut prepared, context, say)

@@ -18,6 +18,7 @@
 //! | `trainer`, `steer`, `settings` | the loop, what steers it, what a person sets |
 //! | `checkpoint`, `metrics`, `output` | what is on the disk |
 //! | `runs` | the runs of a session from outside: records, settings, names |
+//! | `external` | training by a program of another make |
 
 mod adapt;
 mod batch;
@@ -26,6 +27,7 @@ pub mod checkpoint;
 mod composed;
 pub mod dataset;
 mod engine;
+pub mod external;
 mod layout;
 mod lora;
 pub mod metrics;

@@ -7,7 +7,7 @@ use crate::config::SessionInfo;
 use crate::difficulty::Rule;
 use crate::filter::audit::Order;
 use crate::filter::{Measured, Verdict};
-use crate::jobs::Steer;
+use crate::jobs::{ExternalOrder, Steer};
 use crate::pipeline::chat::{Found, Known, News, Posed, Question};
 use crate::pipeline::difficulty::Survey;
 use crate::pipeline::eval::{EvalOrder, Listed, ScoreRequest, Scores};
@@ -143,6 +143,8 @@ pub enum Effect {
     PlanAudit(Order),
     StartGenerate(Box<GenerateOrder>),
     StartTrain(Box<TrainOrder>),
+    /// A training by another program.
+    StartExternal(Box<ExternalOrder>),
     /// Read a recipe and show what its pass will do.
     PlanPass(Box<Wanted>),
     /// Measure what a pass will take.
@@ -208,7 +210,7 @@ impl Effect {
     pub fn changes_session(&self) -> bool {
         use Effect::{
             ArchiveRun, Decide, DecideAll, Edit, Filter, ReleaseReview, RenameRun, RestoreRun, StartEval,
-            StartGenerate, StartRun, StartTrain, StoreSelection, Undo,
+            StartExternal, StartGenerate, StartRun, StartTrain, StoreSelection, Undo,
         };
         matches!(
             self,
@@ -219,6 +221,7 @@ impl Effect {
                 | Filter
                 | StartGenerate(_)
                 | StartTrain(_)
+                | StartExternal(_)
                 | StartRun(_)
                 | ReleaseReview
                 | StartEval(_)

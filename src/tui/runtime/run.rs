@@ -227,8 +227,11 @@ impl Screen {
                 Effect::Mouse(_) => {}
                 Effect::Quit => self.leave(),
                 effect => {
-                    use Effect::{StartEval, StartGenerate, StartRun, StartTrain};
-                    if matches!(effect, StartGenerate(_) | StartTrain(_) | StartRun(_) | StartEval(_)) {
+                    use Effect::{StartEval, StartExternal, StartGenerate, StartRun, StartTrain};
+                    if matches!(
+                        effect,
+                        StartGenerate(_) | StartTrain(_) | StartExternal(_) | StartRun(_) | StartEval(_)
+                    ) {
                         self.keep_form();
                     }
                     self.worker.ask(effect);

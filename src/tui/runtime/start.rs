@@ -24,7 +24,7 @@ use super::worker::Worker;
 use crate::config::Directories;
 use crate::config::settings::Colours;
 use crate::dialogue::Library;
-use crate::jobs::{EvalJob, ForecastJob, GenerateJob, RunJob, TrainJob};
+use crate::jobs::{EvalJob, ExternalOrder, ForecastJob, GenerateJob, RunJob, TrainJob};
 use crate::pipeline::eval::EvalOrder;
 use crate::pipeline::run::RunOrder;
 use crate::pipeline::{GenerateOrder, TrainOrder};
@@ -58,6 +58,9 @@ pub type StartGenerate = Box<dyn Fn(PathBuf, GenerateOrder) -> Result<GenerateJo
 /// Starts a training in the session of this directory.
 pub type StartTrain = Box<dyn Fn(PathBuf, TrainOrder) -> Result<TrainJob> + Send>;
 
+/// Starts a training by another program in the session of this directory.
+pub type StartExternal = Box<dyn Fn(PathBuf, ExternalOrder) -> Result<TrainJob> + Send>;
+
 /// Starts a pass in the session of this directory.
 pub type StartRun = Box<dyn Fn(PathBuf, RunOrder) -> Result<RunJob> + Send>;
 
@@ -70,6 +73,7 @@ pub type StartEval = Box<dyn Fn(PathBuf, EvalOrder) -> Result<EvalJob> + Send>;
 pub struct Launcher {
     pub start_generate: StartGenerate,
     pub start_train: StartTrain,
+    pub start_external: StartExternal,
     pub start_run: StartRun,
     pub start_forecast: StartForecast,
     pub start_eval: StartEval,

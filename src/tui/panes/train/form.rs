@@ -4,6 +4,8 @@ use crossterm::event::KeyEvent;
 
 use crate::model::{ComputeChoice, MICRO};
 use crate::pipeline::TrainOrder;
+use crate::train::dataset::LossOn;
+use crate::train::external::External;
 use crate::train::{Method, SpikeAction, TrainSettings};
 use crate::tui::widgets::{Edited, FieldReader, FieldSpec, Fields};
 
@@ -33,6 +35,10 @@ pub enum Field {
     Spike,
     Recompute,
     Seed,
+    Trainer,
+    Launcher,
+    Python,
+    Directory,
     Preview,
     Start,
 }
@@ -44,7 +50,7 @@ const SPIKES: &[&str] = &["ask", "stop", "skip", "roll_back", "lower_rate"];
 const SWITCH: &[&str] = &["off", "on"];
 
 impl Field {
-    pub const ALL: [Field; 25] = [
+    pub const ALL: [Field; 29] = [
         Field::Model,
         Field::Run,
         Field::Method,
@@ -68,11 +74,15 @@ impl Field {
         Field::Spike,
         Field::Recompute,
         Field::Seed,
+        Field::Trainer,
+        Field::Launcher,
+        Field::Python,
+        Field::Directory,
         Field::Preview,
         Field::Start,
     ];
     /// Those that are one line of text.
-    const LINES: usize = 23;
+    const LINES: usize = 27;
 
     /// Label, name for keeping, what stands for nothing, choices, help.
     fn words(self) -> (&'static str, &'static str, &'static str, &'static [&'static str], &'static str) {
@@ -162,6 +172,30 @@ impl Field {
                 "Gradient checkpointing: less memory, about a third slower.",
             ),
             Field::Seed => ("seed", "train.seed", "-", &[], "The same seed and data train the same model."),
+            Field::Trainer => (
+                "trainer",
+                "train.trainer",
+                "(cribble)",
+                &[],
+                "Who trains: empty, trl, axolotl, or a command with {config} or {data}.",
+            ),
+            Field::Launcher => (
+                "launcher",
+                "train.launcher",
+                "(none)",
+                &[],
+                "What starts that trainer: accelerate launch, torchrun, ssh host '{}'.",
+            ),
+            Field::Python => {
+                ("python", "train.python", "(python3)", &[], "The Python that has that trainer installed.")
+            }
+            Field::Directory => (
+                "directory",
+                "train.directory",
+                "(the same)",
+                &[],
+                "Where the run's folder is seen from where that trainer runs.",
+            ),
             Field::Preview => ("Preview", "", "-", &[], "Shows the chains as tokens, and which of them have a loss."),
             Field::Start => ("Start", "", "-", &[], "Starts training in the background."),
         }
@@ -281,6 +315,19 @@ impl Form {
         self.fields.take_errors(errors).then_some(order)
     }
 
+    /// The trainer of another make, if one is named.
+    pub fn external(&self) -> Option<External> {
+        let given = |field: Field| Some(self.text(field).to_owned()).filter(|text| !text.is_empty());
+        let first = External::default();
+        Some(External {
+            trainer: given(Field::Trainer)?.into(),
+            launcher: given(Field::Launcher),
+            python: given(Field::Python).unwrap_or(first.python),
+            directory: given(Field::Directory),
+            environment: first.environment,
+        })
+    }
+
     fn order(&self) -> (TrainOrder, Vec<(usize, String)>) {
         let mut read = FieldReader::new(&self.fields);
         let mut settings = self.base.clone();
@@ -328,6 +375,15 @@ impl Form {
             }
         };
         settings.seed = read.number(at(Field::Seed), 0, u64::MAX, "0 or more");
+        if let Some(Err(error)) = self.external().map(|external| external.validate()) {
+            let line = error.to_string();
+            let named = [(Field::Launcher, "launcher"), (Field::Python, "python"), (Field::Directory, "directory")];
+            let field =
+                named.iter().find(|(_, name)| line.starts_with(name)).map_or(Field::Trainer, |(field, _)| *field);
+            read.wrong(at(field), &line);
+        } else if self.external().is_some() && settings.data.loss_on != LossOn::All {
+            read.wrong(at(Field::LossOn), "another trainer knows all alone");
+        }
         let errors = read.errors;
         (TrainOrder { run, settings, compute: ComputeChoice::Auto }, errors)
     }

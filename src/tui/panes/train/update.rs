@@ -9,7 +9,7 @@ use super::form::{Field, Form};
 use super::layout::Layout;
 use super::preview::Tokens;
 use super::state::{Ask, Asked, Screen, Tab, TrainState};
-use crate::jobs::Steer;
+use crate::jobs::{ExternalOrder, Steer};
 use crate::records::{Heavy, LiveState, TRAINING};
 use crate::train::runs::follow::Reading;
 use crate::tui::effect::{Effect, Message, PreviewOf};
@@ -229,7 +229,10 @@ fn start(state: &mut TrainState) -> Vec<Effect> {
     state.screen = Screen::Runs;
     state.tab = Tab::Curves;
     state.say(format!("{}: opening the model and the chains", order.run));
-    vec![Effect::StartTrain(Box::new(order))]
+    vec![match state.form.external() {
+        None => Effect::StartTrain(Box::new(order)),
+        Some(external) => Effect::StartExternal(Box::new(ExternalOrder { train: order, external })),
+    }]
 }
 
 /// The order that the form makes; says what is wrong with it.

@@ -262,7 +262,11 @@ impl Work {
                 self.say(Message::Note("nothing to undo".into()));
             }
             Effect::Undo => self.undo()?,
-            Effect::StartGenerate(_) | Effect::StartTrain(_) | Effect::StartRun(_) | Effect::StartEval(_) => {
+            Effect::StartGenerate(_)
+            | Effect::StartTrain(_)
+            | Effect::StartExternal(_)
+            | Effect::StartRun(_)
+            | Effect::StartEval(_) => {
                 self.start(effect)?;
             }
             Effect::Unqueue => self.unqueue(),
@@ -330,6 +334,7 @@ impl Work {
             Effect::Undo => return Ok(()),
             Effect::StartGenerate(order) => order.check()?,
             Effect::StartTrain(order) => order.check()?,
+            Effect::StartExternal(order) => order.check()?,
             Effect::StartRun(order) => order.recipe.complete()?,
             Effect::StartEval(order) => order.check()?,
             _ => {}

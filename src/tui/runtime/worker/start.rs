@@ -53,6 +53,10 @@ impl Work {
                 order.settings.model = expand_home(&order.settings.model);
                 OwnJob::Train((self.launcher.start_train)(dir, *order)?)
             }
+            Effect::StartExternal(mut order) => {
+                order.train.settings.model = expand_home(&order.train.settings.model);
+                OwnJob::Train((self.launcher.start_external)(dir, *order)?)
+            }
             Effect::StartRun(order) => OwnJob::Run((self.launcher.start_run)(dir, *order)?),
             Effect::StartEval(mut order) => {
                 order.generate.model = expand_home(&order.generate.model);
@@ -80,7 +84,7 @@ impl Work {
     /// What a job keeps others out of. What is wrong with the settings the job itself says.
     fn keeps_out(&self, effect: &Effect) -> Heavy {
         let heavy = match effect {
-            Effect::StartTrain(_) => Heavy::Training,
+            Effect::StartTrain(_) | Effect::StartExternal(_) => Heavy::Training,
             Effect::StartRun(_) => Heavy::Both,
             _ => Heavy::Sampling,
         };
@@ -160,6 +164,7 @@ fn words(effect: &Effect) -> String {
     match effect {
         Effect::StartGenerate(order) => format!("generate with {}", order.model),
         Effect::StartTrain(order) => format!("train {}", order.run),
+        Effect::StartExternal(order) => format!("train {} by {}", order.train.run, order.external.trainer.name()),
         Effect::StartRun(order) => format!("run {}", order.recipe.name),
         Effect::StartEval(order) => format!("eval {}", order.generate.model),
         _ => "a job".into(),

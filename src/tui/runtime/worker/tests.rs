@@ -37,6 +37,7 @@ fn idle() -> Launcher {
     Launcher {
         start_generate: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
         start_train: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
+        start_external: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
         start_run: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),
         start_forecast: Box::new(|_| color_eyre::eyre::bail!("no model here")),
         start_eval: Box::new(|_, _| color_eyre::eyre::bail!("no model here")),

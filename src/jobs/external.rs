@@ -1,0 +1,379 @@
+//! A training by another program as a job: chooses the chains, holds the same locks as a training here, shows the same boards.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use color_eyre::Result;
+use color_eyre::eyre::eyre;
+
+use super::generate::{heavy, hold};
+use super::{Job, JobContext, TrainJob};
+use crate::exchange::split::Split;
+use crate::model::{ModelError, ModelFiles};
+use crate::pipeline::train::examples;
+use crate::pipeline::{OrderError, TrainOrder, TrainOutcome};
+use crate::records::{LiveBoard, LiveState, TRAINING};
+use crate::session::Session;
+use crate::train::dataset::{self, Example, LossOn};
+use crate::train::external::{self, Ended, External, Known, Pace, Plan, Wanted};
+use crate::train::steer::{Event, StepReport};
+
+/// A training, and who does it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExternalOrder {
+    pub train: TrainOrder,
+    pub external: External,
+}
+
+impl ExternalOrder {
+    /// Whether it can be done at all; looked at before anything is opened or made.
+    ///
+    /// # Errors
+    /// One line: what is wrong.
+    pub fn check(&self) -> Result<(), OrderError> {
+        self.train.check()?;
+        self.external.validate().map_err(|error| OrderError(error.to_string()))?;
+        if self.train.settings.data.loss_on != LossOn::All {
+            let line = "loss_on: another trainer learns from whole chains; use all, or train here";
+            return Err(OrderError(line.into()));
+        }
+        Ok(())
+    }
+}
+
+/// What would be written and started, for a person to see before. Nothing is written.
+#[derive(Debug, Clone)]
+pub struct ExternalPreview {
+    /// One line for a POSIX shell.
+    pub command: String,
+    /// Files with their sizes in bytes.
+    pub files: Vec<(PathBuf, usize)>,
+    /// The configuration's text.
+    pub config: String,
+    pub chains: usize,
+    pub held_out: usize,
+    pub too_long: usize,
+    /// What a person should know of it, a line each.
+    pub notes: Vec<String>,
+}
+
+/// Starts a training by another program on the accepted chains of a session. Every event goes to `say`, on the job's thread.
+///
+/// # Errors
+/// If no thread can be started.
+pub fn start_external(
+    dir: PathBuf,
+    order: ExternalOrder,
+    say: impl FnMut(&Event) + Send + 'static,
+) -> Result<TrainJob> {
+    let mut say = say;
+    Job::start(TRAINING, move |context| run(&dir, &order, context, &mut say))
+}
+
+/// What an order comes to: the exact command, and every file.
+///
+/// # Errors
+/// If the order cannot be done.
+pub fn preview_external(dir: &Path, order: &ExternalOrder) -> Result<ExternalPreview> {
+    order.check()?;
+    let session = Session::open(dir)?;
+    let Prepared { plan, chains, held_out, too_long, notes } = prepare(&session, order)?;
+    Ok(ExternalPreview {
+        command: external::template::join(&plan.command()?),
+        files: plan.files().collect(),
+        config: plan.config(),
+        chains,
+        held_out,
+        too_long,
+        notes,
+    })
+}
+
+fn run(
+    dir: &Path,
+    order: &ExternalOrder,
+    context: &mut JobContext,
+    say: &mut dyn FnMut(&Event),
+) -> Result<TrainOutcome> {
+    order.check()?;
+    let session = hold(Session::open(dir)?, (TRAINING, heavy(TRAINING)?), context)?;
+    let mut board = starting(order);
+    context.publish(board.clone());
+    let Prepared { plan, chains, held_out, too_long, notes } = prepare(&session, order)?;
+    for note in notes {
+        say(&Event::Alert(note));
+    }
+    // What is run is shown before it is.
+    board.message = format!("the command: {}", external::template::join(&plan.command()?));
+    say(&Event::Alert(board.message.clone()));
+    board.state = LiveState::Running;
+    context.publish(board.clone());
+    let control = context.control().clone();
+    let mut pace = Steps::default();
+    let ended = external::run(&plan, &Pace::default(), &control, &mut |event: &Event| {
+        say(event);
+        show(event, &mut board, &mut pace);
+        if control.stopping() {
+            board.state = LiveState::Stopping;
+        }
+        if matches!(event, Event::Alert(_)) || context.due(board.state) {
+            context.publish(board.clone());
+        }
+    })?;
+    let checkpoint = opened(&plan, order, &ended, say)?;
+    let Ended { done, step, validation_loss, .. } = ended;
+    Ok(TrainOutcome { done, off: None, step, checkpoint, validation_loss, chains, held_out, too_long })
+}
+
+/// What is shown before the first step.
+fn starting(order: &ExternalOrder) -> LiveBoard {
+    LiveBoard {
+        job: TRAINING.into(),
+        state: LiveState::Starting,
+        message: format!("preparing data for {}", order.external.trainer.name()),
+        model: order.train.settings.model.clone(),
+        run: order.train.run.clone(),
+        compute: order.external.trainer.name().to_owned(),
+        ..LiveBoard::default()
+    }
+}
+
+/// How fast steps follow each other.
+#[derive(Default)]
+struct Steps {
+    /// The first step of this call, and when it was told.
+    first: Option<(u64, Instant)>,
+}
+
+impl Steps {
+    /// Seconds until all steps are done, if they go on as they went.
+    fn left(&mut self, step: &StepReport) -> Option<f64> {
+        let (first, since) = *self.first.get_or_insert((step.step, Instant::now()));
+        let done = step.step.checked_sub(first).filter(|done| *done > 0)?;
+        let a_step = since.elapsed().as_secs_f64() / done as f64;
+        Some(step.total_steps.saturating_sub(step.step) as f64 * a_step).filter(|seconds| seconds.is_finite())
+    }
+}
+
+/// Puts an event on the board.
+fn show(event: &Event, board: &mut LiveBoard, pace: &mut Steps) {
+    match event {
+        Event::Plan(_) => {}
+        Event::Step(step) => {
+            board.message = format!("step {}/{}, loss {:.4}", step.step, step.total_steps, step.loss);
+            // Steps are the units of this job.
+            board.totals.samples_wanted = step.total_steps as usize;
+            board.totals.finished = step.step as usize;
+            board.totals.tokens = step.tokens as usize;
+            board.totals.tokens_per_second = step.tokens_per_second;
+            board.totals.eta_seconds = pace.left(step);
+            board.state = LiveState::Running;
+        }
+        Event::Validation { loss, .. } => board.message = format!("validation loss {loss:.4}"),
+        Event::Looked { right, of, .. } => board.message = format!("a look: {right} of {of} right"),
+        Event::Saved { path, .. } => board.message = format!("saved {}", path.display()),
+        Event::Paused => board.state = LiveState::Paused,
+        Event::Resumed => board.state = LiveState::Running,
+        Event::Alert(text) => board.message.clone_from(text),
+    }
+}
+
+/// Where the model of a training is: what the trainer left, as one that opens here; of one that was stopped its checkpoint.
+fn opened(plan: &Plan, order: &ExternalOrder, ended: &Ended, say: &mut dyn FnMut(&Event)) -> Result<PathBuf> {
+    let Some(left) = &ended.left else { return Ok(ended.checkpoint.clone()) };
+    let (place, note) = external::model(plan.run(), left, &order.train.settings.model)?;
+    if let Some(note) = note {
+        say(&Event::Alert(note));
+    }
+    Ok(place)
+}
+
+/// A training that can be started.
+struct Prepared {
+    plan: Plan,
+    chains: usize,
+    held_out: usize,
+    too_long: usize,
+    notes: Vec<String>,
+}
+
+/// Chains as they are handed on.
+#[derive(Default)]
+struct Chosen<'e> {
+    train: Vec<&'e Example>,
+    validation: Vec<&'e Example>,
+    too_long: usize,
+    known: Known,
+    notes: Vec<String>,
+}
+
+fn prepare(session: &Session, order: &ExternalOrder) -> Result<Prepared> {
+    let settings = &order.train.settings;
+    let examples = examples(session, &settings.data)?;
+    if examples.is_empty() {
+        let line = "no accepted chain; `cribble filter` judges them, or accept some in the workbench";
+        return Err(OrderError(format!("{}: {line}", session.dir().display())).into());
+    }
+    let mut chosen = choose(&examples, order)?;
+    if examples.iter().any(|example| example.weight != 1.0) {
+        chosen.notes.push("another trainer knows no weights: every chain of the selection counts alike".into());
+    }
+    if settings.look.every > 0 {
+        chosen.notes.push("another trainer takes no looks at held-out problems".into());
+    }
+    let dir = std::fs::canonicalize(session.dir()).map_err(|error| eyre!("{}: {error}", session.dir().display()))?;
+    let Chosen { train, validation, too_long, known, notes } = chosen;
+    let plan = Plan::new(Wanted {
+        run: &order.train.directory(&dir),
+        settings,
+        compute: order.train.compute,
+        external: &order.external,
+        train: &train,
+        validation: &validation,
+        known: &known,
+    })?;
+    Ok(Prepared { plan, chains: train.len(), held_out: validation.len(), too_long, notes })
+}
+
+/// Which chains are trained on and which held out: as a training here would have it where the model opens here, else by the same
+/// rule for problems, and what is too long is the trainer's to see.
+fn choose<'e>(examples: &'e [Example], order: &ExternalOrder) -> Result<Chosen<'e>> {
+    let settings = &order.train.settings;
+    let files = match ModelFiles::open(&settings.model) {
+        Ok(files) => files,
+        Err(error) if !is_the_trainers(&error, order) => return Err(error.into()),
+        Err(_) => {
+            let problems = examples.iter().map(|example| example.problem_id.as_str());
+            let split = Split::of(problems, settings.data.validation_share, settings.seed);
+            let (validation, train) = examples.iter().partition(|example| split.holds_out(&example.problem_id));
+            let note = format!(
+                "`{}` does not open here: the trainer alone will see which chains are too long",
+                settings.model
+            );
+            return Ok(Chosen { train, validation, notes: vec![note], ..Chosen::default() });
+        }
+    };
+    let data = dataset::build(examples, &files.tokenizer, &files.template, &settings.data, settings.seed)?;
+    let by_key: HashMap<&str, &Example> = examples.iter().map(|example| (example.key.as_str(), example)).collect();
+    let of = |items: &[dataset::Item]| -> Vec<&'e Example> {
+        items.iter().filter_map(|item| by_key.get(item.key.as_str()).copied()).collect()
+    };
+    let items = || data.train.iter().chain(&data.validation);
+    let mut notes = Vec::new();
+    if data.too_long > 0 {
+        let (count, longest) = (data.too_long, data.longest);
+        notes.push(format!("{count} chains are too long and left out (the longest has {longest} tokens)"));
+    }
+    Ok(Chosen {
+        train: of(&data.train),
+        validation: of(&data.validation),
+        too_long: data.too_long,
+        known: Known {
+            parameters: Some(files.architecture.parameter_count()),
+            content: Some(files.content_hash.clone()),
+            longest: items().map(|item| item.tokens.len()).max(),
+            template: files.template.is_plain().then(|| files.template.source().to_owned()),
+        },
+        notes,
+    })
+}
+
+/// Whether a model that does not open here may open for the trainer: by a name that it knows, on another machine, or as a kind of
+/// model that it knows and we do not.
+fn is_the_trainers(error: &ModelError, order: &ExternalOrder) -> bool {
+    let External { directory, .. } = &order.external;
+    match error {
+        ModelError::NotFound { .. } => {
+            let is_path = order.train.settings.model.starts_with(['/', '.', '~']);
+            !is_path || directory.is_some() || order.external.is_remote()
+        }
+        ModelError::Unsupported { .. } | ModelError::UnknownArchitecture { .. } | ModelError::Pickle { .. } => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ComputeChoice, MICRO};
+    use crate::records::{Message, Role};
+    use crate::train::TrainSettings;
+
+    fn order(model: &str) -> ExternalOrder {
+        let settings = TrainSettings { model: model.into(), ..TrainSettings::default() };
+        let train = TrainOrder { run: "sft".into(), settings, compute: ComputeChoice::Auto };
+        ExternalOrder { train, external: External::default() }
+    }
+
+    fn examples() -> Vec<Example> {
+        let example = |at: usize| Example {
+            key: format!("p{at}/0/s"),
+            problem_id: format!("p{at}"),
+            prompt: vec![Message::new(Role::User, "How many are left?")],
+            answer: "4".repeat(if at == 3 { 300 } else { 3 }),
+            untrained: Vec::new(),
+            weight: 1.0,
+        };
+        (0..40).map(example).collect()
+    }
+
+    #[test]
+    fn problems_are_held_out_alike_whether_the_model_opens_here_or_not() {
+        let examples = examples();
+        let mut here = order(MICRO);
+        here.train.settings.data.max_length = 10_000;
+        let known = choose(&examples, &here).unwrap();
+        let unknown = choose(&examples, &order("org/unknown")).unwrap();
+        assert_eq!((known.train.len(), known.validation.len()), (38, 2));
+        assert_eq!((&known.train, &known.validation), (&unknown.train, &unknown.validation));
+        assert!(known.notes.is_empty() && known.known.longest.is_some() && known.known.content.is_some());
+        assert!(unknown.notes[0].starts_with("`org/unknown`") && unknown.known == Known::default());
+        here.train.settings.data.max_length = known.known.longest.unwrap() - 1;
+        let cut = choose(&examples, &here).unwrap();
+        assert_eq!((cut.too_long, cut.train.len() + cut.validation.len()), (1, 39));
+    }
+
+    #[test]
+    fn what_cannot_be_handed_on_is_refused() {
+        let mut parts = order(MICRO);
+        parts.train.settings.data.loss_on = LossOn::LastSegment;
+        assert!(parts.check().unwrap_err().to_string().starts_with("loss_on"));
+        let mut name = order(MICRO);
+        name.train.run = "../x".into();
+        assert!(name.check().is_err());
+        assert!(order(MICRO).check().is_ok());
+        assert!(choose(&examples(), &order("/no/such/model")).is_err(), "a path is of this machine");
+        let mut remote = order("/no/such/model");
+        remote.external.launcher = Some("ssh gpu".into());
+        assert!(choose(&examples(), &remote).is_ok());
+    }
+
+    #[test]
+    fn a_session_without_chains_trains_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("s");
+        drop(Session::create(&at).unwrap());
+        let error = preview_external(&at, &order(MICRO)).unwrap_err().to_string();
+        assert!(error.contains("no accepted chain"), "{error}");
+        assert!(!at.join("runs").exists());
+    }
+
+    #[test]
+    fn what_is_left_is_told_by_the_steps_of_this_call() {
+        let report = |step| StepReport {
+            step,
+            total_steps: 10,
+            epoch: 0.0,
+            loss: 1.0,
+            lr: 0.1,
+            grad_norm: 1.0,
+            tokens_per_second: 0.0,
+            tokens: 0,
+        };
+        let mut steps = Steps::default();
+        assert_eq!(steps.left(&report(4)), None);
+        assert!(steps.left(&report(6)).is_some_and(|seconds| seconds >= 0.0));
+        assert_eq!(steps.left(&report(2)), None, "a run that went back tells nothing");
+    }
+}
