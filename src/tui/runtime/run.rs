@@ -310,6 +310,7 @@ impl Screen {
         match message {
             Message::Live(board) => self.draw_for_job(!board.running.is_empty()),
             Message::Chat(ChatTold::News(News::Text { .. })) => self.draw_for_job(true),
+            Message::Watched(_) => self.draw_for_job(false),
             _ => self.dirty = true,
         }
         for effect in self.app.message(message, now_millis()) {

@@ -16,6 +16,7 @@ pub mod notice;
 pub mod paint;
 pub mod plot;
 pub mod rate;
+pub mod tabs;
 pub mod transcript;
 pub mod wrap;
 

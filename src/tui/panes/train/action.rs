@@ -1,9 +1,11 @@
 //! What a person can do in the Train pane.
 
 use crate::tui::action::{ActionSpec, spec};
+use crate::tui::widgets::plot::Turn;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrainAction {
+    Plot(Turn),
     Next,
     Previous,
     Activate,
@@ -15,16 +17,6 @@ pub enum TrainAction {
     PreviousTab,
     Overlay,
     Quantity,
-    Log,
-    Smooth,
-    Dots,
-    CursorLeft,
-    CursorRight,
-    ZoomIn,
-    ZoomOut,
-    PanLeft,
-    PanRight,
-    Whole,
     NextProblem,
     PreviousProblem,
     ScrollDown,
@@ -60,19 +52,28 @@ pub const ACTIONS: &[(TrainAction, ActionSpec)] = &[
     (TrainAction::PreviousTab, spec("train.previous_tab", "tab back", "Go to the tab before.")),
     (TrainAction::Overlay, spec("train.overlay", "overlay", "Lay the run over the others, or take it away.")),
     (TrainAction::Quantity, spec("train.quantity", "quantity", "Plot loss, learning rate, gradient norm or speed.")),
-    (TrainAction::Log, spec("train.log", "log axis", "Switch the upright axis between linear and logarithmic.")),
-    (TrainAction::Smooth, spec("train.smooth", "smoothing", "Smooth more, most, or not at all.")),
-    (TrainAction::Dots, spec("train.dots", "dots", "Draw with fine dots, half blocks or plain signs.")),
-    (TrainAction::CursorLeft, spec("train.cursor_left", "crosshair", "Move the crosshair, or go to the look before.")),
     (
-        TrainAction::CursorRight,
+        TrainAction::Plot(Turn::Log),
+        spec("train.log", "log axis", "Switch the upright axis between linear and logarithmic."),
+    ),
+    (TrainAction::Plot(Turn::Smooth), spec("train.smooth", "smoothing", "Smooth more, most, or not at all.")),
+    (TrainAction::Plot(Turn::Dots), spec("train.dots", "dots", "Draw with fine dots, half blocks or plain signs.")),
+    (
+        TrainAction::Plot(Turn::CursorLeft),
+        spec("train.cursor_left", "crosshair", "Move the crosshair, or go to the look before."),
+    ),
+    (
+        TrainAction::Plot(Turn::CursorRight),
         spec("train.cursor_right", "crosshair right", "Move the crosshair, or to the next look."),
     ),
-    (TrainAction::ZoomIn, spec("train.zoom_in", "zoom", "See half as many steps, around the crosshair.")),
-    (TrainAction::ZoomOut, spec("train.zoom_out", "zoom out", "See twice as many steps.")),
-    (TrainAction::PanLeft, spec("train.pan_left", "pan left", "Move to earlier steps.")),
-    (TrainAction::PanRight, spec("train.pan_right", "pan right", "Move to later steps; at the end it follows.")),
-    (TrainAction::Whole, spec("train.whole", "whole", "See all steps and put the crosshair away.")),
+    (TrainAction::Plot(Turn::ZoomIn), spec("train.zoom_in", "zoom", "See half as many steps, around the crosshair.")),
+    (TrainAction::Plot(Turn::ZoomOut), spec("train.zoom_out", "zoom out", "See twice as many steps.")),
+    (TrainAction::Plot(Turn::PanLeft), spec("train.pan_left", "pan left", "Move to earlier steps.")),
+    (
+        TrainAction::Plot(Turn::PanRight),
+        spec("train.pan_right", "pan right", "Move to later steps; at the end it follows."),
+    ),
+    (TrainAction::Plot(Turn::Whole), spec("train.whole", "whole", "See all steps and put the crosshair away.")),
     (
         TrainAction::NextProblem,
         spec("train.next_problem", "problem", "Go to the next problem that the model is asked."),

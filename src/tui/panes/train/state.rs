@@ -13,11 +13,8 @@ use crate::records::LiveBoard;
 use crate::train::runs::follow::RunNews;
 use crate::tui::theme::Look;
 use crate::tui::widgets::notice::Notice;
-use crate::tui::widgets::plot::{Dots, PlotView};
+use crate::tui::widgets::plot::{Dots, Hand};
 use crate::tui::widgets::{Input, ListWindow, Piece, Transcript};
-
-/// Weights of the exponential mean that smoothing goes through; 0 shows the points alone.
-const WEIGHTS: [f32; 3] = [0.9, 0.98, 0.0];
 
 /// What fills the pane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,11 +65,7 @@ pub struct TrainState {
     pub(super) screen: Screen,
     pub(super) tab: Tab,
     pub(super) quantity: Quantity,
-    pub(super) view: PlotView,
-    /// What the plot is drawn with, if not what the terminal has.
-    pub(super) dots: Option<Dots>,
-    /// Place in [`WEIGHTS`].
-    pub(super) smoothing: usize,
+    pub(super) hand: Hand,
     /// The board of a training that runs.
     pub(super) board: Option<Arc<LiveBoard>>,
     pub(super) read: bool,
@@ -95,15 +88,14 @@ pub struct TrainState {
     pub(super) after: Transcript,
     pub(super) events: Transcript,
     pub(super) ascii: bool,
-    /// What plots are drawn with unless the person says otherwise.
-    pub(super) usual: Dots,
     pub(super) size: (u16, u16),
 }
 
 impl TrainState {
     /// Tells what plots are drawn with, and with it whether the screen has ASCII alone.
     pub fn set_dots(&mut self, dots: Dots) {
-        (self.usual, self.ascii) = (dots, dots == Dots::Signs);
+        self.hand.set_usual(dots);
+        self.ascii = dots == Dots::Signs;
     }
 
     /// Whether a field takes the keys as they are.
@@ -131,10 +123,6 @@ impl TrainState {
 
     pub(super) fn selected(&self) -> Option<&Run> {
         self.runs.get(self.window.selected)
-    }
-
-    pub(super) fn weight(&self) -> f32 {
-        WEIGHTS[self.smoothing % WEIGHTS.len()]
     }
 
     pub(super) fn running(&self) -> bool {
@@ -227,7 +215,7 @@ impl TrainState {
     }
 
     pub(super) fn take_news(&mut self, news: &RunNews) {
-        let weight = self.weight();
+        let weight = self.hand.weight();
         let found = self.runs.iter().position(|run| run.name == news.name);
         if news.gone {
             if let Some(at) = found {

@@ -17,7 +17,7 @@ use crate::tui::effect::{Effect, Message, PreviewOf};
 use crate::tui::theme::Theme;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::testing::lines;
-use crate::tui::widgets::plot::Dots;
+use crate::tui::widgets::plot::{Dots, Turn};
 
 fn news(name: &str, steps: u64, base: f64) -> RunNews {
     let step = |step: u64| Reading::Step {
@@ -69,7 +69,7 @@ fn runs_status_and_curve() {
     insta::assert_snapshot!("pane_160x45", drawn(&state, (160, 45), false));
     update(&mut state, TrainAction::Overlay);
     update(&mut state, TrainAction::Next);
-    update(&mut state, TrainAction::CursorLeft);
+    update(&mut state, TrainAction::Plot(Turn::CursorLeft));
     insta::assert_snapshot!("overlay_ascii_80x21", drawn(&state, (80, 21), true));
     insta::assert_snapshot!("nothing", drawn(&TrainState::default(), (80, 21), true));
 }
@@ -92,12 +92,12 @@ fn the_crosshair_reads_the_selected_run() {
     receive(&mut state, &Message::Runs(vec![news("long", 20_000, 9.0), news("short", 50, 2.0)]));
     update(&mut state, TrainAction::Overlay);
     update(&mut state, TrainAction::Previous);
-    update(&mut state, TrainAction::CursorLeft);
+    update(&mut state, TrainAction::Plot(Turn::CursorLeft));
     let text = drawn(&state, (80, 21), true);
     assert!(text.contains("a short -") && text.contains(" 19600"), "{text}");
     let mut state = watched();
     for _ in 0..3 {
-        update(&mut state, TrainAction::Smooth);
+        update(&mut state, TrainAction::Plot(Turn::Smooth));
     }
     assert!(drawn(&state, (80, 21), true).contains(". loss 0.3227  * mean"), "{}", drawn(&state, (80, 21), true));
 }
@@ -174,7 +174,7 @@ fn what_the_model_answers_stands_beside_what_it_answered_before() {
     let mut state = opened();
     update(&mut state, TrainAction::NextTab);
     insta::assert_snapshot!("samples_80x21", drawn(&state, (80, 21), false));
-    update(&mut state, TrainAction::CursorLeft);
+    update(&mut state, TrainAction::Plot(Turn::CursorLeft));
     let text = drawn(&state, (80, 21), true);
     assert!(text.contains("After 40 steps") && text.contains("before training"), "{text}");
     update(&mut state, TrainAction::NextProblem);
@@ -184,7 +184,7 @@ fn what_the_model_answers_stands_beside_what_it_answered_before() {
     assert!(drawn(&state, (80, 21), true).contains("step 37: left out (loss 0.9)"));
     // The newest look is shown as it comes.
     update(&mut state, TrainAction::PreviousTab);
-    update(&mut state, TrainAction::CursorRight);
+    update(&mut state, TrainAction::Plot(Turn::CursorRight));
     let more = RunNews { name: "sft".into(), looks: vec![look(100, "gsm8k-2", "4", Some(true))], ..RunNews::default() };
     receive(&mut state, &Message::Runs(vec![more]));
     assert!(drawn(&state, (80, 21), true).contains("step 100"));
@@ -295,9 +295,9 @@ fn the_mouse_puts_the_crosshair_where_it_is() {
     mouse(&mut state, at(40, 14, MouseEventKind::ScrollUp));
     assert!(drawn(&state, (80, 21), true).contains(':'));
     mouse(&mut state, at(40, 14, MouseEventKind::Down(MouseButton::Right)));
-    assert!(state.view.cursor().is_none());
+    assert!(state.hand.view.cursor().is_none());
     mouse(&mut state, at(40, 2, MouseEventKind::Moved));
-    assert!(state.view.cursor().is_none(), "over the list of runs");
+    assert!(state.hand.view.cursor().is_none(), "over the list of runs");
 }
 
 #[test]

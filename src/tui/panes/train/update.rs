@@ -1,6 +1,6 @@
 //! What actions, keys, the mouse and messages do to the pane, and what they ask of the outside.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseEvent};
 use ratatui::layout::Rect;
 
 use super::action::TrainAction;
@@ -15,7 +15,7 @@ use crate::train::runs::follow::Reading;
 use crate::tui::effect::{Effect, Message, PreviewOf};
 use crate::tui::panes::another_jobs;
 use crate::tui::widgets::Input;
-use crate::tui::widgets::plot::{Scale, step_at};
+use crate::tui::widgets::plot::{Turn, step_at};
 
 /// Does what an action says.
 pub fn update(state: &mut TrainState, action: TrainAction) -> Vec<Effect> {
@@ -64,8 +64,6 @@ fn curve(state: &mut TrainState, action: TrainAction) {
     if state.screen != Screen::Runs {
         return;
     }
-    let (first, last) = state.reach();
-    let samples = state.tab == Tab::Samples;
     match action {
         TrainAction::Overlay => {
             if let Some(name) = state.selected().map(|run| run.name.clone())
@@ -75,27 +73,15 @@ fn curve(state: &mut TrainState, action: TrainAction) {
             }
         }
         TrainAction::Quantity => state.quantity = state.quantity.next(),
-        TrainAction::Log => {
-            state.view.scale = if state.view.scale == Scale::Log { Scale::Linear } else { Scale::Log };
+        TrainAction::Plot(Turn::CursorLeft) if state.tab == Tab::Samples => look(state, -1),
+        TrainAction::Plot(Turn::CursorRight) if state.tab == Tab::Samples => look(state, 1),
+        TrainAction::Plot(turn) => {
+            state.hand.turn(turn, state.reach());
+            if turn == Turn::Smooth {
+                let weight = state.hand.weight();
+                state.runs.iter_mut().for_each(|run| run.loss.set_weight(weight));
+            }
         }
-        TrainAction::Smooth => {
-            state.smoothing += 1;
-            let weight = state.weight();
-            state.runs.iter_mut().for_each(|run| run.loss.set_weight(weight));
-        }
-        TrainAction::Dots => {
-            let now = state.dots.unwrap_or(state.usual);
-            state.dots = Some(now.next());
-        }
-        TrainAction::CursorLeft if samples => look(state, -1),
-        TrainAction::CursorRight if samples => look(state, 1),
-        TrainAction::CursorLeft => state.view.move_cursor(-0.02, first, last),
-        TrainAction::CursorRight => state.view.move_cursor(0.02, first, last),
-        TrainAction::ZoomIn => state.view.zoom(true, first, last),
-        TrainAction::ZoomOut => state.view.zoom(false, first, last),
-        TrainAction::PanLeft => state.view.pan(false, first, last),
-        TrainAction::PanRight => state.view.pan(true, first, last),
-        TrainAction::Whole => state.view.whole(),
         _ => {}
     }
 }
@@ -162,7 +148,7 @@ fn back(state: &mut TrainState) {
     match state.screen {
         Screen::Tokens { of_form } => state.screen = if of_form { Screen::Setup } else { Screen::Runs },
         Screen::Setup => state.screen = Screen::Runs,
-        Screen::Runs => state.view.whole(),
+        Screen::Runs => state.hand.view.whole(),
     }
 }
 
@@ -376,16 +362,9 @@ pub fn mouse(state: &mut TrainState, event: MouseEvent) -> Vec<Effect> {
     }
     let body = Layout::of(Rect::new(0, 0, state.size.0, state.size.1), state.runs.len()).body;
     let inside = body.contains((event.column, event.row).into());
-    let place = step_at(&curves::lines(state), &state.view, body, event.column);
+    let place = step_at(&curves::lines(state), &state.hand.view, body, event.column);
     let (Some(step), true) = (place, inside) else { return Vec::new() };
-    let (first, last) = state.reach();
-    state.view.put_cursor(step, first, last);
-    match event.kind {
-        MouseEventKind::ScrollUp => state.view.zoom(true, first, last),
-        MouseEventKind::ScrollDown => state.view.zoom(false, first, last),
-        MouseEventKind::Down(MouseButton::Right) => state.view.drop_cursor(),
-        _ => {}
-    }
+    state.hand.mouse(event.kind, step, state.reach());
     Vec::new()
 }
 
@@ -398,8 +377,7 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
                 window: state.window,
                 form: std::mem::take(&mut state.form),
                 ascii: state.ascii,
-                usual: state.usual,
-                dots: state.dots,
+                hand: state.hand.afresh(),
                 size: state.size,
                 opened: true,
                 read_only: read_only.clone(),
@@ -422,14 +400,14 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
         }
         Message::Live(board) if board.job != TRAINING => {
             another_jobs(&mut state.board, board);
-            state.view.set_grows(state.running());
+            state.hand.view.set_grows(state.running());
         }
         Message::Live(board) => {
             if std::mem::take(&mut state.starting) {
                 state.notice = None;
             }
             state.board = Some(board.clone());
-            state.view.set_grows(state.running());
+            state.hand.view.set_grows(state.running());
         }
         Message::Previews { previews, of } => {
             state.waiting = false;

@@ -11,8 +11,9 @@ use crate::records::LiveState;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::meter::meter;
-use crate::tui::widgets::paint::{compact, duration, fit, one_line, part, put, put_spans, rule};
-use crate::tui::widgets::plot::{Scale, Series, number};
+use crate::tui::widgets::paint::{compact, duration, fit, one_line, part, put, put_spans};
+use crate::tui::widgets::plot::{Series, number};
+use crate::tui::widgets::tabs::tabs;
 
 pub fn view(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     match (state.screen, &state.tokens) {
@@ -26,7 +27,7 @@ pub fn view(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut 
         return foot(state, context, layout.foot, buffer);
     };
     list(state, context, layout.list, buffer);
-    tabs(state, run, context, layout.rule, buffer);
+    tabs(&run.name, tabs_of(state, run), context, layout.rule, buffer);
     status(state, run, context, layout.status, buffer);
     match state.tab {
         Tab::Curves => curves::view(state, context, layout.body, buffer),
@@ -66,15 +67,9 @@ fn none(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buff
     }
 }
 
-/// The run's name, and what of it can be looked at.
-fn tabs(state: &TrainState, run: &Run, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let style = |look| context.theme.style(look);
-    let line = style(if context.focused { Look::BorderFocus } else { Look::Border });
-    rule(buffer, area, "", line, style(Look::Title), context.ascii);
-    let name = one_line(&run.name);
-    let name = fit(&name, usize::from(area.width / 3), context.ascii).into_owned();
-    let mut x = put(buffer, area.x + 1, area.y, area.width, &format!(" {name} "), style(Look::Title)) + 2;
-    for tab in Tab::ALL {
+/// What of the run can be looked at.
+fn tabs_of(state: &TrainState, run: &Run) -> impl Iterator<Item = (String, bool)> {
+    Tab::ALL.into_iter().map(move |tab| {
         let text = match tab {
             Tab::Curves => "Curves".to_owned(),
             Tab::Samples => match (run.looks.steps().last(), run.looks.problems.len()) {
@@ -83,11 +78,8 @@ fn tabs(state: &TrainState, run: &Run, context: &ViewContext, area: Rect, buffer
             },
             Tab::Events => format!("Events {}", run.events.len()),
         };
-        let chosen = tab == state.tab;
-        let text = if chosen { format!("[{text}]") } else { format!(" {text} ") };
-        let room = area.right().saturating_sub(x);
-        x = put(buffer, x, area.y, room, &text, style(if chosen { Look::Title } else { Look::Dim })) + 1;
-    }
+        (text, tab == state.tab)
+    })
 }
 
 /// Bytes in MiB, or GiB where there are many.
@@ -177,13 +169,8 @@ fn foot(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buff
         return notice.view(context, area, buffer);
     }
     let Some(run) = state.selected().filter(|_| state.tab == Tab::Curves) else { return };
-    let log = if state.view.scale == Scale::Log { ", log axis" } else { "" };
-    let mean = match state.weight() {
-        weight if weight > 0.0 && state.quantity == Quantity::Loss => format!(", mean {weight}"),
-        _ => String::new(),
-    };
-    let follows = if state.view.follows() { "" } else { ", earlier steps" };
-    let left = format!("{}{log}{mean}{follows}  ", state.quantity.name());
+    let smoothed = state.quantity == Quantity::Loss;
+    let left = format!("{}{}  ", state.quantity.name(), state.hand.words(smoothed));
     let event = run.events.last().map_or(String::new(), |line| one_line(line));
     let spans = [(left, style(Look::Dim)), (event, style(Look::Warn))];
     put_spans(buffer, area, &spans, context.ascii);

@@ -2,9 +2,11 @@
 
 use super::state::{Tab, WatchState};
 use crate::tui::action::{ActionSpec, spec};
+use crate::tui::widgets::plot::Turn;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WatchAction {
+    Plot(Turn),
     Next,
     Previous,
     Directory,
@@ -17,16 +19,6 @@ pub enum WatchAction {
     NextTab,
     PreviousTab,
     Differences,
-    Log,
-    Smooth,
-    Dots,
-    CursorLeft,
-    CursorRight,
-    ZoomIn,
-    ZoomOut,
-    PanLeft,
-    PanRight,
-    Whole,
     ScrollDown,
     ScrollUp,
     PageDown,
@@ -50,16 +42,25 @@ pub const ACTIONS: &[(WatchAction, ActionSpec)] = &[
         WatchAction::Differences,
         spec("watch.differences", "differences", "Show only the settings in which the runs that are laid over differ."),
     ),
-    (WatchAction::Log, spec("watch.log", "log axis", "Switch the upright axis between linear and logarithmic.")),
-    (WatchAction::Smooth, spec("watch.smooth", "smoothing", "Smooth more, most, or not at all.")),
-    (WatchAction::Dots, spec("watch.dots", "dots", "Draw with fine dots, half blocks or plain signs.")),
-    (WatchAction::CursorLeft, spec("watch.cursor_left", "crosshair", "Move the crosshair to the left.")),
-    (WatchAction::CursorRight, spec("watch.cursor_right", "crosshair right", "Move the crosshair to the right.")),
-    (WatchAction::ZoomIn, spec("watch.zoom_in", "zoom", "See half as many steps, around the crosshair.")),
-    (WatchAction::ZoomOut, spec("watch.zoom_out", "zoom out", "See twice as many steps.")),
-    (WatchAction::PanLeft, spec("watch.pan_left", "pan left", "Move to earlier steps.")),
-    (WatchAction::PanRight, spec("watch.pan_right", "pan right", "Move to later steps; at the end it follows.")),
-    (WatchAction::Whole, spec("watch.whole", "whole", "See all steps and put the crosshair away.")),
+    (
+        WatchAction::Plot(Turn::Log),
+        spec("watch.log", "log axis", "Switch the upright axis between linear and logarithmic."),
+    ),
+    (WatchAction::Plot(Turn::Smooth), spec("watch.smooth", "smoothing", "Smooth more, most, or not at all.")),
+    (WatchAction::Plot(Turn::Dots), spec("watch.dots", "dots", "Draw with fine dots, half blocks or plain signs.")),
+    (WatchAction::Plot(Turn::CursorLeft), spec("watch.cursor_left", "crosshair", "Move the crosshair to the left.")),
+    (
+        WatchAction::Plot(Turn::CursorRight),
+        spec("watch.cursor_right", "crosshair right", "Move the crosshair to the right."),
+    ),
+    (WatchAction::Plot(Turn::ZoomIn), spec("watch.zoom_in", "zoom", "See half as many steps, around the crosshair.")),
+    (WatchAction::Plot(Turn::ZoomOut), spec("watch.zoom_out", "zoom out", "See twice as many steps.")),
+    (WatchAction::Plot(Turn::PanLeft), spec("watch.pan_left", "pan left", "Move to earlier steps.")),
+    (
+        WatchAction::Plot(Turn::PanRight),
+        spec("watch.pan_right", "pan right", "Move to later steps; at the end it follows."),
+    ),
+    (WatchAction::Plot(Turn::Whole), spec("watch.whole", "whole", "See all steps and put the crosshair away.")),
     (WatchAction::ScrollDown, spec("watch.scroll_down", "down", "Scroll a line down.")),
     (WatchAction::ScrollUp, spec("watch.scroll_up", "up", "Scroll a line up.")),
     (WatchAction::PageDown, spec("watch.page_down", "page down", "Scroll a page down.")),

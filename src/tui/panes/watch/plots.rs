@@ -9,39 +9,27 @@ use super::state::WatchState;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::{cells, fit, fit_tail, one_line, part, put, rule};
-use crate::tui::widgets::plot::{Draw, Line, number, plot};
+use crate::tui::widgets::plot::{Line, OfRun, number, plot};
 use crate::watch::Quantity;
-
-/// Signs of overlaid runs, in their order.
-const SIGNS: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
-const LOOKS: [Look; 4] = [Look::Warn, Look::Info, Look::Marker, Look::Bad];
 
 /// What a plot of this quantity holds.
 pub(super) fn lines<'a>(state: &'a WatchState, chart: &'a Chart) -> Vec<Line<'a>> {
     let shown = state.shown();
-    let count = shown.len();
-    let alone = count == 1;
+    let of = shown.len();
     let mut lines = Vec::new();
     for (at, run) in shown.into_iter().enumerate() {
         let Some(curve) = run.curve(chart, state.hours) else { continue };
-        let selected = at + 1 == count;
-        let look = if selected { Look::Good } else { LOOKS[at % LOOKS.len()] };
-        let sign = if alone { '*' } else { SIGNS[at % SIGNS.len()] };
-        let draw = if alone { Draw::Line } else { Draw::Signed };
-        let label = if alone { chart.name() } else { run.name.as_str() };
-        let line = |series, look, draw, sign, label| Line { series, look, draw, sign, label };
-        if curve.mean.is_empty() || !chart.is_noisy() {
-            lines.push(line(&curve.points, look, draw, sign, label));
-        } else {
-            // The points themselves are pale behind their mean.
-            lines.push(line(&curve.points, Look::Dim, Draw::Line, '.', if alone { label } else { "" }));
-            lines.push(line(&curve.mean, look, draw, sign, if alone { "mean" } else { label }));
+        let own = OfRun { at, of, name: &run.name, quantity: chart.name() };
+        if !chart.is_noisy() {
+            lines.push(own.line(&curve.points));
+            continue;
         }
-        if selected && *chart == Chart::Known(Quantity::Loss) {
-            let validation = &Chart::Known(Quantity::ValidationLoss);
-            if let Some(found) = run.curve(validation, state.hours) {
-                lines.push(line(&found.points, Look::Key, Draw::Marks, 'o', "validation"));
-            }
+        lines.extend(own.smoothed(curve));
+        if own.selected()
+            && *chart == Chart::Known(Quantity::Loss)
+            && let Some(validation) = run.curve(&Chart::Known(Quantity::ValidationLoss), state.hours)
+        {
+            lines.push(OfRun::marks(&validation.points, "validation"));
         }
     }
     lines
@@ -58,23 +46,22 @@ pub(super) fn inside(room: Rect) -> Rect {
     part(room, 0, 1, room.width.saturating_sub(1), room.height.saturating_sub(1))
 }
 
-pub(super) fn view(state: &WatchState, context: &ViewContext, body: Rect, buffer: &mut Buffer) {
-    let charts = state.charts();
-    let Some(chosen) = state.chart(&charts) else {
+pub(super) fn view(state: &WatchState, charts: &[&Chart], context: &ViewContext, body: Rect, buffer: &mut Buffer) {
+    let Some(chosen) = state.chart(charts) else {
         let place = part(body, 1, 1, body.width.saturating_sub(2), 1);
         put(buffer, place.x, place.y, place.width, "No number yet.", context.theme.style(Look::Dim));
         return;
     };
-    let dots = state.dots.unwrap_or(context.dots);
-    if !state.shows_many() {
+    let dots = state.hand.dots(context.dots);
+    if !state.shows_many(charts.len()) {
         let (beside, room) = one(body);
         if let Some(beside) = beside {
-            quantities(state, &charts, chosen, context, beside, buffer);
+            quantities(state, charts, chosen, context, beside, buffer);
         }
-        return plot(&lines(state, chosen), &state.view, dots, context, room, buffer);
+        return plot(&lines(state, chosen), &state.hand.view, dots, context, room, buffer);
     }
     let rooms = many(body, charts.len());
-    let begin = page_begin(state, &charts, rooms.len());
+    let begin = page_begin(state, charts, rooms.len());
     for (chart, room) in charts[begin..].iter().zip(&rooms) {
         let front = *chart == chosen;
         let style = |look| context.theme.style(look);
@@ -84,7 +71,7 @@ pub(super) fn view(state: &WatchState, context: &ViewContext, body: Rect, buffer
         let head = part(*room, 0, 0, room.width.saturating_sub(1), 1);
         let (line, title) = if front { (Look::BorderFocus, Look::Title) } else { (Look::Border, Look::Text) };
         rule(buffer, head, &name, style(line), style(title), context.ascii);
-        plot(&lines(state, chart), &state.view, dots, context, inside(*room), buffer);
+        plot(&lines(state, chart), &state.hand.view, dots, context, inside(*room), buffer);
     }
 }
 

@@ -81,6 +81,10 @@ impl Run {
 
     pub fn take(&mut self, news: &News) {
         self.total_steps = news.total_steps.or(self.total_steps);
+        if news.kind == Kind::TrainerState && !news.points.is_empty() {
+            // One that was at its end goes on with more steps.
+            self.finished = None;
+        }
         self.finished = news.finished.or(self.finished);
         for (name, value) in &news.settings {
             match self.settings.iter_mut().find(|(known, _)| known == name) {
@@ -106,7 +110,8 @@ impl Run {
             self.first.get_or_insert((time, point.step));
             self.last = Some(time);
         }
-        let weight = self.weight;
+        // A mean that is never drawn is not kept.
+        let weight = if chart.is_noisy() { self.weight } else { 0.0 };
         let curve = self
             .curves
             .entry(chart)
@@ -141,7 +146,7 @@ impl Run {
 
     pub fn set_weight(&mut self, weight: f32) {
         self.weight = weight;
-        for curve in self.curves.values_mut() {
+        for (_, curve) in self.curves.iter_mut().filter(|(chart, _)| chart.is_noisy()) {
             curve.steps.set_weight(weight);
             curve.hours.set_weight(weight);
         }

@@ -10,12 +10,10 @@ use super::run::{Chart, Run};
 use crate::records::UnixMillis;
 use crate::tui::theme::Look;
 use crate::tui::widgets::notice::Notice;
-use crate::tui::widgets::plot::{Dots, PlotView};
+use crate::tui::widgets::plot::{Dots, Hand};
 use crate::tui::widgets::{Input, ListWindow, Piece, Transcript};
 use crate::watch::{News, Quantity};
 
-/// Weights of the exponential mean that smoothing goes through; 0 shows the points alone.
-const WEIGHTS: [f32; 3] = [0.9, 0.98, 0.0];
 /// Seconds after which a run that says nothing is not taken to be at work.
 const QUIET: f64 = 600.0;
 
@@ -49,10 +47,7 @@ pub struct WatchState {
     pub(super) hours: bool,
     /// Only settings in which runs differ.
     pub(super) differences: bool,
-    pub(super) view: PlotView,
-    pub(super) dots: Option<Dots>,
-    /// Place in [`WEIGHTS`].
-    pub(super) smoothing: usize,
+    pub(super) hand: Hand,
     /// A directory is asked for.
     pub(super) ask: Option<Input>,
     pub(super) notice: Option<Notice>,
@@ -60,14 +55,13 @@ pub struct WatchState {
     pub(super) working: usize,
     /// Settings or notes.
     pub(super) text: Transcript,
-    pub(super) usual: Dots,
     pub(super) size: (u16, u16),
 }
 
 impl WatchState {
     /// Tells what plots are drawn with.
     pub fn set_dots(&mut self, dots: Dots) {
-        self.usual = dots;
+        self.hand.set_usual(dots);
     }
 
     /// Whether a field takes the keys as they are.
@@ -80,16 +74,10 @@ impl WatchState {
         !self.roots.is_empty()
     }
 
-    /// These directories are followed from now on.
-    pub fn set_roots(&mut self, roots: Vec<PathBuf>) {
-        self.roots = roots;
-        self.looked = false;
-    }
-
     /// When a run that is at work will be taken to be quiet.
     pub fn quiet_changes(&self, now: UnixMillis) -> Option<UnixMillis> {
         let at_work = self.runs.iter().filter(|run| Self::at_work(run, now as f64 / 1e3));
-        at_work.filter_map(|run| run.last).map(|last| ((last + QUIET) * 1e3) as UnixMillis + 1).min()
+        at_work.filter_map(|run| run.last).map(|last| (((last + QUIET) * 1e3) as UnixMillis).saturating_add(1)).min()
     }
 
     /// Whether a run has come to be taken to be quiet.
@@ -100,10 +88,6 @@ impl WatchState {
 
     pub(super) fn selected(&self) -> Option<&Run> {
         self.runs.get(self.window.selected)
-    }
-
-    pub(super) fn weight(&self) -> f32 {
-        WEIGHTS[self.smoothing % WEIGHTS.len()]
     }
 
     /// The selected run and, before it, what is laid over it.
@@ -130,9 +114,9 @@ impl WatchState {
         chosen.or_else(|| charts.iter().find(|chart| ***chart == loss)).or(charts.first()).copied()
     }
 
-    /// Whether many plots are shown.
-    pub(super) fn shows_many(&self) -> bool {
-        self.many.unwrap_or_else(|| has_room_for_many(self.layout().body) && self.charts().len() > 1)
+    /// Whether many plots are shown, where there are so many.
+    pub(super) fn shows_many(&self, charts: usize) -> bool {
+        self.many.unwrap_or_else(|| has_room_for_many(self.layout().body) && charts > 1)
     }
 
     pub(super) fn layout(&self) -> Layout {
@@ -208,7 +192,7 @@ impl WatchState {
             }
             return;
         }
-        let weight = self.weight();
+        let weight = self.hand.weight();
         let at = found.unwrap_or_else(|| {
             let at = self.runs.partition_point(|run| run.name < news.run);
             self.runs.insert(at, Run::new(news, weight));

@@ -166,9 +166,9 @@ fn another_directory_and_the_mouse() {
     let at = |kind, column| MouseEvent { kind, column, row: 12, modifiers: KeyModifiers::NONE };
     let before = state.chart.clone();
     mouse(&mut state, at(MouseEventKind::Moved, 60));
-    assert!(state.view.cursor().is_some() && state.chart == before);
+    assert!(state.hand.view.cursor().is_some() && state.chart == before);
     mouse(&mut state, at(MouseEventKind::Down(MouseButton::Left), 60));
     assert!(state.chart.is_some());
     mouse(&mut state, at(MouseEventKind::Down(MouseButton::Right), 60));
-    assert!(state.view.cursor().is_none());
+    assert!(state.hand.view.cursor().is_none());
 }

@@ -11,7 +11,7 @@ use super::state::{Tab, WatchState};
 use crate::tui::effect::{Effect, Message};
 use crate::tui::widgets::Input;
 use crate::tui::widgets::notice::Notice;
-use crate::tui::widgets::plot::{Scale, reach, step_at};
+use crate::tui::widgets::plot::{Turn, reach, step_at};
 
 /// Does what an action says.
 pub fn update(state: &mut WatchState, action: WatchAction) -> Vec<Effect> {
@@ -36,11 +36,11 @@ pub fn update(state: &mut WatchState, action: WatchAction) -> Vec<Effect> {
         }
         WatchAction::NextChart => turn_chart(state, 1),
         WatchAction::PreviousChart => turn_chart(state, -1),
-        WatchAction::Grid => state.many = Some(!state.shows_many()),
+        WatchAction::Grid => state.many = Some(!state.shows_many(state.charts().len())),
         WatchAction::Axis => {
             state.hours = !state.hours;
             // A window of steps is none of hours.
-            state.view.whole();
+            state.hand.view.whole();
         }
         WatchAction::NextTab => turn_tab(state, 1),
         WatchAction::PreviousTab => turn_tab(state, -1),
@@ -48,39 +48,24 @@ pub fn update(state: &mut WatchState, action: WatchAction) -> Vec<Effect> {
             state.differences = !state.differences;
             state.show();
         }
-        WatchAction::Smooth => {
-            state.smoothing += 1;
-            let weight = state.weight();
-            state.runs.iter_mut().for_each(|run| run.set_weight(weight));
-        }
         WatchAction::ScrollDown => state.text.scroll(1, false),
         WatchAction::ScrollUp => state.text.scroll(-1, false),
         WatchAction::PageDown => state.text.scroll(state.text.page(), false),
         WatchAction::PageUp => state.text.scroll(-state.text.page(), false),
-        plotted => plot(state, plotted),
+        WatchAction::Plot(to) => turn(state, to),
     }
     Vec::new()
 }
 
 /// What is done to the plots; they go along together.
-fn plot(state: &mut WatchState, action: WatchAction) {
+fn turn(state: &mut WatchState, turn: Turn) {
     if state.tab != Tab::Curves {
         return;
     }
-    let (first, last) = ends(state);
-    match action {
-        WatchAction::Log => {
-            state.view.scale = if state.view.scale == Scale::Log { Scale::Linear } else { Scale::Log };
-        }
-        WatchAction::Dots => state.dots = Some(state.dots.unwrap_or(state.usual).next()),
-        WatchAction::CursorLeft => state.view.move_cursor(-0.02, first, last),
-        WatchAction::CursorRight => state.view.move_cursor(0.02, first, last),
-        WatchAction::ZoomIn => state.view.zoom(true, first, last),
-        WatchAction::ZoomOut => state.view.zoom(false, first, last),
-        WatchAction::PanLeft => state.view.pan(false, first, last),
-        WatchAction::PanRight => state.view.pan(true, first, last),
-        WatchAction::Whole => state.view.whole(),
-        _ => {}
+    state.hand.turn(turn, ends(state));
+    if turn == Turn::Smooth {
+        let weight = state.hand.weight();
+        state.runs.iter_mut().for_each(|run| run.set_weight(weight));
     }
 }
 
@@ -158,7 +143,7 @@ pub fn mouse(state: &mut WatchState, event: MouseEvent) -> Vec<Effect> {
     }
     let body = state.layout().body;
     let charts = state.charts();
-    let (chart, room) = if state.shows_many() {
+    let (chart, room) = if state.shows_many(charts.len()) {
         let rooms = many(body, charts.len());
         let found = rooms.iter().position(|room| room.contains((event.column, event.row).into()));
         let Some(at) = found else { return Vec::new() };
@@ -168,18 +153,12 @@ pub fn mouse(state: &mut WatchState, event: MouseEvent) -> Vec<Effect> {
     };
     let Some(chart) = chart.filter(|_| room.contains((event.column, event.row).into())) else { return Vec::new() };
     let lines = plots::lines(state, chart);
-    let (Some(step), Some((first, last))) = (step_at(&lines, &state.view, room, event.column), reach(&lines)) else {
+    let (Some(step), Some(ends)) = (step_at(&lines, &state.hand.view, room, event.column), reach(&lines)) else {
         return Vec::new();
     };
     let clicked = matches!(event.kind, MouseEventKind::Down(MouseButton::Left)).then(|| chart.clone());
-    state.view.put_cursor(step, first, last);
+    state.hand.mouse(event.kind, step, ends);
     state.chart = clicked.or_else(|| state.chart.take());
-    match event.kind {
-        MouseEventKind::ScrollUp => state.view.zoom(true, first, last),
-        MouseEventKind::ScrollDown => state.view.zoom(false, first, last),
-        MouseEventKind::Down(MouseButton::Right) => state.view.drop_cursor(),
-        _ => {}
-    }
     Vec::new()
 }
 
@@ -195,9 +174,7 @@ pub fn receive(state: &mut WatchState, message: &Message) -> Vec<Effect> {
         Message::Watching(roots) => {
             *state = WatchState {
                 roots: roots.clone(),
-                usual: state.usual,
-                dots: state.dots,
-                smoothing: state.smoothing,
+                hand: state.hand.afresh(),
                 hours: state.hours,
                 many: state.many,
                 size: state.size,

@@ -9,22 +9,23 @@ use super::run::{Chart, Run};
 use super::state::{Tab, WatchState};
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
-use crate::tui::widgets::paint::{cells, duration, fit, fit_tail, one_line, part, put, put_spans, rule};
-use crate::tui::widgets::plot::Scale;
+use crate::tui::widgets::paint::{cells, duration, fit, fit_tail, one_line, part, put, put_spans};
+use crate::tui::widgets::tabs::tabs;
 use crate::watch::Quantity;
 
 pub fn view(state: &WatchState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let layout = Layout::of(area, state.runs.len());
     let Some(run) = state.selected() else {
         none(state, context, area, buffer);
-        return foot(state, context, layout.foot, buffer);
+        return foot(state, &[], context, layout.foot, buffer);
     };
+    let charts = state.charts();
     list(state, context, layout.list, buffer);
-    tabs(state, run, context, layout.rule, buffer);
+    tabs(&run.name, tabs_of(state, run), context, layout.rule, buffer);
     status(run, context, layout.status, buffer);
     let words = match state.tab {
         Tab::Curves => {
-            plots::view(state, context, layout.body, buffer);
+            plots::view(state, &charts, context, layout.body, buffer);
             None
         }
         Tab::Settings if state.text.is_empty() && state.differences => Some("The shown runs have the same settings."),
@@ -39,7 +40,7 @@ pub fn view(state: &WatchState, context: &ViewContext, area: Rect, buffer: &mut 
         let place = part(layout.body, 1, 1, layout.body.width.saturating_sub(1), 1);
         put(buffer, place.x, place.y, place.width, words, context.theme.style(Look::Dim));
     }
-    foot(state, context, layout.foot, buffer);
+    foot(state, &charts, context, layout.foot, buffer);
 }
 
 /// There is no run.
@@ -112,25 +113,16 @@ fn list(state: &WatchState, context: &ViewContext, area: Rect, buffer: &mut Buff
     }
 }
 
-/// The run's name, and what of it can be looked at.
-fn tabs(state: &WatchState, run: &Run, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
-    let style = |look| context.theme.style(look);
-    let line = style(if context.focused { Look::BorderFocus } else { Look::Border });
-    rule(buffer, area, "", line, style(Look::Title), context.ascii);
-    let name = one_line(&run.name);
-    let name = fit_tail(&name, usize::from(area.width / 2), context.ascii).into_owned();
-    let mut x = put(buffer, area.x + 1, area.y, area.width, &format!(" {name} "), style(Look::Title)) + 2;
-    for tab in Tab::ALL {
+/// What of the run can be looked at.
+fn tabs_of(state: &WatchState, run: &Run) -> impl Iterator<Item = (String, bool)> {
+    Tab::ALL.into_iter().map(move |tab| {
         let text = match tab {
             Tab::Curves => "Curves".to_owned(),
             Tab::Settings => format!("Settings {}", run.settings.len()),
             Tab::Notes => format!("Notes {}", run.notes.len()),
         };
-        let chosen = tab == state.tab;
-        let text = if chosen { format!("[{text}]") } else { format!(" {text} ") };
-        let room = area.right().saturating_sub(x);
-        x = put(buffer, x, area.y, room, &text, style(if chosen { Look::Title } else { Look::Dim })) + 1;
-    }
+        (text, tab == state.tab)
+    })
 }
 
 /// Where the run is, when it was written to last, and how long it will take.
@@ -155,7 +147,7 @@ fn clock(unix: f64) -> String {
 }
 
 /// What is asked, or was said, or the last note; and how the plots are drawn.
-fn foot(state: &WatchState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
+fn foot(state: &WatchState, charts: &[&Chart], context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     if let Some(input) = &state.ask {
         let x = put(buffer, area.x, area.y, area.width / 2, "directory to watch: ", style(Look::Title));
@@ -165,15 +157,11 @@ fn foot(state: &WatchState, context: &ViewContext, area: Rect, buffer: &mut Buff
         return notice.view(context, area, buffer);
     }
     let Some(run) = state.selected().filter(|_| state.tab == Tab::Curves) else { return };
-    let charts = state.charts();
-    let Some(chart) = state.chart(&charts) else { return };
+    let Some(chart) = state.chart(charts) else { return };
     let at = charts.iter().position(|one| *one == chart).unwrap_or_default();
     let along = if state.hours { ", along hours" } else { "" };
-    let log = if state.view.scale == Scale::Log { ", log axis" } else { "" };
-    let mean =
-        if state.weight() > 0.0 && chart.is_noisy() { format!(", mean {}", state.weight()) } else { String::new() };
-    let follows = if state.view.follows() { "" } else { ", earlier steps" };
-    let left = format!("{} {}/{}{along}{log}{mean}{follows}  ", one_line(chart.name()), at + 1, charts.len());
+    let words = state.hand.words(chart.is_noisy());
+    let left = format!("{} {}/{}{along}{words}  ", one_line(chart.name()), at + 1, charts.len());
     let note = run.notes.last().map_or(String::new(), |note| one_line(note));
     put_spans(buffer, area, &[(left, style(Look::Dim)), (note, style(Look::Warn))], context.ascii);
 }

@@ -1,8 +1,7 @@
 //! Follows trainings of other programs, in a thread of its own: a directory on a slow disk must not hold up what a person decides.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use color_eyre::Result;
@@ -19,12 +18,12 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// The thread, which ends after its look when this is dropped.
 pub(super) struct Watching {
-    stop: Arc<AtomicBool>,
+    stopped: Arc<Mutex<bool>>,
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 }
 
@@ -40,29 +39,32 @@ impl Work {
                 Ok(_) => found.push(root),
             }
         }
-        let stop = Arc::new(AtomicBool::new(false));
-        self.watching = Some(Watching { stop: Arc::clone(&stop) });
+        let stopped = Arc::new(Mutex::new(false));
+        self.watching = Some(Watching { stopped: Arc::clone(&stopped) });
         self.say(Message::Watching(found.clone()));
         let told = self.told.clone();
         std::thread::Builder::new()
             .name("watch".into())
-            .spawn(move || follow(found, &stop, &told))
+            .spawn(move || follow(found, &stopped, &told))
             .wrap_err("cannot start a thread")?;
         Ok(())
     }
 }
 
-fn follow(roots: Vec<PathBuf>, stop: &AtomicBool, told: &UnboundedSender<Told>) {
+fn follow(roots: Vec<PathBuf>, stopped: &Mutex<bool>, told: &UnboundedSender<Told>) {
     let mut watcher = Watcher::new(roots);
     let mut first = true;
-    while !stop.load(Ordering::Acquire) {
+    loop {
         let look = watcher.look();
         let more = look.more;
         // That there is nothing is worth a word once.
         let worth = first || !look.news.is_empty() || !look.troubles.is_empty();
-        if worth && told.send(Told::Message(Message::Watched(Box::new(look)))).is_err() {
+        // Held while it is told: what is told after other directories were begun would be taken for theirs.
+        let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        if *stopped || (worth && told.send(Told::Message(Message::Watched(Box::new(look)))).is_err()) {
             return;
         }
+        drop(stopped);
         first = false;
         if !more {
             std::thread::sleep(LOOK);

@@ -3,7 +3,9 @@
 //! `series` holds points, `view` says what part is seen, `scale` makes axes, `raster` draws dots. What the lines are
 //! and which key moves the view belong to the pane.
 
+mod hand;
 mod raster;
+mod runs;
 mod scale;
 mod series;
 mod view;
@@ -14,13 +16,15 @@ mod tests;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+pub use hand::{Hand, Turn};
 pub use raster::Dots;
+pub use runs::OfRun;
 pub use scale::{Scale, number};
 pub use series::{Series, Smoothed};
 pub use view::PlotView;
 
 use self::raster::Raster;
-use super::paint::{cells, fit, part, put_clean};
+use super::paint::{cells, fit, one_line, part, put_clean};
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 
@@ -127,7 +131,7 @@ pub fn plot(lines: &[Line<'_>], view: &PlotView, dots: Dots, context: &ViewConte
     let mut raster = Raster::new(field.width, field.height, dots);
     let frame = Frame { from, to, low, high, scale: view.scale, size: raster.size() };
     for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.draw != Draw::Marks) {
-        draw(line.series, &frame, &mut raster, number as u8);
+        draw(line.series, &frame, &mut raster, number.min(usize::from(u8::MAX)) as u8);
     }
     raster.paint(field, buffer, |number| {
         let line = &lines[usize::from(number)];
@@ -278,7 +282,7 @@ fn legend(lines: &[Line<'_>], view: &PlotView, context: &ViewContext, area: Rect
             None => line.series.last(),
         };
         let value = value.map_or(" -".to_owned(), |(_, y)| format!(" {}", precise(f64::from(y))));
-        let text = format!("{} {}{value}", line.sign, line.label);
+        let text = format!("{} {}{value}", line.sign, one_line(line.label));
         let room = area.right().saturating_sub(x);
         let text = fit(&text, usize::from(room), context.ascii);
         put_clean(buffer, x, area.y, room, &text, context.theme.style(line.look));
