@@ -7,13 +7,27 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use crate::watch::tensorboard::Writer;
+
 /// The file's name in a run's directory.
 pub const METRICS: &str = "metrics.jsonl";
 
-/// An open record.
+/// What of a line others read in TensorBoard, and under which tag.
+const SCALARS: [(&str, &str); 6] = [
+    ("loss", "train/loss"),
+    ("validation_loss", "eval/loss"),
+    ("lr", "train/learning_rate"),
+    ("grad_norm", "train/grad_norm"),
+    ("epoch", "train/epoch"),
+    ("tokens_per_second", "train/tokens_per_second"),
+];
+
+/// An open record, and beside it the same numbers as an event file of TensorBoard, which is begun with the first of them.
 #[derive(Debug)]
 pub struct Metrics {
     file: File,
+    directory: PathBuf,
+    events: Option<std::io::Result<Writer>>,
 }
 
 impl Metrics {
@@ -31,7 +45,7 @@ impl Metrics {
                 file.write_all(b"\n")?;
             }
         }
-        Ok(Self { file })
+        Ok(Self { file, directory: directory.to_path_buf(), events: None })
     }
 
     /// Appends one line.
@@ -41,7 +55,27 @@ impl Metrics {
     pub fn append(&mut self, line: &Value) -> std::io::Result<()> {
         let mut text = line.to_string();
         text.push('\n');
-        self.file.write_all(text.as_bytes())
+        self.file.write_all(text.as_bytes())?;
+        self.tell_others(line);
+        Ok(())
+    }
+
+    /// What cannot be written for others is no reason to stop: the record itself has it.
+    fn tell_others(&mut self, line: &Value) {
+        let number = |name| line.get(name).and_then(Value::as_f64);
+        let (Some(step), Some(time)) = (line.get("step").and_then(Value::as_u64), number("t")) else { return };
+        let scalars = SCALARS.iter().filter_map(|(name, tag)| Some((*tag, number(name)?)));
+        let mut scalars = scalars.peekable();
+        if scalars.peek().is_none() {
+            return;
+        }
+        let events = self.events.get_or_insert_with(|| Writer::create(&self.directory));
+        let Ok(writer) = events else { return };
+        let written = scalars.try_for_each(|(tag, value)| writer.scalar(tag, step, value, time));
+        if let Err(error) = written.and_then(|()| writer.flush()) {
+            tracing::warn!("{}: no event file for TensorBoard: {error}", self.directory.display());
+            *events = Err(error);
+        }
     }
 
     /// What was appended is on the disk.
@@ -140,6 +174,11 @@ pub fn trainer_state(lines: &[Value], numbers: &StateNumbers) -> Value {
 mod tests {
     use super::*;
 
+    fn event_file(directory: &Path) -> std::ffi::OsString {
+        let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+        names.into_iter().find(|name| name.to_string_lossy().starts_with("events.out.tfevents.")).unwrap()
+    }
+
     #[test]
     fn a_torn_line_is_left_behind_and_a_step_done_again_counts_once() {
         let dir = tempfile::tempdir().unwrap();
@@ -154,6 +193,11 @@ mod tests {
         metrics.append(&json!({ "step": 3, "loss": 2.0, "lr": 0.1 })).unwrap();
         let lines = read(dir.path(), 2).unwrap();
         assert_eq!(lines.len(), 3);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "without a time there is nothing for others");
+        metrics.append(&json!({ "step": 4, "loss": 1.5, "lr": 0.1, "t": 1.7e9 })).unwrap();
+        let look = crate::watch::Watcher::new(vec![dir.path().join(event_file(dir.path()))]).look();
+        let tags: Vec<_> = look.news[0].points.iter().map(|point| (&*point.tag, point.step)).collect();
+        assert_eq!(tags, [("train/loss", 4), ("train/learning_rate", 4)]);
         assert_eq!(lines[1]["loss"], 2.25);
         let numbers = StateNumbers { step: 2, steps_per_epoch: 4, best: Some((2, 2.0)), ..StateNumbers::default() };
         let state = trainer_state(&lines, &numbers);

@@ -49,7 +49,7 @@ pub(super) struct Followed {
     aside: Option<Aside>,
 }
 
-/// A record of the same training that only tells how many steps there will be.
+/// A record of the same training that only tells how many steps there will be, and whether it ended.
 #[derive(Debug)]
 struct Aside {
     kind: Kind,

@@ -5,7 +5,8 @@
 //!   opened with `mode=ro` and `readonly_shm=1`: SQLite then neither makes nor recovers them, and reads what the log has.
 //! - Without a log all is in the file, and it is opened as `immutable`: else SQLite would make both files in order to read a
 //!   file that is in WAL mode. What a writer writes meanwhile comes with the next look.
-//! - With a log but no shared memory (a copy of the files) only what the log was written back to can be read, and that is told.
+//! - With a log but no shared memory (a copy of the files) only what the log was written back to can be read; that is told
+//!   of the first run.
 //! - A file with a rollback journal needs no more than `mode=ro`.
 //!
 //! The connection lives for one look, in which rows come by their rowid after the last one seen. A file that is unchanged is
@@ -60,7 +61,8 @@ pub(super) struct StoreRun {
     pub gathered: Gathered,
     /// All of its rows were deleted.
     pub gone: bool,
-    step: u64,
+    /// When points were written, and their steps.
+    steps: Vec<(f64, u64)>,
     has_points: bool,
 }
 
@@ -210,7 +212,7 @@ impl Store {
         self.marks = [0; COUNT];
         for run in self.runs.values_mut() {
             run.gathered.restart();
-            run.step = 0;
+            run.steps.clear();
         }
     }
 
@@ -319,14 +321,18 @@ fn text<'a>(row: &'a Row<'_>, at: usize) -> rusqlite::Result<Option<&'a str>> {
 
 fn read_metrics(run: &mut StoreRun, row: &Row<'_>, time: Option<f64>) -> rusqlite::Result<()> {
     let ValueRef::Integer(step) = row.get_ref(FIRST + 2)? else { return Ok(()) };
-    run.step = step.max(0).cast_unsigned();
+    let step = step.max(0).cast_unsigned();
+    run.steps.extend(time.map(|time| (time, step)));
     run.has_points = true;
-    tell(run, "", run.step, text(row, FIRST)?, time);
+    tell(run, "", step, text(row, FIRST)?, time);
     Ok(())
 }
 
 fn read_system(run: &mut StoreRun, row: &Row<'_>, time: Option<f64>) -> rusqlite::Result<()> {
-    tell(run, "system/", run.step, text(row, FIRST)?, time);
+    // A reading of the machine has no step: it is that of the last point before it.
+    let before = time.map_or(0, |time| run.steps.partition_point(|(at, _)| *at <= time));
+    let step = before.checked_sub(1).map_or(0, |at| run.steps[at].1);
+    tell(run, "system/", step, text(row, FIRST)?, time);
     Ok(())
 }
 
