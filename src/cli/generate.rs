@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
+use serde_json::{Map, Value};
 
 use super::arguments::SessionArgument;
 use super::failure::{BadInput, Interrupted};
@@ -71,7 +72,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// Sequences decoded together
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "endpoint")]
     slots: Option<usize>,
     /// Who writes; with --endpoint it is servers
     #[arg(long, value_enum)]
@@ -88,21 +89,28 @@ pub struct Arguments {
     /// Most requests at once at each server; it is found out how many it takes well
     #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..=4096))]
     max_in_flight: Option<u64>,
-    /// Most tokens that servers are asked for in all, prompts and answers
+    /// Further fields of every request, as a JSON object, such as {"chat_template_kwargs":{"enable_thinking":false}}
+    #[arg(long, value_name = "JSON", requires = "endpoint", value_parser = object)]
+    extra_body: Option<Map<String, Value>>,
+    /// Begin no request once servers have counted so many tokens, prompts and answers; those under way end
     #[arg(long, value_name = "N", requires = "endpoint")]
     max_total_tokens: Option<u64>,
-    /// Print the first request as it would be sent, or the first prompt, and ask for nothing
+    /// Print the first prompt, or of servers the first request but for its seed, and write nothing
     #[arg(long)]
     dry_run: bool,
     /// Number format: auto, f32, bf16, on a CPU q8 (weights and rows of eight bits)
-    #[arg(long, value_name = "MODE", default_value = "auto")]
+    #[arg(long, value_name = "MODE", default_value = "auto", conflicts_with = "endpoint")]
     compute: ComputeChoice,
     /// Never guess at tokens that repeat earlier text (the text is the same either way)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "endpoint")]
     no_lookup: bool,
     /// Print a JSON object: {"session","problems","samples","existing","tokens","tokens_per_second","wall_seconds","compute"}
     #[arg(long)]
     json: bool,
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("no JSON object: {error}"))
 }
 
 impl Arguments {
@@ -122,6 +130,7 @@ impl Arguments {
             key_file: self.api_key_file.clone(),
             allow_plain_key: self.allow_plain_key,
             most_in_flight: self.max_in_flight.map(|most| most as usize),
+            extra: self.extra_body.clone().unwrap_or_default(),
             most_tokens: self.max_total_tokens,
         });
         let sampling = Sampling {

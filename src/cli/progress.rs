@@ -59,14 +59,14 @@ pub fn follow<T: Send + 'static>(job: &Job<T>) {
 /// Shows what is fetched from the Hub, on the same terms, until a signal asks to stop.
 pub fn show_downloads(asked: Option<Asked>) {
     let on = std::io::stderr().is_terminal();
-    hub::watch_downloads(Some(Arc::new(move |progress: &Progress| {
+    hub::watch_downloads(Arc::new(move |progress: &Progress| {
         // Told at most ten times a second, and at the end of each file.
         if on && progress.total > 0 {
             let line = if progress.done < progress.total { download(progress) } else { String::new() };
             let _ = write!(std::io::stderr(), "\r\x1b[2K{line}").and_then(|()| std::io::stderr().flush());
         }
         if asked.as_ref().is_some_and(Asked::to_stop) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })));
+    }));
 }
 
 fn download(progress: &Progress) -> String {

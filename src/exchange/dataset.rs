@@ -284,7 +284,11 @@ impl Place {
         let fresh = parent.join(format!(".{name}.{}", std::process::id()));
         let io = |source| ExportError::Io { path: target.to_path_buf(), source };
         std::fs::create_dir_all(parent).map_err(io)?;
-        std::fs::create_dir(&fresh).map_err(io)?;
+        match std::fs::remove_dir_all(&fresh) {
+            // One that was cut off left it, and had this number.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            _ => std::fs::create_dir(&fresh).map_err(io)?,
+        }
         Ok(Self { fresh, target: target.to_path_buf(), replaces, there: false })
     }
 

@@ -5,8 +5,6 @@
 //! or the sample; they stay in the file.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -17,11 +15,13 @@ use super::formats::{SampleFormat, peek_text};
 use super::samples::{self, ImportedSample};
 use super::table::{ColumnMap, Container, ImportError};
 use crate::dialogue;
+use crate::hub;
 use crate::math;
 use crate::records::{
     FinishReason, ModelIdentity, Problem, Role, Sample, SampleSettings, Sampling, Turn, TurnKind, now_millis,
 };
 use crate::session::{Session, SessionError};
+use crate::train::checkpoint::store::hash_file;
 
 /// Tag of a sample that came from a file.
 pub const IMPORTED: &str = "imported";
@@ -80,7 +80,7 @@ pub struct Readable {
 /// # Errors
 /// The first row that is no sample.
 pub fn look(path: &Path, format: Option<SampleFormat>, map: &ColumnMap) -> Result<Readable, ImportError> {
-    let content = content(path).map_err(|error| ImportError::file(path, format!("cannot be read: {error}")))?;
+    let content = content(path)?;
     let mut golds: HashMap<String, Option<String>> = HashMap::new();
     let (mut samples, mut with_gold) = (0, 0);
     let (container, format) = samples::each(path, format, map, &mut |_, sample| {
@@ -144,17 +144,12 @@ fn settings(readable: &Readable) -> SampleSettings {
     }
 }
 
-/// Hash of a file's bytes.
-fn content(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut digest) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        digest.update(&buffer[..read]);
-    }
+/// Hash of what a file holds; of a data set on the Hub, of the hashes of its files.
+fn content(path: &Path) -> Result<String, ImportError> {
+    let of = |file: &Path| hash_file(file).map_err(|error| ImportError::file(path, format!("cannot be read: {error}")));
+    let Some(name) = path.to_str().filter(|name| hub::is_hub_name(name)) else { return of(path) };
+    let hashes = hub::dataset_paths(name)?.iter().map(|file| of(file)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Sha256::digest(hashes.join(" ")).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A problem of the session that samples belong to.

@@ -74,7 +74,7 @@ impl fmt::Display for Container {
 pub fn each(path: &Path, visit: &mut Visit<'_>) -> Result<Container, ImportError> {
     let Some(name) = path.to_str().filter(|name| hub::is_hub_name(name)) else { return each_of(path, visit) };
     let (mut container, mut enough) = (Container::Parquet, false);
-    for file in hub::dataset_paths(name, None)? {
+    for file in hub::dataset_paths(name)? {
         container = each_of(&file, &mut |line, row| {
             let flow = visit(line, row)?;
             enough = flow.is_break();

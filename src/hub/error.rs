@@ -49,11 +49,6 @@ impl HubError {
         Self::Io { path: path.to_path_buf(), source }
     }
 
-    /// Whether a person stopped it.
-    pub fn is_interrupt(&self) -> bool {
-        matches!(self, Self::Interrupted)
-    }
-
     /// Whether the same call may fare better later, without anything changed here.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Nonsense { .. } | Self::Damaged { .. })

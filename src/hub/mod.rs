@@ -40,7 +40,7 @@ use self::listing::{Kind, Listing, RemoteFile};
 pub use self::name::{Name, NameError, is_hub_name};
 pub use self::options::{Options, Pace, Token};
 use self::progress::Meter;
-pub use self::progress::{Progress, Watcher, watch_downloads};
+pub use self::progress::{Progress, Watcher, watch_downloads, watch_downloads_of_thread};
 use self::transport::Client;
 
 /// The Hub, or another that answers like it, and the cache.
@@ -175,7 +175,7 @@ pub fn model_path(name: &str) -> Result<PathBuf, HubError> {
 ///
 /// # Errors
 /// As [`Name::parse`], [`Hub::from_environment`] and [`Hub::dataset`].
-pub fn dataset_paths(name: &str, split: Option<&str>) -> Result<Vec<PathBuf>, HubError> {
+pub fn dataset_paths(name: &str) -> Result<Vec<PathBuf>, HubError> {
     let name = Name::parse(name)?;
-    Hub::from_environment()?.dataset(&name, split, &mut |progress| progress::tell_watcher(&progress))
+    Hub::from_environment()?.dataset(&name, None, &mut |progress| progress::tell_watcher(&progress))
 }

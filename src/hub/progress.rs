@@ -1,5 +1,6 @@
 //! How far a download is: told to who asked for it, or to the one who watches all downloads of this process.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -24,14 +25,26 @@ pub type Watcher = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
 
 static WATCHER: RwLock<Option<Arc<Watcher>>> = RwLock::new(None);
 
-/// Sets who watches the downloads of this process: a command shows a line, a screen its own. Models are opened deep inside the
-/// work, where there is nobody to tell.
-pub fn watch_downloads(watcher: Option<Arc<Watcher>>) {
-    *WATCHER.write().unwrap_or_else(PoisonError::into_inner) = watcher;
+thread_local! {
+    static OF_THREAD: RefCell<Option<Arc<Watcher>>> = const { RefCell::new(None) };
 }
 
-/// Tells the one who watches, if there is one.
+/// Sets who watches the downloads of this process: the line of a command. Models are opened deep inside the work, where there is
+/// nobody to tell.
+pub fn watch_downloads(watcher: Arc<Watcher>) {
+    *WATCHER.write().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+}
+
+/// Sets who watches the downloads that this thread asks for, besides: the board of a job.
+pub fn watch_downloads_of_thread(watcher: Arc<Watcher>) {
+    OF_THREAD.with_borrow_mut(|of_thread| *of_thread = Some(watcher));
+}
+
+/// Tells those who watch, if there are any.
 pub(super) fn tell_watcher(progress: &Progress) -> ControlFlow<()> {
+    if let Some(watcher) = OF_THREAD.with_borrow(Clone::clone) {
+        watcher(progress)?;
+    }
     // Not held while it is told: it may take its time.
     let watcher = WATCHER.read().unwrap_or_else(PoisonError::into_inner).clone();
     watcher.map_or(ControlFlow::Continue(()), |watcher| watcher(progress))

@@ -8,6 +8,7 @@ use color_eyre::Result;
 use color_eyre::eyre::eyre;
 
 use super::generate::{heavy, hold};
+use super::train::show;
 use super::{Job, JobContext, TrainJob};
 use crate::exchange::split::Split;
 use crate::model::{ModelError, ModelFiles};
@@ -113,7 +114,10 @@ fn run(
     let mut pace = Steps::default();
     let ended = external::run(&plan, &Pace::default(), &control, &mut |event: &Event| {
         say(event);
-        show(event, &mut board, &mut pace);
+        show(event, &mut board);
+        if let Event::Step(step) = event {
+            board.totals.eta_seconds = pace.left(step);
+        }
         if control.stopping() {
             board.state = LiveState::Stopping;
         }
@@ -153,29 +157,6 @@ impl Steps {
         let done = step.step.checked_sub(first).filter(|done| *done > 0)?;
         let a_step = since.elapsed().as_secs_f64() / done as f64;
         Some(step.total_steps.saturating_sub(step.step) as f64 * a_step).filter(|seconds| seconds.is_finite())
-    }
-}
-
-/// Puts an event on the board.
-fn show(event: &Event, board: &mut LiveBoard, pace: &mut Steps) {
-    match event {
-        Event::Plan(_) => {}
-        Event::Step(step) => {
-            board.message = format!("step {}/{}, loss {:.4}", step.step, step.total_steps, step.loss);
-            // Steps are the units of this job.
-            board.totals.samples_wanted = step.total_steps as usize;
-            board.totals.finished = step.step as usize;
-            board.totals.tokens = step.tokens as usize;
-            board.totals.tokens_per_second = step.tokens_per_second;
-            board.totals.eta_seconds = pace.left(step);
-            board.state = LiveState::Running;
-        }
-        Event::Validation { loss, .. } => board.message = format!("validation loss {loss:.4}"),
-        Event::Looked { right, of, .. } => board.message = format!("a look: {right} of {of} right"),
-        Event::Saved { path, .. } => board.message = format!("saved {}", path.display()),
-        Event::Paused => board.state = LiveState::Paused,
-        Event::Resumed => board.state = LiveState::Running,
-        Event::Alert(text) => board.message.clone_from(text),
     }
 }
 

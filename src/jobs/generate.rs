@@ -24,7 +24,8 @@ pub fn start_generate(dir: PathBuf, order: GenerateOrder) -> Result<GenerateJob>
     Job::start(GENERATION, move |context| run(&dir, &order, || backend(&order), context))
 }
 
-/// The first request of an order exactly as it would be made, for a person to read before anything is asked. Nothing is written.
+/// The first request of an order, for a person to read before anything is written. Of servers it is the body, but for the seed, which
+/// is another one for each sample, and for whether it is streamed; they are asked what they serve.
 ///
 /// # Errors
 /// If the order cannot be done.
@@ -70,6 +71,7 @@ fn http(order: &GenerateOrder, servers: &Servers) -> Result<HttpOptions> {
         model: Some(order.model.clone()).filter(|name| !name.is_empty()),
         key,
         allow_plain: servers.allow_plain_key,
+        extra: servers.extra.clone(),
         max_tokens_total: servers.most_tokens,
         sampling: order.sampling.clone(),
         ..HttpOptions::default()
@@ -119,7 +121,10 @@ pub(super) fn drawn(
         Err(crate::session::SessionError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let message = format!("loading {}", order.model);
+    let message = match &order.servers {
+        Some(servers) => format!("asking {}", servers.endpoints.join(", ")),
+        None => format!("loading {}", order.model),
+    };
     let board = LiveBoard { job: job.into(), state: LiveState::Starting, message, ..LiveBoard::default() };
     context.publish(board);
     let mut backend = load()?;

@@ -1,5 +1,6 @@
 //! A thread with switches and a board.
 
+use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 
 use super::Control;
 use super::companion::Companion;
+use crate::hub;
 use crate::records::{LiveBoard, LiveState, PassPlace, now_millis};
 use crate::session::JobLock;
 
@@ -25,7 +27,6 @@ pub struct JobContext {
     control: Control,
     board: watch::Sender<Arc<LiveBoard>>,
     last: Option<(Instant, LiveState)>,
-    version: u64,
     pass: Option<PassPlace>,
     part: Option<Part>,
     /// What serves other processes, and what keeps their jobs out. It goes after the last board: they are told of the end first.
@@ -90,8 +91,7 @@ impl JobContext {
     /// Shows the board to whoever looks. Never waits.
     pub fn publish(&mut self, mut board: LiveBoard) -> Arc<LiveBoard> {
         board.pass.clone_from(&self.pass);
-        self.version += 1;
-        board.version = self.version;
+        board.version = self.board.borrow().version + 1;
         board.updated_at = now_millis();
         self.last = Some((Instant::now(), board.state));
         let board = Arc::new(board);
@@ -114,20 +114,14 @@ impl<T: Send + 'static> Job<T> {
         let control = Control::new();
         let first = LiveBoard { job: name.to_owned(), message: "starting".into(), ..LiveBoard::default() };
         let (sender, board) = watch::channel(Arc::new(first));
-        let mut context = JobContext {
-            control: control.clone(),
-            board: sender,
-            last: None,
-            version: 0,
-            pass: None,
-            part: None,
-            held: None,
-        };
+        let mut context =
+            JobContext { control: control.clone(), board: sender, last: None, pass: None, part: None, held: None };
         let (end, ended) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
                 yield_to_the_screen();
+                hub::watch_downloads_of_thread(downloads(&context));
                 let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| work(&mut context)))
                     .unwrap_or_else(|panic| Err(eyre!("the job crashed: {}", panic_message(&*panic))));
                 finish(&mut context, outcome.as_ref().err());
@@ -169,6 +163,22 @@ impl<T: Send + 'static> Job<T> {
     pub fn join(self) -> Result<T> {
         self.thread.join().unwrap_or_else(|panic| Err(eyre!("the job crashed: {}", panic_message(&*panic))))
     }
+}
+
+/// Says on the board what the job fetches from the Hub, and ends that when the job is to stop.
+fn downloads(context: &JobContext) -> Arc<hub::Watcher> {
+    let (control, board) = (context.control.clone(), context.board.clone());
+    Arc::new(move |progress: &hub::Progress| {
+        board.send_modify(|board| {
+            let megabytes = |bytes: u64| bytes as f64 / 1e6;
+            let (done, total) = (megabytes(progress.done), megabytes(progress.total));
+            let board = Arc::make_mut(board);
+            board.message = format!("fetching {}: {done:.1} of {total:.1} MB", progress.file);
+            board.version += 1;
+            board.updated_at = now_millis();
+        });
+        if control.stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
 }
 
 /// Leaves a board that tells how it ended, if the work did not.

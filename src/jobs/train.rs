@@ -72,30 +72,38 @@ pub(super) fn train(
     let control = context.control().clone();
     prepared.train(&control, &mut |event: &Event| {
         say(event);
-        match event {
-            Event::Plan(_) => {}
-            Event::Step(step) => {
-                board.message = format!("step {}/{}, loss {:.4}", step.step, step.total_steps, step.loss);
-                // Steps are the units of this job, as samples are of the other.
-                board.totals.samples_wanted = step.total_steps as usize;
-                board.totals.finished = step.step as usize;
-                board.totals.tokens = step.tokens as usize;
-                board.totals.tokens_per_second = step.tokens_per_second;
-                board.totals.eta_seconds = left(step.step, step.total_steps, step.tokens, step.tokens_per_second);
-                board.memory = Some((process_memory().resident, planned));
-                board.state = if control.stopping() { LiveState::Stopping } else { LiveState::Running };
-            }
-            Event::Validation { loss, .. } => board.message = format!("validation loss {loss:.4}"),
-            Event::Looked { right, of, .. } => board.message = format!("a look: {right} of {of} right"),
-            Event::Saved { path, .. } => board.message = format!("saved {}", path.display()),
-            Event::Paused => board.state = LiveState::Paused,
-            Event::Resumed => board.state = LiveState::Running,
-            Event::Alert(text) => board.message.clone_from(text),
+        show(event, &mut board);
+        if let Event::Step(step) = event {
+            board.totals.eta_seconds = left(step.step, step.total_steps, step.tokens, step.tokens_per_second);
+            board.memory = Some((process_memory().resident, planned));
+            board.state = if control.stopping() { LiveState::Stopping } else { LiveState::Running };
         }
         if matches!(event, Event::Alert(_)) || context.due(board.state) {
             context.publish(board.clone());
         }
     })
+}
+
+/// Puts an event of a training on its board.
+pub(super) fn show(event: &Event, board: &mut LiveBoard) {
+    match event {
+        Event::Plan(_) => {}
+        Event::Step(step) => {
+            board.message = format!("step {}/{}, loss {:.4}", step.step, step.total_steps, step.loss);
+            // Steps are the units of this job, as samples are of the other.
+            board.totals.samples_wanted = step.total_steps as usize;
+            board.totals.finished = step.step as usize;
+            board.totals.tokens = step.tokens as usize;
+            board.totals.tokens_per_second = step.tokens_per_second;
+            board.state = LiveState::Running;
+        }
+        Event::Validation { loss, .. } => board.message = format!("validation loss {loss:.4}"),
+        Event::Looked { right, of, .. } => board.message = format!("a look: {right} of {of} right"),
+        Event::Saved { path, .. } => board.message = format!("saved {}", path.display()),
+        Event::Paused => board.state = LiveState::Paused,
+        Event::Resumed => board.state = LiveState::Running,
+        Event::Alert(text) => board.message.clone_from(text),
+    }
 }
 
 /// Seconds until all steps are done, if those to come have as many tokens as those before.

@@ -24,7 +24,9 @@ pub struct Servers {
     pub allow_plain_key: bool,
     /// Most requests at once at each of them.
     pub most_in_flight: Option<usize>,
-    /// Most tokens in all, prompts and answers.
+    /// Further fields of every request.
+    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// When so many tokens are counted, prompts and answers, no request is begun any more.
     pub most_tokens: Option<u64>,
 }
 

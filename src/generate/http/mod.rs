@@ -11,7 +11,6 @@
 //! seed; what was written is what counts. This room does not start servers and does not know what turns are for.
 
 mod answer;
-pub mod batch;
 mod body;
 mod call;
 mod choose;
@@ -35,16 +34,14 @@ use reqwest::Client;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-pub use self::answer::Written;
-use self::body::Body;
-pub use self::body::Dialect;
+use self::body::{Body, Dialect};
 use self::call::Report;
 use self::endpoint::EndpointState;
 use self::failure::Failure;
-pub use self::options::{Endpoint, FIRST_IN_FLIGHT, HttpOptions, MOST_IN_FLIGHT, OptionsError, Pace};
+pub use self::options::{Endpoint, HttpOptions, OptionsError, Pace};
 use self::pool::{Running, Waiting};
 use self::probe::{Served, ServedModel};
-pub use self::secret::{KEY_VARIABLES, Secret, SecretError};
+pub use self::secret::{Secret, SecretError};
 use self::worker::Worker;
 use super::{Backend, Event, Request, RequestId, StreamKey};
 use crate::records::{LiveServer, Message, ModelIdentity, Sampling};
@@ -124,23 +121,6 @@ impl HttpBackend {
     pub fn health(&self) -> Vec<LiveServer> {
         let now = Instant::now();
         self.servers.iter().map(|server| server.health(now)).collect()
-    }
-
-    /// Tokens of prompts and answers so far, as the servers count.
-    pub fn tokens_used(&self) -> u64 {
-        self.used
-    }
-
-    /// The body of a request as it would be sent, without the key, which is never part of a body.
-    ///
-    /// # Errors
-    /// None that is known of.
-    pub fn render_request(&self, request: &Request) -> color_eyre::Result<String> {
-        self.pretty(&request.messages, &request.sampling, &request.stream)
-    }
-
-    fn pretty(&self, messages: &[Message], sampling: &Sampling, key: &StreamKey) -> color_eyre::Result<String> {
-        Ok(serde_json::to_string_pretty(&self.body(messages, sampling, key, self.dialects[0], false))?)
     }
 
     fn body(
@@ -265,7 +245,7 @@ impl Backend for HttpBackend {
     /// The body with the sampling values of the options and the seed of no problem.
     fn render(&self, messages: &[Message]) -> color_eyre::Result<String> {
         let key = StreamKey { seed: 0, problem_id: String::new(), draw: 0, turn: 0 };
-        self.pretty(messages, &self.options.sampling, &key)
+        Ok(serde_json::to_string_pretty(&self.body(messages, &self.options.sampling, &key, self.dialects[0], false))?)
     }
 }
 

@@ -12,6 +12,9 @@ pub const KEY_VARIABLES: [&str; 2] = ["CRIBBLE_API_KEY", "OPENAI_API_KEY"];
 /// Longer than any key there is, in bytes.
 const LONGEST: usize = 4096;
 
+/// So much of a key's beginning tells something of it.
+const TELLING: usize = 5;
+
 /// What stands in the place of a key.
 const VEILED: &str = "***";
 
@@ -105,7 +108,11 @@ impl Secret {
 
     /// The text with the key veiled wherever it stands: some servers repeat a key that they refuse.
     pub(super) fn veil(&self, text: &str) -> String {
-        text.replace(&self.0, VEILED)
+        let text = text.replace(&self.0, VEILED);
+        // Words that were cut may end in the middle of it.
+        let Some(words) = text.strip_suffix('…') else { return text };
+        let begun = (TELLING..=self.0.len()).rev().find(|&part| words.ends_with(&self.0[..part]));
+        begun.map_or_else(|| text.clone(), |part| format!("{}{VEILED}…", &words[..words.len() - part]))
     }
 }
 
@@ -171,5 +178,13 @@ mod tests {
         }
         assert!(Secret::from_file(dir.path()).unwrap_err().to_string().contains("not a regular file"));
         assert!(matches!(Secret::from_file(&dir.path().join("none")), Err(SecretError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_key_that_was_cut_is_veiled_too() {
+        let key = Secret::new("sk-0123456789", "test").unwrap();
+        assert_eq!(key.veil("no: sk-0123456789 is bad"), "no: *** is bad");
+        assert_eq!(key.veil("no: sk-01234…"), "no: ***…");
+        assert_eq!(key.veil("three words…"), "three words…", "a few letters tell nothing");
     }
 }

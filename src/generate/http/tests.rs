@@ -114,7 +114,7 @@ fn forty_requests_over_four_servers_are_finished_once_each_mostly_by_the_healthy
     assert_eq!(health[2].failed, (health[2].done + health[2].failed) / 5);
     assert!(health[3].failed >= 4 && health[3].last_error.is_some());
     assert!(health[0].done + health[2].done > 20 && health[0].done > health[1].done, "{health:?}");
-    assert_eq!(backend.tokens_used(), 40 * 7);
+    assert_eq!(backend.used, 40 * 7);
 }
 
 #[test]
@@ -326,7 +326,7 @@ fn a_budget_that_is_used_up_begins_nothing_more() {
     (0..3).for_each(|id| backend.submit(request(id)).unwrap());
     let error = step_error(&mut backend);
     assert!(error.starts_with("budget of 10 tokens is used up; what was written is stored"), "{error}");
-    assert_eq!((server.asked().len(), backend.tokens_used(), backend.in_flight()), (2, 14, 1));
+    assert_eq!((server.asked().len(), backend.used, backend.in_flight()), (2, 14, 1));
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn the_identity_is_the_served_name() {
     let extra = json!({"chat_template_kwargs": {"enable_thinking": false}}).as_object().unwrap().clone();
     let other = HttpBackend::connect(HttpOptions { extra, ..options(&[&server]) }).unwrap();
     assert_ne!(other.identity().content, plain.identity().content);
-    let shown: Value = serde_json::from_str(&other.render_request(&request(0)).unwrap()).unwrap();
+    let shown: Value = serde_json::from_str(&other.render(&request(0).messages).unwrap()).unwrap();
     assert_eq!((&shown["return_token_ids"], &shown["top_k"]), (&json!(true), &json!(-1)));
 }
 

@@ -99,7 +99,7 @@ fn trl(facts: &Facts<'_>) -> Value {
         "model": facts.model, "chat_template": facts.template, "data": facts.at("data/train.jsonl"),
         "validation": facts.validates.then(|| facts.at("data/validation.jsonl")), "output": facts.at("output"),
         "log": facts.at("output/trainer_log.jsonl"), "tensorboard": facts.at("tensorboard"), "stop": facts.at("stop"),
-        "save": facts.at("save"), "compute": facts.compute_name(), "batch_size": s.batch_size,
+        "save": facts.at("save"), "compute": compute_name(facts.compute), "batch_size": s.batch_size,
         "early_stop": s.early_stop, "lora": lora, "arguments": arguments,
     })
 }
@@ -112,14 +112,12 @@ fn most_steps(settings: &TrainSettings) -> i64 {
     }
 }
 
-impl Facts<'_> {
-    fn compute_name(&self) -> &'static str {
-        match self.compute {
-            ComputeChoice::F32 => "f32",
-            ComputeChoice::Bf16 => "bf16",
-            // Eight bits are for decoding.
-            ComputeChoice::Auto | ComputeChoice::Q8 => "auto",
-        }
+pub(super) fn compute_name(choice: ComputeChoice) -> &'static str {
+    match choice {
+        ComputeChoice::F32 => "f32",
+        ComputeChoice::Bf16 => "bf16",
+        // Eight bits are for decoding.
+        ComputeChoice::Auto | ComputeChoice::Q8 => "auto",
     }
 }
 

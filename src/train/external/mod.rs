@@ -35,7 +35,6 @@ pub use files::{Known, PLACE, Plan, Wanted};
 pub use output::{Left, model};
 pub use run::{Ended, Pace, run};
 pub use settings::{External, Trainer};
-pub use template::TemplateError;
 
 use crate::model::export::ExportError;
 

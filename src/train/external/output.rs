@@ -12,6 +12,7 @@ use serde::de::IgnoredAny;
 
 use super::ExternalError;
 use super::files::PLACE;
+use crate::hub;
 use crate::model::export::{Encoding, ExportError, Source, write_directory};
 use crate::model::{MICRO, ModelFiles};
 use crate::records::now_millis;
@@ -130,7 +131,7 @@ pub fn model(run: &Path, left: &Left, base: &str) -> Result<(PathBuf, Option<Str
 /// Merges an adapter; what was merged before is replaced when the new one is whole.
 fn merge(run: &Path, left: &Left, base: &str) -> Result<PathBuf, ExternalError> {
     let adapter = alone(run, &left.directory)?;
-    let here = (base == MICRO || Path::new(base).exists()).then_some(base);
+    let here = (base == MICRO || hub::is_hub_name(base) || Path::new(base).exists()).then_some(base);
     let source = Source::open(&adapter.to_string_lossy(), here)?;
     let place = run.join(MERGED);
     let [fresh, old] = ["new", "old"].map(|end| run.join(format!("{MERGED}-{end}")));

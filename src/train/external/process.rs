@@ -206,8 +206,14 @@ impl Process {
         }
         let Some((exit, at)) = self.ended else { return Ok(None) };
         // A group that has its number again is another one, but that needs the leader's number to be free first.
-        let waits = at.elapsed() < LINGER && group_lives(self.identity.pid);
-        Ok((!waits).then_some(exit))
+        if group_lives(self.identity.pid) {
+            if at.elapsed() < LINGER {
+                return Ok(None);
+            }
+            // What is left must not write beside the one that comes after it.
+            self.signal(Signal::KILL);
+        }
+        Ok(Some(exit))
     }
 
     /// To every process of the group; those that are gone need none.

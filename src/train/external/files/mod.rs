@@ -23,8 +23,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::config::{Facts, config};
+use super::config::{Facts, compute_name, config};
 use super::{External, ExternalError, Trainer, output, template};
+use crate::hub;
 use crate::model::export::{Encoding, Source, write_directory};
 use crate::model::{ComputeChoice, MICRO};
 use crate::records::{Message, Role};
@@ -118,6 +119,7 @@ impl Plan {
         let model = match std::fs::canonicalize(&settings.model) {
             _ if copies_model => format!("{there}/{MODEL}"),
             Ok(path) => text_of(&path)?,
+            Err(_) if hub::is_hub_name(&settings.model) => on_hub(&settings.model, external)?,
             // A name that the trainer knows, or a place on another machine.
             Err(_) => settings.model.clone(),
         };
@@ -344,12 +346,20 @@ fn numbers(wanted: &Wanted<'_>) -> Value {
         ..wanted.settings.clone()
     };
     let model = wanted.known.content.as_ref().unwrap_or(&wanted.settings.model);
-    let compute = match wanted.compute {
-        ComputeChoice::F32 => "f32",
-        ComputeChoice::Bf16 => "bf16",
-        ComputeChoice::Auto | ComputeChoice::Q8 => "auto",
-    };
-    json!({ "settings": settings, "model": model, "compute": compute })
+    json!({ "settings": settings, "model": model, "compute": compute_name(wanted.compute) })
+}
+
+/// A model on the Hub as the trainer is to open it: where it lies on this machine, or on another one by the name that trainers know.
+fn on_hub(model: &str, external: &External) -> Result<String, ExternalError> {
+    let wrong = |line: String| ExternalError::Settings(line);
+    if external.directory.is_none() && !external.is_remote() {
+        return text_of(&hub::model_path(model).map_err(|error| wrong(error.to_string()))?);
+    }
+    let name = hub::Name::parse(model).map_err(|error| wrong(error.to_string()))?;
+    match name.revision() {
+        None => Ok(name.repository()),
+        Some(_) => Err(wrong(format!("{model}: a trainer on another machine takes no revision; leave it out"))),
+    }
 }
 
 fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
