@@ -284,7 +284,8 @@ impl EndpointState {
 
     fn tokens_per_second(&self, now: Instant) -> f64 {
         let recent = self.recent.iter().filter(|(at, _)| now.saturating_duration_since(*at) < SPEED_WINDOW);
-        recent.map(|(_, tokens)| *tokens as f64).sum::<f64>() / SPEED_WINDOW.as_secs_f64()
+        let tokens: u64 = recent.map(|(_, tokens)| *tokens as u64).sum();
+        tokens as f64 / SPEED_WINDOW.as_secs_f64()
     }
 
     fn forget_recent(&mut self, now: Instant) {

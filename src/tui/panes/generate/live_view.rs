@@ -143,8 +143,9 @@ fn servers(servers: &[LiveServer], context: &ViewContext, area: Rect, buffer: &m
         let spans = [
             (format!("{word:<12} "), style(look)),
             (one_line(&server.url), style(Look::Text)),
-            (counts, style(Look::Dim)),
+            // Where there is not room for all, why it is not well is what a person has to know.
             (why.map_or(String::new(), |why| format!("  {}", one_line(why))), style(look)),
+            (counts, style(Look::Dim)),
         ];
         put_spans(buffer, part(area, 0, row as u16, area.width, 1), &spans, context.ascii);
     }

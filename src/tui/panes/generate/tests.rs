@@ -116,6 +116,8 @@ fn servers_that_are_sick_are_told_with_why() {
     let at = |text: &str| seen.find(text).unwrap_or_else(|| panic!("{text} is not in\n{seen}"));
     assert!(at("sick") < at("resting") && at("resting") < at("healthy"), "{seen}");
     assert!(seen.contains("<html>") && seen.contains("HTTP 503") && !seen.contains("an old error"), "{seen}");
+    let small = drawn(&mut state, 80, 21, false);
+    assert!(small.contains("<html>") && small.contains("HTTP 503"), "{small}");
     show(&mut state, board(2, LiveState::Running, Vec::new()));
     assert!(!drawn(&mut state, 160, 45, false).contains("healthy"));
 }
