@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Tokens per second of dialogues that a server writes: asked by cribble, and by a plain client that keeps as many requests open.
+
+    server_throughput.py BINARY URL PROBLEMS.jsonl [--rounds 5] [--dialogues 40] [--at-once 8] [--max-tokens 128] [--key K]
+
+A round asks twice, cribble first in even rounds and the plain client first in odd ones. The plain client puts the words of cribble's
+prompts: it is a pool of threads, each with a connection that it keeps, one dialogue after another. Both count the tokens that the
+server says it wrote, over the time from the start (of the process; of the pool) to the end. Prints one JSON object.
+"""
+import argparse, http.client, json, os, sqlite3, statistics, subprocess, sys, tempfile, threading, time, urllib.parse
+
+a = argparse.ArgumentParser()
+a.add_argument("binary"), a.add_argument("url"), a.add_argument("problems")
+a.add_argument("--rounds", type=int, default=5)
+a.add_argument("--dialogues", type=int, default=40)
+a.add_argument("--at-once", type=int, default=8)
+a.add_argument("--max-tokens", type=int, default=128)
+a.add_argument("--key", help="the server's key")
+o = a.parse_args()
+home = tempfile.mkdtemp()
+env = dict(os.environ, **{f"CRIBBLE_{n}_DIR": f"{home}/{n}" for n in ("DATA", "CONFIG", "STATE")})
+if o.key:
+    env["CRIBBLE_API_KEY"] = o.key
+place = urllib.parse.urlsplit(o.url.rstrip("/"))
+route = (place.path or "/v1") + "/chat/completions"
+
+
+def cribble(session, seed):
+    """Tokens, and seconds of the whole process."""
+    command = [o.binary, "generate", "--session", session, "--endpoint", o.url, "--problems", o.problems, "--limit", str(o.dialogues)]
+    command += ["--samples", "1", "--turns", "2", "--max-tokens", str(o.max_tokens), "--temperature", "0.7", "--seed", str(seed)]
+    begun = time.time()
+    done = subprocess.run(command + ["--max-in-flight", str(o.at_once), "--json"], env=env, capture_output=True, text=True)
+    seconds = time.time() - begun
+    if done.returncode:
+        sys.exit(f"cribble ended with {done.returncode}: {done.stderr}")
+    told = json.loads(done.stdout)
+    if told["samples"] != o.dialogues:
+        sys.exit(f"{told['samples']} samples are stored, not {o.dialogues}")
+    return told["tokens"], seconds
+
+
+def prompts(session):
+    """The user's words of every dialogue, turn by turn."""
+    rows = sqlite3.connect(f"{session}/session.db").execute("select sample, position, text from turns order by sample, position")
+    said = {}
+    for sample, position, text in rows:
+        if position % 2 == 0:
+            said.setdefault(sample, []).append(text)
+    return list(said.values())
+
+
+def plain(dialogues, seed):
+    """Tokens, and seconds of the pool."""
+    waiting, written, guard = list(enumerate(dialogues)), [0], threading.Lock()
+
+    def work():
+        link = http.client.HTTPConnection(place.hostname, place.port, timeout=600)
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {o.key}"} if o.key else {})}
+        while True:
+            with guard:
+                if not waiting:
+                    return
+                number, turns = waiting.pop(0)
+            messages = []
+            for turn, said in enumerate(turns):
+                messages.append({"role": "user", "content": said})
+                body = dict(messages=messages, max_tokens=o.max_tokens, temperature=0.7, top_p=1.0, top_k=0, min_p=0.0, stream=False)
+                link.request("POST", route, json.dumps(dict(body, seed=seed * 1000 + number * 2 + turn)), headers)
+                answer = json.loads(link.getresponse().read())
+                messages.append({"role": "assistant", "content": answer["choices"][0]["message"]["content"]})
+                with guard:
+                    written[0] += answer["usage"]["completion_tokens"]
+
+    pool = [threading.Thread(target=work) for _ in range(o.at_once)]
+    begun = time.time()
+    for thread in pool:
+        thread.start()
+    for thread in pool:
+        thread.join()
+    return written[0], time.time() - begun
+
+
+cribble(f"{home}/first", 1000)  # the server has then seen the prompts, for either side alike
+said, rounds = prompts(f"{home}/first"), []
+for number in range(o.rounds):
+    sides = [("cribble", lambda: cribble(f"{home}/{number}", number)), ("plain", lambda: plain(said, number))]
+    told = {}
+    for name, side in sides if number % 2 == 0 else sides[::-1]:
+        tokens, seconds = side()
+        told[name] = tokens / seconds
+        print(f"round {number}: {name} {tokens} tokens in {seconds:.1f} s, {tokens / seconds:.1f} tok/s", file=sys.stderr)
+    rounds.append(told)
+ratios = [told["cribble"] / told["plain"] for told in rounds]
+middle = {name: round(statistics.median(told[name] for told in rounds), 1) for name in ("cribble", "plain")}
+print(json.dumps({"tokens_per_second": middle, "ratio": round(statistics.median(ratios), 3), "ratios": [round(r, 3) for r in ratios]}))
