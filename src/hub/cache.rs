@@ -5,6 +5,7 @@
 //! models--org--name/refs/main                    the commit
 //! models--org--name/blobs/<etag>                 contents; <etag>.incomplete while they come
 //! models--org--name/snapshots/<commit>/<path>    links to them
+//! models--org--name/.no_exist/<commit>/<path>    empty: the repository has no such file
 //! .locks/models--org--name/<etag>.lock           held by who fetches
 //! ```
 
@@ -84,6 +85,28 @@ impl Place {
 
     pub(super) fn partial(&self, etag: &str) -> PathBuf {
         self.root.join("blobs").join(format!("{etag}.incomplete"))
+    }
+
+    /// Whether the repository is known to have no such file.
+    pub(super) fn is_absent(&self, commit: &str, path: &str) -> bool {
+        self.absence(commit, path).exists()
+    }
+
+    /// Keeps that the repository has no such file, which a commit never changes.
+    pub(super) fn note_absent(&self, commit: &str, path: &str) -> io::Result<()> {
+        let mark = self.absence(commit, path);
+        if mark.exists() {
+            return Ok(());
+        }
+        make_parent(&mark)?;
+        match OpenOptions::new().write(true).create_new(true).open(&mark) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn absence(&self, commit: &str, path: &str) -> PathBuf {
+        self.root.join(".no_exist").join(commit).join(path)
     }
 
     /// Whether the file is there, and as long as it should be.
@@ -193,6 +216,19 @@ mod tests {
         assert_eq!(std::fs::read_link(&link).unwrap(), Path::new("../../../blobs/e"));
         assert!(place.holds(COMMIT, &file));
         assert_eq!(place.files(COMMIT).iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["sub/config.json"]);
+    }
+
+    #[test]
+    fn what_a_repository_does_not_have_is_kept_where_others_look_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path(), "main");
+        assert!(!place.is_absent(COMMIT, "sub/chat_template.jinja"));
+        place.note_absent(COMMIT, "sub/chat_template.jinja").unwrap();
+        place.note_absent(COMMIT, "sub/chat_template.jinja").unwrap();
+        assert!(place.is_absent(COMMIT, "sub/chat_template.jinja") && !place.is_absent(&"f".repeat(40), "sub"));
+        let mark = dir.path().join("models--org--name/.no_exist").join(COMMIT).join("sub/chat_template.jinja");
+        assert_eq!(std::fs::read(mark).unwrap(), b"");
+        assert!(place.files(COMMIT).is_empty());
     }
 
     #[test]

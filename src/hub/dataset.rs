@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::listing::{Listing, RemoteFile};
+use super::listing::{Held, Listing, RemoteFile};
 use super::model::extension;
 use super::name::Name;
 
@@ -118,6 +118,36 @@ pub(super) fn choose(parts: &Parts, name: &Name, split: Option<&str>) -> Result<
     whole(&files).map(|()| files)
 }
 
+/// How much of a data set a cache with these files has.
+pub(super) fn held(listing: &Listing, name: &Name, split: Option<&str>) -> Held {
+    if let Some(path) = name.path() {
+        return if one_file(listing, path).is_ok() { Held::Whole } else { Held::Lacking };
+    }
+    let parts = own_parts(listing);
+    match choose(&parts, name, split) {
+        Ok(files) if listing.was_taken_whole() || is_settled(&parts, &files, name, split) => Held::Whole,
+        Ok(_) => Held::Enough,
+        Err(_) => Held::Lacking,
+    }
+}
+
+/// The same of the converted branch, which goes on changing.
+pub(super) fn held_converted(listing: &Listing, name: &Name, split: Option<&str>) -> Held {
+    let is_enough = choose(&converted_parts(listing), name, split).is_ok();
+    if is_enough { Held::Enough } else { Held::Lacking }
+}
+
+/// Whether these files would be chosen whatever else is in the repository: their part and split are named, or go before all others,
+/// and they say how many they are.
+fn is_settled(parts: &Parts, files: &[RemoteFile], name: &Name, split: Option<&str>) -> bool {
+    let Some(((config, chosen), _)) = parts.iter().find(|(_, part)| part.as_slice() == files) else { return false };
+    let is_named = [split, name.part(), name.split()].contains(&Some(chosen.as_str()));
+    let goes_first = |file: &RemoteFile| extension(&file.path) == "parquet" && shard(stem(&file.path)).is_some();
+    (config == DEFAULT || name.part() == Some(config.as_str()))
+        && (chosen == "train" || is_named)
+        && files.iter().all(goes_first)
+}
+
 /// `train-00000-of-00002` says how many there are.
 fn whole(files: &[RemoteFile]) -> Result<(), String> {
     let said = files.iter().filter_map(|file| Some((shard(stem(&file.path))?.1, file)));
@@ -227,6 +257,30 @@ mod tests {
         );
         assert!(own("hf:a/b", None, &["data/train-00000-of-00002.parquet"]).unwrap_err().contains("one of 2"));
         assert!(own("hf:a/b", None, &["README.md", ".x/train.parquet"]).is_err());
+    }
+
+    #[test]
+    fn a_cache_is_whole_when_nothing_else_could_be_meant() {
+        let of =
+            |name: &str, split: Option<&str>, paths: &[&str]| held(&listing(paths), &Name::parse(name).unwrap(), split);
+        let test = ["main/test-00000-of-00001.parquet"];
+        assert_eq!(of("hf:a/b:main:test", None, &test), Held::Whole);
+        assert_eq!(of("hf:a/b:main", Some("test"), &test), Held::Whole);
+        // On the Hub there may be training data, or another part.
+        assert_eq!(of("hf:a/b:main", None, &test), Held::Enough);
+        assert_eq!(of("hf:a/b", Some("test"), &test), Held::Enough);
+        assert_eq!(of("hf:a/b", None, &["data/train-00000-of-00001.parquet"]), Held::Whole);
+        assert_eq!(of("hf:a/b:test", None, &["data/test-00000-of-00001.parquet"]), Held::Whole);
+        // Nobody says how many there are.
+        assert_eq!(of("hf:a/b", None, &["data/train.parquet"]), Held::Enough);
+        assert_eq!(of("hf:a/b", None, &["data/train.parquet", ".gitattributes"]), Held::Whole);
+        assert_eq!(of("hf:a/b", None, &["data/train-00000-of-00002.parquet"]), Held::Lacking);
+        assert_eq!(of("hf:a/b:none", None, &test), Held::Lacking);
+        assert_eq!(of("hf:a/b/x.jsonl", None, &["x.jsonl"]), Held::Whole);
+        assert_eq!(of("hf:a/b/x.jsonl", None, &["y.jsonl"]), Held::Lacking);
+        let name = Name::parse("hf:a/b:test").unwrap();
+        assert_eq!(held_converted(&listing(&["default/test/0000.parquet"]), &name, None), Held::Enough);
+        assert_eq!(held_converted(&listing(&[]), &name, None), Held::Lacking);
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! A repository at a revision: what is in it, and its files brought into the cache.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
-use super::HubError;
 use super::cache::{Lock, Place, is_whole};
 use super::download::{Download, Trouble};
 use super::error::{bytes, shown};
-use super::listing::{self, Kind, Listing, RemoteFile};
-use super::name::Name;
-use super::options::Options;
+use super::listing::{self, Held, Kind, Listing, RemoteFile};
+use super::memory::Key;
+use super::name::{Name, is_commit};
 use super::progress::Meter;
 use super::transport::{Client, Failure};
+use super::{Hub, HubError};
 
 pub(super) struct Repository<'h> {
-    options: &'h Options,
-    client: Option<&'h Client>,
+    hub: &'h Hub,
     kind: Kind,
     /// `org/name`.
     id: String,
@@ -25,34 +26,65 @@ pub(super) struct Repository<'h> {
 }
 
 impl<'h> Repository<'h> {
-    pub(super) fn new(
-        options: &'h Options,
-        client: Option<&'h Client>,
-        kind: Kind,
-        name: &Name,
-        revision: &str,
-    ) -> Self {
+    pub(super) fn new(hub: &'h Hub, kind: Kind, name: &Name, revision: &str) -> Self {
         let id = name.repository();
-        let place = Place::new(&options.cache, kind, &id, revision);
-        Self { options, client, kind, id, name: name.to_string(), revision: revision.to_owned(), place }
+        let place = Place::new(&hub.options.cache, kind, &id, revision);
+        Self { hub, kind, id, name: name.to_string(), revision: revision.to_owned(), place }
     }
 
-    /// The files at the revision: as the Hub says, or offline and where it cannot be reached, as the cache has them.
-    pub(super) fn listing(&self, meter: &mut Meter<'_>) -> Result<Listing, HubError> {
-        let Some(client) = self.client else {
-            return self.cached().ok_or_else(|| self.not_cached("nothing of this revision is there".to_owned()));
+    /// The files at the revision: as the Hub says, or offline and where it cannot be reached, as the cache has them. `judge` says
+    /// how much of what is wanted the cache has, here or elsewhere.
+    ///
+    /// The Hub is not asked twice for the same, nor what a commit has that is whole in the cache; and where the cache has enough
+    /// the answer is not waited for.
+    pub(super) fn listing(
+        &self,
+        judge: impl FnOnce(Option<&Listing>) -> Held,
+        meter: &mut Meter<'_>,
+    ) -> Result<Arc<Listing>, HubError> {
+        let Some(client) = &self.hub.client else {
+            let cached = self.cached().map(Arc::new);
+            return cached.ok_or_else(|| self.not_cached("nothing of this revision is there".to_owned()));
         };
-        let asked = self.ask(client, meter);
-        match asked {
-            Ok(listing) => Ok(listing),
-            Err(failure) if failure.may_pass() => {
-                let error = self.error(failure);
-                let Some(listing) = self.cached() else { return Err(error) };
-                tracing::warn!("{error}; what the cache has is used");
-                Ok(listing)
-            }
-            Err(failure) => Err(self.error(failure)),
+        let (memory, key) = (&self.hub.memory, self.key());
+        if let Some(kept) = memory.listing(&key) {
+            return Ok(kept);
         }
+        let cached = self.cached().map(Arc::new);
+        let held = judge(cached.as_deref());
+        if let Some(cached) = &cached
+            && held == Held::Whole
+            && is_commit(&self.revision)
+        {
+            return Ok(Arc::clone(cached));
+        }
+        if held != Held::Lacking && memory.is_silent(&key.endpoint, Instant::now()) {
+            let failure = Failure::Broken("it did not answer a moment ago".to_owned());
+            return cached.ok_or_else(|| self.error(failure));
+        }
+        let client = if held == Held::Lacking { client } else { self.hub.hasty().unwrap_or(client) };
+        let failure = match self.ask(client, meter) {
+            Ok(listing) => {
+                let listing = Arc::new(listing);
+                memory.keep(key, Arc::clone(&listing));
+                return Ok(listing);
+            }
+            Err(failure) => failure,
+        };
+        if failure.is_silence() {
+            memory.was_silent(&key.endpoint, Instant::now());
+        }
+        let may_pass = failure.may_pass();
+        let error = self.error(failure);
+        if may_pass && (cached.is_some() || held != Held::Lacking) {
+            tracing::warn!("{error}; what the cache has is used");
+        }
+        cached.filter(|_| may_pass).ok_or(error)
+    }
+
+    fn key(&self) -> Key {
+        let endpoint = self.hub.options.endpoint.clone();
+        Key { endpoint, kind: self.kind, repository: self.id.clone(), revision: self.revision.clone() }
     }
 
     fn ask(&self, client: &Client, meter: &mut Meter<'_>) -> Result<Listing, Failure> {
@@ -64,7 +96,8 @@ impl<'h> Repository<'h> {
         Ok(Listing { commit, files, cached: false })
     }
 
-    fn cached(&self) -> Option<Listing> {
+    /// What the cache has of the revision, if anything.
+    pub(super) fn cached(&self) -> Option<Listing> {
         let commit = self.place.commit()?;
         let files = self.place.files(&commit);
         if files.is_empty() { None } else { Some(Listing { commit, files, cached: true }) }
@@ -86,11 +119,30 @@ impl<'h> Repository<'h> {
         }
     }
 
+    /// Whether the repository is known to have no such file.
+    pub(super) fn is_absent(&self, listing: &Listing, path: &str) -> bool {
+        self.place.is_absent(&listing.commit, path)
+    }
+
+    /// Keeps which of these the repository does not have, so that its commit need not be asked for again.
+    pub(super) fn note_absent(&self, listing: &Listing, paths: impl Iterator<Item = String>) {
+        if listing.cached {
+            return;
+        }
+        for path in paths.filter(|path| listing.file(path).is_none()) {
+            if let Err(error) = self.place.note_absent(&listing.commit, &path) {
+                // It costs a question the next time, and no more.
+                tracing::debug!("{}: not kept that it has no {path} ({error})", self.name);
+                return;
+            }
+        }
+    }
+
     /// Fetches those of the files that are not in the cache.
     pub(super) fn fetch(&self, listing: &Listing, files: &[RemoteFile], meter: &mut Meter<'_>) -> Result<(), HubError> {
         let missing: Vec<_> = files.iter().filter(|file| !self.place.holds(&listing.commit, file)).collect();
         let Some(first) = missing.first() else { return Ok(()) };
-        let Some(client) = self.client.filter(|_| !listing.cached) else {
+        let Some(client) = self.hub.client.as_ref().filter(|_| !listing.cached) else {
             return Err(self.not_cached(format!("`{}` is missing", shown(&first.path))));
         };
         self.check_space(&missing)?;
@@ -99,7 +151,12 @@ impl<'h> Repository<'h> {
             if meter.begin(&file.path, file.size).is_break() {
                 return Err(HubError::Interrupted);
             }
-            self.fetch_one(client, &listing.commit, file, meter)?;
+            let fetched = self.fetch_one(client, &listing.commit, file, meter);
+            if fetched.is_err() {
+                // What was listed once may not be there any more.
+                self.hub.memory.forget(&self.key());
+            }
+            fetched?;
             if meter.end().is_break() {
                 return Err(HubError::Interrupted);
             }
@@ -136,7 +193,7 @@ impl<'h> Repository<'h> {
     fn lock(&self, client: &Client, file: &RemoteFile, meter: &mut Meter<'_>) -> Result<Lock, HubError> {
         let waited = Failure::Broken("another process fetches it".to_owned());
         loop {
-            let lock = self.place.lock(&file.etag).map_err(|error| HubError::io(&self.options.cache, error))?;
+            let lock = self.place.lock(&file.etag).map_err(|error| HubError::io(&self.hub.options.cache, error))?;
             if let Some(lock) = lock {
                 return Ok(lock);
             }
@@ -146,12 +203,12 @@ impl<'h> Repository<'h> {
 
     /// Whether what is still to come finds room, with a little to spare.
     fn check_space(&self, missing: &[&RemoteFile]) -> Result<(), HubError> {
-        let cache = &self.options.cache;
+        let cache = &self.hub.options.cache;
         std::fs::create_dir_all(cache).map_err(|error| HubError::io(cache, error))?;
         let needed = missing.iter().fold(0, |sum: u64, file| sum.saturating_add(self.still_to_come(file)));
         // Where it cannot be asked, writing will tell.
         let Ok(free) = free_space(cache) else { return Ok(()) };
-        if needed.saturating_add(self.options.spare) <= free || needed == 0 {
+        if needed.saturating_add(self.hub.options.spare) <= free || needed == 0 {
             return Ok(());
         }
         Err(HubError::Space { place: cache.clone(), needed: bytes(needed), free: bytes(free) })
@@ -171,12 +228,12 @@ impl<'h> Repository<'h> {
     }
 
     fn not_cached(&self, reason: String) -> HubError {
-        let advice = if self.options.offline {
+        let advice = if self.hub.options.offline {
             "unset HF_HUB_OFFLINE to fetch it"
         } else {
             "the Hub cannot be reached; try again when it can"
         };
-        HubError::NotCached { name: self.name.clone(), cache: self.options.cache.clone(), reason, advice }
+        HubError::NotCached { name: self.name.clone(), cache: self.hub.options.cache.clone(), reason, advice }
     }
 
     fn trouble(&self, file: &RemoteFile, trouble: Trouble) -> HubError {
@@ -219,8 +276,8 @@ impl<'h> Repository<'h> {
 
     /// The Hub answers the same of what is private and of what is not there.
     fn access(&self, code: u16, word: &str) -> String {
-        let has_token = self.client.is_some_and(Client::has_token);
-        let page = format!("{}/{}", self.options.endpoint.trim_end_matches('/'), self.id);
+        let has_token = self.hub.client.as_ref().is_some_and(Client::has_token);
+        let page = format!("{}/{}", self.hub.options.endpoint.trim_end_matches('/'), self.id);
         match (word, has_token) {
             ("GatedRepo", true) => {
                 format!("access has to be granted first; ask for it at {page} with the token's account")

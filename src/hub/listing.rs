@@ -16,7 +16,7 @@ pub(super) const MOST_FILES: usize = 100_000;
 const MOST_PAGES: usize = 500;
 
 /// Models and data sets lie side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Model,
     Dataset,
@@ -43,6 +43,17 @@ pub(super) struct RemoteFile {
     pub sha256: Option<String>,
 }
 
+/// How much of what is wanted a cache has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Too little to go on with.
+    Lacking,
+    /// All that is wanted, as far as the cache can tell; the Hub may have more that belongs to it.
+    Enough,
+    /// All that is wanted, whatever else the Hub has.
+    Whole,
+}
+
 /// The files of a repository at one commit.
 #[derive(Debug, Clone)]
 pub(super) struct Listing {
@@ -55,6 +66,11 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn file(&self, path: &str) -> Option<&RemoteFile> {
         self.files.iter().find(|file| file.path == path)
+    }
+
+    /// Whether somebody has taken the whole repository: each has this file, and nothing needs it.
+    pub(super) fn was_taken_whole(&self) -> bool {
+        self.file(".gitattributes").is_some()
     }
 }
 

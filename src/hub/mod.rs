@@ -7,12 +7,17 @@
 //! | `options` | the variables of the environment: place, address, token |
 //! | `transport` | requests with limits; who sees the token |
 //! | `listing` | the files of a repository, as the Hub says |
+//! | `memory` | what the process was told before, and who did not answer |
 //! | `model`, `dataset` | which of them are needed (pure) |
 //! | `cache`, `download` | where they lie; one of them, fetched |
 //!
 //! The names of the cache's parts come from the `hf-hub` crate. The transfer does not: that crate has no limits of size and
 //! time, believes any content, keeps no partial file of others, cannot be interrupted, and looks at no free space. It is done
 //! here, with the client that also talks with servers of models.
+//!
+//! It is asked as little as can be. A process asks once what lies at a revision; a commit that is whole in the cache is not asked
+//! for at all; and where the cache has what is wanted, a Hub that does not answer is waited for only a moment, and then left alone
+//! for a while.
 //!
 //! What the Hub says is not trusted. Paths are checked, lists and answers have limits, a commit is a commit, a file gets its name
 //! in the cache when its SHA-256 (of large files; of small ones the size) is the one that was listed. Pickles are never asked for.
@@ -23,6 +28,7 @@ mod download;
 mod error;
 mod fetch;
 mod listing;
+mod memory;
 mod model;
 mod name;
 mod options;
@@ -33,12 +39,14 @@ mod transport;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 pub use self::error::HubError;
 use self::fetch::Repository;
-use self::listing::{Kind, Listing, RemoteFile};
+use self::listing::{Held, Kind, Listing, RemoteFile};
+use self::memory::Memory;
 pub use self::name::{Name, NameError, is_hub_name};
-pub use self::options::{Options, Pace, Token};
+pub use self::options::{Options, Pace};
 use self::progress::Meter;
 pub use self::progress::{Progress, Watcher, watch_downloads, watch_downloads_of_thread};
 use self::transport::Client;
@@ -49,23 +57,29 @@ pub struct Hub {
     options: Options,
     /// `None` where nothing is to be asked.
     client: Option<Client>,
+    /// Asks where the cache has an answer too; made when it is needed.
+    hasty: OnceLock<Option<Client>>,
+    memory: Arc<Memory>,
 }
 
 impl Hub {
+    /// One that remembers nothing of what others were told.
+    ///
     /// # Errors
     /// If an option means nothing, or this machine has no certificates.
     pub fn new(options: Options) -> Result<Self, HubError> {
         let client = if options.offline { None } else { Some(Client::new(&options)?) };
-        Ok(Self { options, client })
+        Ok(Self { options, client, hasty: OnceLock::new(), memory: Arc::default() })
     }
 
     /// As the variables say that `huggingface_hub` knows: `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH`,
-    /// `HF_HUB_OFFLINE`.
+    /// `HF_HUB_OFFLINE`. All that are made so in a process remember what one of them was told.
     ///
     /// # Errors
     /// If one of them means nothing, or this machine has no certificates.
     pub fn from_environment() -> Result<Self, HubError> {
-        Self::new(Options::from_environment()?)
+        let hub = Self::new(Options::from_environment()?)?;
+        Ok(Self { memory: Arc::clone(&memory::OF_PROCESS), ..hub })
     }
 
     /// The directory of a model in the cache, or its `.gguf` file, after whatever was missing has been fetched. Where the Hub
@@ -80,7 +94,13 @@ impl Hub {
     ) -> Result<PathBuf, HubError> {
         let mut meter = Meter::new(progress);
         let repository = self.repository(Kind::Model, name, name.revision().unwrap_or("main"));
-        let listing = repository.listing(&mut meter)?;
+        let judge = |cached: Option<&Listing>| {
+            cached.map_or(Held::Lacking, |cached| {
+                let read = |file: &RemoteFile| std::fs::read(repository.path(cached, &file.path)).ok();
+                model::held(cached, name, read, |path| repository.is_absent(cached, path))
+            })
+        };
+        let listing = repository.listing(judge, &mut meter)?;
         let choice = model::choose(&listing, name).map_err(|reason| repository.unfit(&listing, reason))?;
         if let Some(index) = &choice.index {
             repository.fetch(&listing, std::slice::from_ref(index), &mut meter)?;
@@ -94,6 +114,7 @@ impl Hub {
             repository.fetch(&listing, &choice.files, &mut meter)?;
         }
         repository.remember(&listing);
+        repository.note_absent(&listing, model::perhaps(&choice));
         Ok(repository.path(&listing, &choice.root))
     }
 
@@ -112,9 +133,17 @@ impl Hub {
     ) -> Result<Vec<PathBuf>, HubError> {
         let mut meter = Meter::new(progress);
         let repository = self.repository(Kind::Dataset, name, name.revision().unwrap_or("main"));
-        let listing = match repository.listing(&mut meter) {
-            // The cache may have the converted files alone.
-            Err(missing @ HubError::NotCached { .. }) if name.revision().is_none() && name.path().is_none() => {
+        // The cache may have the converted files alone.
+        let has_converted = || name.revision().is_none() && name.path().is_none() && self.has_converted(name, split);
+        let judge = |cached: Option<&Listing>| {
+            let has_parts = cached.is_some_and(|cached| !dataset::own_parts(cached).is_empty());
+            match cached.map_or(Held::Lacking, |cached| dataset::held(cached, name, split)) {
+                Held::Lacking if !has_parts && has_converted() => Held::Enough,
+                held => held,
+            }
+        };
+        let listing = match repository.listing(judge, &mut meter) {
+            Err(missing @ (HubError::NotCached { .. } | HubError::Unreachable { .. })) if has_converted() => {
                 return self.converted(name, split, &mut meter).map_err(|_| missing);
             }
             listing => listing?,
@@ -133,7 +162,10 @@ impl Hub {
 
     fn converted(&self, name: &Name, split: Option<&str>, meter: &mut Meter<'_>) -> Result<Vec<PathBuf>, HubError> {
         let repository = self.repository(Kind::Dataset, name, dataset::CONVERTED);
-        let listing = repository.listing(meter).map_err(|error| match error {
+        let judge = |cached: Option<&Listing>| {
+            cached.map_or(Held::Lacking, |cached| dataset::held_converted(cached, name, split))
+        };
+        let listing = repository.listing(judge, meter).map_err(|error| match error {
             // The data set is there: it is the branch that is not.
             HubError::Missing { name, .. } => {
                 let reason = "it has no Parquet or JSONL files, and the Hub has not converted it; fetch it by hand";
@@ -146,8 +178,19 @@ impl Hub {
         finish(&repository, &listing, &files, meter)
     }
 
+    /// Whether the cache has the data set as the Hub converted it.
+    fn has_converted(&self, name: &Name, split: Option<&str>) -> bool {
+        let cached = self.repository(Kind::Dataset, name, dataset::CONVERTED).cached();
+        cached.is_some_and(|cached| dataset::held_converted(&cached, name, split) != Held::Lacking)
+    }
+
+    /// Asks where the cache has an answer too; `None` where nobody is asked.
+    fn hasty(&self) -> Option<&Client> {
+        self.hasty.get_or_init(|| self.client.as_ref()?.hasty().ok()).as_ref()
+    }
+
     fn repository<'h>(&'h self, kind: Kind, name: &Name, revision: &str) -> Repository<'h> {
-        Repository::new(&self.options, self.client.as_ref(), kind, name, revision)
+        Repository::new(self, kind, name, revision)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::listing::{Listing, RemoteFile};
+use super::listing::{Held, Listing, RemoteFile};
 use super::name::{Name, is_safe_path};
 
 /// What belongs to a model beside its weights, where it is there.
@@ -107,6 +107,34 @@ pub(super) fn indexed(listing: &Listing, index: &RemoteFile, text: &[u8]) -> Res
     if files.is_empty() { Err(format!("{} names no files", index.path)) } else { Ok(files) }
 }
 
+/// How much of a model a cache with these files has. `read` gives the content of one of them, and `is_absent` knows of what the
+/// repository does not have: without that, a companion may be on the Hub alone.
+pub(super) fn held(
+    listing: &Listing,
+    name: &Name,
+    read: impl Fn(&RemoteFile) -> Option<Vec<u8>>,
+    is_absent: impl Fn(&str) -> bool,
+) -> Held {
+    let Ok(choice) = choose(listing, name) else { return Held::Lacking };
+    let is_whole = match &choice.index {
+        Some(index) => read(index).is_some_and(|text| indexed(listing, index, &text).is_ok()),
+        None => true,
+    };
+    if !is_whole {
+        return Held::Lacking;
+    }
+    let is_known = |path: String| listing.file(&path).is_some() || is_absent(&path);
+    if listing.was_taken_whole() || perhaps(&choice).all(is_known) { Held::Whole } else { Held::Enough }
+}
+
+/// The files that change a choice where they are there.
+pub(super) fn perhaps(choice: &Choice) -> impl Iterator<Item = String> {
+    let is_file = choice.files.iter().any(|file| file.path == choice.root);
+    let prefix = if choice.root.is_empty() { String::new() } else { format!("{}/", choice.root) };
+    let names = COMPANIONS.into_iter().chain([INDEX]).filter(move |_| !is_file);
+    names.map(move |name| format!("{prefix}{name}"))
+}
+
 /// Says what there is in the place of weights.
 fn without_weights(listing: &Listing, prefix: &str, name: &Name) -> String {
     let here = || listing.files.iter().filter(move |file| file.path.starts_with(prefix));
@@ -193,6 +221,41 @@ mod tests {
         for (name, paths) in cases {
             assert!(chosen(name, paths).is_err(), "{name} {paths:?}");
         }
+    }
+
+    #[test]
+    fn a_cache_is_whole_when_nothing_can_be_on_the_hub_alone() {
+        let name = Name::parse("hf:a/b").unwrap();
+        let of = |paths: &[&str], absent: &[&str]| {
+            let read = |_: &RemoteFile| Some(br#"{"weight_map":{"a":"model-1.safetensors"}}"#.to_vec());
+            held(&listing(paths), &name, read, |path| absent.contains(&path))
+        };
+        let here = ["config.json", "tokenizer.json", "tokenizer_config.json", WHOLE];
+        let absent = [
+            "generation_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "chat_template.jinja",
+            "chat_template.json",
+            INDEX,
+        ];
+        assert_eq!(of(&here, &absent), Held::Whole);
+        for at in 0..absent.len() {
+            let mut fewer = absent.to_vec();
+            fewer.remove(at);
+            assert_eq!(of(&here, &fewer), Held::Enough, "{}", absent[at]);
+        }
+        assert_eq!(of(&here[..3], &absent), Held::Lacking);
+        let mut all = here.to_vec();
+        all.push(".gitattributes");
+        assert_eq!(of(&all, &[]), Held::Whole);
+        // Of several weight files, all.
+        let sharded = ["config.json", "tokenizer.json", INDEX, "model-1.safetensors"];
+        assert_eq!(of(&sharded, &[]), Held::Enough);
+        assert_eq!(of(&sharded[..3], &[]), Held::Lacking);
+        // A file is all of it.
+        let name = Name::parse("hf:a/b/m.gguf").unwrap();
+        assert_eq!(held(&listing(&["m.gguf"]), &name, |_| None, |_| false), Held::Whole);
     }
 
     #[test]

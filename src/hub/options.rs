@@ -1,8 +1,6 @@
 //! Where the Hub is, where its files are kept here and who asks: the variables that `huggingface_hub` knows.
 
 use std::ffi::OsString;
-use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,37 +9,14 @@ use reqwest::Url;
 use super::HubError;
 use super::error::shown;
 use crate::config::expand_home;
+use crate::net::{Secret, SecretError};
 
 const PUBLIC: &str = "https://huggingface.co";
-/// Longer than any token there is, in bytes.
-const LONGEST_TOKEN: u64 = 4096;
-
-/// A text that the Hub sees and nobody else.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// `place` is where it was found, for the error.
-    ///
-    /// # Errors
-    /// If it could not be sent in a header.
-    pub fn new(text: &str, place: &str) -> Result<Self, HubError> {
-        let text = text.trim();
-        let fine =
-            !text.is_empty() && text.len() as u64 <= LONGEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if fine { Ok(Self(text.to_owned())) } else { Err(HubError::BadToken { place: place.to_owned() }) }
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+/// Where a token is looked for, in this order.
+const TOKEN_VARIABLES: [&str; 2] = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"];
+/// The longest waits where the cache has an answer too.
+const HASTY_CONNECT: Duration = Duration::from_secs(3);
+const HASTY_IDLE: Duration = Duration::from_secs(10);
 
 /// How patient it is.
 #[derive(Debug, Clone)]
@@ -66,13 +41,21 @@ impl Default for Pace {
     }
 }
 
+impl Pace {
+    /// For a question that the cache has an answer to as well.
+    pub(super) fn hasty(&self) -> Self {
+        Self { tries: 0, connect: self.connect.min(HASTY_CONNECT), idle: self.idle.min(HASTY_IDLE), ..self.clone() }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The directory with `models--org--name` in it.
     pub cache: PathBuf,
     /// `https://huggingface.co`, or another that answers like it.
     pub endpoint: String,
-    pub token: Option<Token>,
+    /// The Hub sees it and nobody else.
+    pub token: Option<Secret>,
     /// Nothing is asked; what is in the cache must do.
     pub offline: bool,
     pub pace: Pace,
@@ -119,9 +102,8 @@ impl Options {
             .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
             .or_else(|| Some(home.as_ref()?.join("hub")))
             .ok_or(HubError::NoHome)?;
-        let given = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"].into_iter().find_map(|name| Some((name, text(name)?)));
-        let token = match given {
-            Some((name, value)) => Some(Token::new(&value, name)?),
+        let token = match Secret::from_variables(&TOKEN_VARIABLES, &look).map_err(bad_token)? {
+            Some(token) => Some(token),
             None => match path("HF_TOKEN_PATH").or_else(|| Some(home?.join("token"))) {
                 Some(path) => stored(&path)?,
                 None => None,
@@ -167,22 +149,26 @@ fn expanded(value: OsString) -> PathBuf {
 }
 
 /// The token that `hf auth login` has left, if any.
-fn stored(path: &Path) -> Result<Option<Token>, HubError> {
-    // A pipe would be waited for at its opening.
+fn stored(path: &Path) -> Result<Option<Secret>, HubError> {
     if !path.is_file() {
         return Ok(None);
     }
-    let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST_TOKEN + 1).read_to_string(&mut text));
-    match read {
-        Ok(_) if text.trim().is_empty() => Ok(None),
-        Ok(_) => Token::new(&text, &path.display().to_string()).map(Some),
+    match Secret::from_file_of_others(path) {
+        Ok(token) => Ok(token),
         // Public repositories need none.
-        Err(error) => {
-            tracing::warn!("{}: the token cannot be read ({error}); going on without one", path.display());
+        Err(SecretError::Unreadable { path, source }) => {
+            tracing::warn!("{path}: the token cannot be read ({source}); going on without one");
             Ok(None)
         }
+        Err(error) => Err(bad_token(error)),
     }
+}
+
+fn bad_token(error: SecretError) -> HubError {
+    let (SecretError::NotAKey { place }
+    | SecretError::Open { path: place, .. }
+    | SecretError::Unreadable { path: place, .. }) = error;
+    HubError::BadToken { place }
 }
 
 #[cfg(test)]
@@ -224,6 +210,14 @@ mod tests {
         assert!(!format!("{options:?}").contains("hf_secret"));
         let error = read(&[("HF_HOME", "/none"), ("HF_TOKEN", "hf_secret with space")]).unwrap_err();
         assert!(error.to_string().starts_with("HF_TOKEN:") && !error.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn haste_shortens_waits_and_lengthens_none() {
+        let hasty = Pace::default().hasty();
+        assert_eq!((hasty.tries, hasty.connect, hasty.idle), (0, HASTY_CONNECT, HASTY_IDLE));
+        let quick = Pace { connect: Duration::from_millis(5), idle: Duration::from_millis(7), ..Pace::default() };
+        assert_eq!((quick.hasty().connect, quick.hasty().idle), (quick.connect, quick.idle));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Requests to the Hub and to where it sends on to: bounded in time and size, a person's wish to stop heard all the while.
 //!
-//! The token goes to the Hub's own address and nowhere else, whatever a redirect says. Addresses of storage carry signatures, so
-//! no message has an address in it.
+//! The token goes to the Hub's own address and nowhere else, whatever a redirect says; so redirects are followed here. Addresses
+//! of storage carry signatures, so no message has an address in it.
 
 use std::error::Error;
 use std::pin::pin;
@@ -10,15 +10,16 @@ use std::time::{Duration, Instant};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, LINK, LOCATION, RANGE, RETRY_AFTER,
 };
-use reqwest::{Certificate, Response, StatusCode, Url};
+use reqwest::{Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout;
 
 use super::HubError;
 use super::error::{bytes, shown};
-use super::options::{Options, Pace, Token};
+use super::options::{Options, Pace};
 use super::progress::Meter;
+use crate::net::{self, ClientOptions, Secret};
 
 /// Between two looks at whether a person wants it to end.
 const TICK: Duration = Duration::from_millis(100);
@@ -46,6 +47,11 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whether nobody answered at all.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Broken(_))
+    }
+
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Broken(_) => true,
@@ -100,7 +106,7 @@ pub(super) struct Client {
     /// Taken when dropped.
     runtime: Option<Runtime>,
     endpoint: Url,
-    token: Option<Token>,
+    token: Option<Secret>,
     pace: Pace,
 }
 
@@ -117,35 +123,35 @@ impl Client {
     /// # Errors
     /// If the address is none, or certificates cannot be read.
     pub(super) fn new(options: &Options) -> Result<Self, HubError> {
-        let wrong = |reason: String| HubError::Transport { reason };
         if Handle::try_current().is_ok() {
-            return Err(wrong("a download was begun inside asynchronous work".to_owned()));
+            let reason = "a download was begun inside asynchronous work".to_owned();
+            return Err(HubError::Transport { reason });
         }
         let endpoint = options.address()?;
-        // Fails where somebody has chosen a provider already, which is then the one to use.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(options.pace.connect)
-            // Followed here, where it is known who may see the token.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .user_agent(concat!("cribble/", env!("CARGO_PKG_VERSION")));
-        if is_local(&endpoint) {
-            // A server on this machine needs neither certificates nor a proxy.
-            builder = builder.no_proxy().tls_certs_only(std::iter::empty::<Certificate>());
-        }
-        let http = builder.build().map_err(|error| match Failure::of_transport(&error) {
-            Failure::Broken(reason) => wrong(reason),
-            _ => wrong("no reason given".to_owned()),
-        })?;
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| wrong(error.to_string()))?;
         let mut token = options.token.clone();
         if token.is_some() && endpoint.scheme() != "https" && !is_local(&endpoint) {
             tracing::warn!("HF_ENDPOINT is no https address, so the token is not sent there");
             token = None;
         }
-        Ok(Self { http, runtime: Some(runtime), endpoint, token, pace: options.pace.clone() })
+        Self::with(endpoint, token, options.pace.clone())
+    }
+
+    /// Another one that does not wait for long, for where the cache has an answer too.
+    pub(super) fn hasty(&self) -> Result<Self, HubError> {
+        Self::with(self.endpoint.clone(), self.token.clone(), self.pace.hasty())
+    }
+
+    fn with(endpoint: Url, token: Option<Secret>, pace: Pace) -> Result<Self, HubError> {
+        let wrong = |reason: String| HubError::Transport { reason };
+        // A server on this machine needs neither certificates nor a proxy.
+        let elsewhere = !is_local(&endpoint);
+        let client = ClientOptions { connect_timeout: pace.connect, proxies: elsewhere, certificates: elsewhere };
+        let http = net::client(&client).map_err(|error| match Failure::of_transport(&error) {
+            Failure::Broken(reason) => wrong(reason),
+            _ => wrong("no reason given".to_owned()),
+        })?;
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| wrong(error.to_string()))?;
+        Ok(Self { http, runtime: Some(runtime), endpoint, token, pace })
     }
 
     pub(super) fn has_token(&self) -> bool {
@@ -177,7 +183,7 @@ impl Client {
             if let Some(token) = &self.token
                 && url.origin() == self.endpoint.origin()
             {
-                request = request.header(AUTHORIZATION, format!("Bearer {}", token.reveal()));
+                request = request.header(AUTHORIZATION, token.bearer());
             }
             // Made inside: the request may start timers.
             let response = self.watched(self.pace.idle, meter, async move { request.send().await })?;
@@ -302,9 +308,9 @@ impl Client {
     }
 }
 
-/// Whether the address is of this machine.
+/// Whether it is a server of this machine that needs no https.
 fn is_local(url: &Url) -> bool {
-    url.scheme() == "http" && matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+    url.scheme() == "http" && net::is_of_this_machine(url)
 }
 
 /// A header as text.

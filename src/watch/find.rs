@@ -9,7 +9,8 @@
 //! elsewhere now. Event files are named after their own directory, as TensorBoard does, so that a run keeps its name
 //! when the first checkpoint appears.
 //!
-//! Links to directories are not followed, so there are no loops; hidden directories are passed over.
+//! Links to directories are not followed, so there are no loops; hidden directories are passed over. So is the folder in which
+//! another program trains for a run of ours: what it records there becomes our record beside it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{Metadata, ReadDir};
@@ -31,6 +32,9 @@ const STATES: usize = 4;
 const APART: Duration = Duration::from_secs(30 * 60);
 /// Directories in which nobody trains.
 const PASSED_OVER: [&str; 3] = ["node_modules", "__pycache__", "site-packages"];
+/// The folder beside our own record in which another program trains.
+const EXTERNAL: &str = "external";
+const OWN_RECORD: &str = "metrics.jsonl";
 /// cribble's own stores: opening and closing such a file would let go of the locks that this process has on it.
 const OWN_STORE: &str = "session.db";
 
@@ -210,7 +214,8 @@ fn look_at(entry: &std::fs::DirEntry, folder: &Folder, records: &mut Records) ->
     // What W&B keeps beside a run's record may be thousands of pictures.
     let of_wandb = folder.path.parent().is_some_and(|above| above.ends_with("wandb"))
         && matches!(&*name, "files" | "logs" | "tmp");
-    if folder.depth >= DEPTH || PASSED_OVER.contains(&&*name) || of_wandb {
+    let is_told_by_ours = name == EXTERNAL && folder.path.join(OWN_RECORD).is_file();
+    if folder.depth >= DEPTH || PASSED_OVER.contains(&&*name) || of_wandb || is_told_by_ours {
         return None;
     }
     Some(Folder { root: folder.root, path: entry.path(), depth: folder.depth + 1 })
@@ -218,7 +223,7 @@ fn look_at(entry: &std::fs::DirEntry, folder: &Folder, records: &mut Records) ->
 
 fn is_record(name: &str) -> bool {
     tensorboard::is_event_file(name)
-        || matches!(name, "trainer_state.json" | "trainer_log.jsonl" | "metrics.jsonl")
+        || matches!(name, "trainer_state.json" | "trainer_log.jsonl" | OWN_RECORD)
         || name.ends_with(".wandb")
         || (name.ends_with(".db") && name != OWN_STORE)
 }
@@ -231,7 +236,7 @@ impl Records {
                 self.log = Some(file);
                 return;
             }
-            "metrics.jsonl" => {
+            OWN_RECORD => {
                 self.ours = Some(file);
                 return;
             }

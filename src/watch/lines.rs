@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::gathered::Gathered;
 use super::json::{self, Fields, Scalar};
-use super::tail::{PIECE, Piece, Tail, Taken};
+use super::tail::LineTail;
 
 /// Whose lines they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,15 +20,13 @@ pub(super) enum Dialect {
 /// One record that is followed.
 #[derive(Debug)]
 pub(super) struct Lines {
-    tail: Tail,
+    tail: LineTail,
     dialect: Dialect,
-    /// Inside a line that is too long to be one.
-    in_long_line: bool,
 }
 
 impl Lines {
     pub fn new(file: PathBuf, dialect: Dialect) -> Self {
-        Self { tail: Tail::new(file), dialect, in_long_line: false }
+        Self { tail: LineTail::new(file), dialect }
     }
 
     /// # Errors
@@ -36,31 +34,11 @@ impl Lines {
     pub fn look(&mut self, budget: &mut u64, gathered: &mut Gathered) -> io::Result<bool> {
         let Some(mut grown) = self.tail.grown()? else { return Ok(false) };
         if grown.afresh {
-            self.in_long_line = false;
             gathered.restart();
         }
-        let (dialect, in_long_line) = (self.dialect, &mut self.in_long_line);
-        self.tail
-            .follow(&mut grown, budget, |piece| take_lines(piece, in_long_line, |line| dialect.read(line, gathered)))
+        let dialect = self.dialect;
+        self.tail.follow(&mut grown, budget, |lines| lines.iter().for_each(|line| dialect.read(line, gathered)))
     }
-}
-
-/// Hands over the whole lines of a piece.
-fn take_lines(piece: &Piece<'_>, in_long_line: &mut bool, mut each: impl FnMut(&[u8])) -> Taken {
-    let Some(last) = piece.bytes.iter().rposition(|byte| *byte == b'\n') else {
-        let all = piece.bytes.len();
-        if *in_long_line || all >= PIECE {
-            *in_long_line = true;
-            return Taken { bytes: all, skip: 0 };
-        }
-        return Taken::default();
-    };
-    for line in piece.bytes[..last].split(|byte| *byte == b'\n') {
-        if !std::mem::take(in_long_line) {
-            each(line);
-        }
-    }
-    Taken { bytes: last + 1, skip: 0 }
 }
 
 impl Dialect {

@@ -9,7 +9,7 @@
 //! anew in the same place: what comes later replaces what was at the same step and after it. Values may be NaN or infinite.
 //! Tags, texts and settings are as they were written, for whoever paints them to clean.
 //!
-//! [`quantity`] says which tags of which writers mean the same; [`tensorboard::Writer`] writes what others can read.
+//! [`quantity()`] says which tags of which writers mean the same; [`tensorboard::Writer`] writes what others can read.
 
 mod find;
 mod follow;
@@ -17,7 +17,7 @@ mod gathered;
 mod json;
 mod lines;
 mod quantity;
-mod tail;
+pub(crate) mod tail;
 pub mod tensorboard;
 mod trackio;
 mod trainer_state;

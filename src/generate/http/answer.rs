@@ -1,10 +1,11 @@
-//! What a server answers: a chat completion, whole or in the pieces of a stream.
+//! What a server answers: a chat completion, whole, in the pieces of a stream, or in a line of a batch.
 //!
 //! Servers are not trusted: other choices than the first are dropped as they are read, counts are believed within
 //! limits only, and what is none of our business is skipped without being kept.
 
 use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::failure::{Failure, FailureKind, cut};
@@ -40,7 +41,7 @@ impl Written {
 
 /// A completion, or one piece of a stream: what is read of it.
 #[derive(Debug, Default, serde::Deserialize)]
-struct Completion {
+pub(in crate::generate) struct Completion {
     #[serde(default, deserialize_with = "first_choice")]
     choices: Option<Choice>,
     #[serde(default)]
@@ -175,16 +176,35 @@ impl<'de> Visitor<'de> for ChoicesVisitor {
         }
         Ok(first)
     }
+
+    /// Batches of SGLang hold the choice itself.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Choice::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
 }
 
 impl Completion {
     fn parse(json: &[u8]) -> Result<Self, Failure> {
         let completion: Self = serde_json::from_slice(json).map_err(|error| Failure::unreadable(&error))?;
-        let object = completion.object.as_ref().and_then(|object| object.0.as_deref());
-        if completion.error.is_some() || object == Some("error") {
+        if completion.is_an_error() {
             return Err(Failure::of_error_object(json));
         }
         Ok(completion)
+    }
+
+    fn is_an_error(&self) -> bool {
+        let object = self.object.as_ref().and_then(|object| object.0.as_deref());
+        self.error.is_some() || object == Some("error")
+    }
+
+    /// The turn of a completion that is a part of something else.
+    pub(in crate::generate) fn written(self) -> Result<Written, Failure> {
+        if self.is_an_error() {
+            return Err(Failure::broken("an error stands where the answer should be"));
+        }
+        let mut growing = Growing::default();
+        growing.add(self)?;
+        growing.finish()
     }
 }
 
@@ -193,9 +213,7 @@ pub(super) fn read_whole(json: &[u8]) -> Result<Written, Failure> {
     if json.iter().all(u8::is_ascii_whitespace) {
         return Err(Failure::empty());
     }
-    let mut growing = Growing::default();
-    growing.add(Completion::parse(json)?)?;
-    growing.finish()
+    Completion::parse(json)?.written()
 }
 
 /// A turn whose pieces are coming.
@@ -348,6 +366,13 @@ mod tests {
         assert!(other.message.contains("content_filter"));
         assert_eq!(reason(r#""finish_reason": null"#).unwrap_err().kind, FailureKind::Broken);
         assert_eq!(reason(r#""index": 0"#).unwrap_err().kind, FailureKind::Broken);
+    }
+
+    #[test]
+    fn the_one_choice_may_stand_without_a_list() {
+        let written = whole(r#"{"choices": {"index": 3, "message": {"content": "a"}, "finish_reason": "stop"}}"#);
+        assert_eq!(written.unwrap().text, "a");
+        assert_eq!(whole(r#"{"choices": "a"}"#).unwrap_err().kind, FailureKind::Broken);
     }
 
     #[test]

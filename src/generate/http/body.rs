@@ -1,4 +1,4 @@
-//! What a server is asked: the JSON of a chat completion.
+//! What a server is asked, or whoever answers a batch: the JSON of a chat completion.
 //!
 //! A server that is told nothing of a value takes it from its own settings or from the model's
 //! `generation_config.json`, and the samples would not be what their settings say. So values go out even where they
@@ -11,7 +11,7 @@ use crate::generate::StreamKey;
 use crate::records::{Message, Sampling};
 
 /// The fields that requests bring themselves.
-pub(super) const OWN_FIELDS: [&str; 15] = [
+pub(in crate::generate) const OWN_FIELDS: [&str; 15] = [
     "model",
     "messages",
     "temperature",
@@ -65,7 +65,7 @@ impl Dialect {
 }
 
 /// The body of one request.
-pub(super) struct Body<'a> {
+pub(in crate::generate) struct Body<'a> {
     pub model: &'a str,
     pub messages: &'a [Message],
     pub sampling: &'a Sampling,
@@ -76,7 +76,7 @@ pub(super) struct Body<'a> {
 }
 
 impl Body<'_> {
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::generate) fn json(&self) -> Value {
         let sampling = self.sampling;
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
@@ -120,13 +120,13 @@ fn number(value: f32) -> Value {
 }
 
 /// The seed of a turn, below 2^31 since some servers keep it in 32 bits with a sign.
-pub(super) fn seed(key: &StreamKey) -> u32 {
+pub(in crate::generate) fn seed(key: &StreamKey) -> u32 {
     let digest = stream_digest(b"cribble http seed 1", key);
     u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]) & 0x7fff_ffff
 }
 
 /// A hash of everything that names a turn; `purpose` keeps the uses apart.
-pub(super) fn stream_digest(purpose: &[u8], key: &StreamKey) -> [u8; 32] {
+pub(in crate::generate) fn stream_digest(purpose: &[u8], key: &StreamKey) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(purpose);
     hash.update(key.seed.to_le_bytes());

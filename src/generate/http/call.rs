@@ -3,16 +3,16 @@
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
-use reqwest::{Certificate, Client, Response};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::{Client, Response};
 use tokio::time::timeout;
 
 use super::answer::{Growing, Written, read_whole};
 use super::failure::{ERROR_BYTES, Failure, FailureKind};
 use super::options::HttpOptions;
 use super::probe::Served;
-use super::secret::Secret;
 use super::sse::SseParser;
+use crate::net::{self, ClientOptions, Secret};
 
 /// Most bytes of an answer.
 pub(super) const RESPONSE_BYTES: usize = 8 << 20;
@@ -69,22 +69,13 @@ impl Drop for Ending {
 /// # Errors
 /// If the certificates of this machine cannot be read.
 pub(super) fn client(options: &HttpOptions) -> reqwest::Result<Client> {
-    // Fails where somebody has chosen a provider already, which is then the one to use.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
-        .connect_timeout(options.connect_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        // A proxy would see the key of a server on this machine.
-        .no_proxy()
-        .http1_only()
-        .tcp_nodelay(true)
-        .user_agent(concat!("cribble/", env!("CARGO_PKG_VERSION")));
-    if !options.endpoints.iter().any(super::options::Endpoint::is_encrypted) {
+    net::client(&ClientOptions {
+        connect_timeout: options.connect_timeout,
+        // One would see the key of a server on this machine.
+        proxies: false,
         // A machine without certificates can still ask its own servers.
-        builder = builder.tls_certs_only(std::iter::empty::<Certificate>());
-    }
-    builder.build()
+        certificates: options.endpoints.iter().any(super::options::Endpoint::is_encrypted),
+    })
 }
 
 /// Runs a call to its end.
@@ -106,7 +97,7 @@ async fn ask(client: &Client, call: &Call, reports: &Sender<Report>) -> Result<W
         .header(ACCEPT_ENCODING, "identity")
         .body(call.body.clone());
     if let Some(key) = &call.key {
-        request = request.bearer_auth(key.reveal());
+        request = request.header(AUTHORIZATION, key.bearer());
     }
     let mut response = request.send().await.map_err(|error| Failure::of_transport(&error))?;
     check(&mut response, call.idle_timeout).await?;

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
-use super::secret::Secret;
+use crate::net::Secret;
 
 /// Most characters of a server's own words in an error line.
 const WORDS: usize = 200;
@@ -17,7 +17,7 @@ pub(super) const ERROR_BYTES: usize = 64 << 10;
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FailureKind {
+pub(in crate::generate) enum FailureKind {
     /// 429: too many requests at once.
     Limited,
     /// 503: not now.
@@ -51,7 +51,7 @@ impl FailureKind {
 /// A call that came to nothing, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub(super) struct Failure {
+pub(in crate::generate) struct Failure {
     pub kind: FailureKind,
     pub message: String,
     /// How long the server asked to be left alone.
@@ -63,7 +63,7 @@ impl Failure {
         Self { kind, message: message.into(), retry_after: None }
     }
 
-    pub(super) fn broken(message: impl Into<String>) -> Self {
+    pub(in crate::generate) fn broken(message: impl Into<String>) -> Self {
         Self::new(FailureKind::Broken, message)
     }
 
@@ -71,7 +71,7 @@ impl Failure {
         Self::broken("the server said yes and sent nothing")
     }
 
-    pub(super) fn unreadable(error: &serde_json::Error) -> Self {
+    pub(in crate::generate) fn unreadable(error: &serde_json::Error) -> Self {
         Self::broken(format!("the answer is not the JSON of a chat completion ({})", cut(&error.to_string())))
     }
 
@@ -133,6 +133,15 @@ impl Failure {
         let code = said.code.filter(|code| (400..600).contains(code)).unwrap_or(500);
         let words = if said.message.is_empty() { "no words" } else { said.message.as_str() };
         Self::new(kind_of(code, &said), format!("the server ended the answer with an error: {words}"))
+    }
+
+    /// What a batch holds in the place of an answer: a status, if there is one, and the JSON of what was said.
+    pub(in crate::generate) fn of_record(status: Option<u16>, said: &[u8]) -> Self {
+        let said = ServerWords::of(said);
+        let status = status.filter(|code| *code != 200);
+        let kind = kind_of(status.or(said.code).unwrap_or(500), &said);
+        let words = if matches!(said.message.as_str(), "" | "null") { "no words" } else { said.message.as_str() };
+        Self::new(kind, status.map_or_else(|| words.to_owned(), |code| format!("{code}: {words}")))
     }
 
     /// The same without the key, should the server have repeated it.
@@ -303,6 +312,17 @@ mod tests {
         assert_eq!(kind(r#"{"error": {"message": "m"}}"#), FailureKind::Broken);
         assert_eq!(kind(r#"{"error": {"message": "m", "code": 99999999}}"#), FailureKind::Broken);
         assert_eq!(kind(r#"{"error": "gone"}"#), FailureKind::Broken);
+    }
+
+    #[test]
+    fn a_record_of_an_error_counts_by_its_status_and_else_by_its_code() {
+        let of = |status, said: &str| Failure::of_record(status, said.as_bytes());
+        let full = of(Some(400), r#"{"error": {"message": "maximum context length is 9", "code": 400}}"#);
+        assert_eq!((full.kind, full.message.as_str()), (FailureKind::ContextFull, "400: maximum context length is 9"));
+        assert_eq!(of(Some(404), r#"{"error": "no model"}"#).kind, FailureKind::Misplaced);
+        let late = of(None, r#"{"code": "batch_expired", "message": "too late"}"#);
+        assert_eq!((late.kind, late.message.as_str()), (FailureKind::Broken, "too late"));
+        assert_eq!(of(Some(200), "null").message, "no words");
     }
 
     #[test]

@@ -10,16 +10,16 @@
 //! are not used, and the key goes nowhere but into one header. No server promises the same text twice, whatever the
 //! seed; what was written is what counts. This room does not start servers and does not know what turns are for.
 
-mod answer;
-mod body;
+pub(super) mod answer;
+pub(super) mod body;
 mod call;
 mod choose;
 mod endpoint;
-mod failure;
+pub(super) mod failure;
+mod key;
 mod options;
 mod pool;
 mod probe;
-mod secret;
 mod sse;
 #[cfg(test)]
 mod tests;
@@ -41,9 +41,9 @@ use self::failure::Failure;
 pub use self::options::{Endpoint, HttpOptions, OptionsError, Pace};
 use self::pool::{Running, Waiting};
 use self::probe::{Served, ServedModel};
-pub use self::secret::{Secret, SecretError};
 use self::worker::Worker;
 use super::{Backend, Event, Request, RequestId, StreamKey};
+pub use crate::net::{Secret, SecretError};
 use crate::records::{LiveServer, Message, ModelIdentity, Sampling};
 
 /// The longest wait of a step.
@@ -100,7 +100,7 @@ impl HttpBackend {
             .collect();
         let (model, dialects) = judge(&options, outcomes, &mut servers)?;
         Ok(Self {
-            identity: identity(&model, &options.extra),
+            identity: identity(&model.name, model.context_length, &options.extra),
             options,
             client,
             worker,
@@ -322,20 +322,20 @@ fn judge(
 
 /// The identity of a served model. A server does not tell its weights: `content` is the SHA-256 of "http", the model's
 /// name there and the extra fields of requests if there are any.
-fn identity(model: &ServedModel, extra: &Map<String, Value>) -> ModelIdentity {
+pub(super) fn identity(name: &str, context_length: Option<usize>, extra: &Map<String, Value>) -> ModelIdentity {
     let mut hash = Sha256::new();
     hash.update(b"http");
-    hash.update(model.name.as_bytes());
+    hash.update(name.as_bytes());
     if !extra.is_empty() {
         hash.update(Value::Object(extra.clone()).to_string().as_bytes());
     }
     ModelIdentity {
-        name: model.name.clone(),
+        name: name.to_owned(),
         content: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
         template: "server".to_owned(),
         compute: "http".to_owned(),
         // 0 where no server tells.
-        context_length: model.context_length.unwrap_or(0),
+        context_length: context_length.unwrap_or(0),
     }
 }
 

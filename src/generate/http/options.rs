@@ -1,13 +1,12 @@
 //! What a pool of servers is asked with, and whether it may be.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use reqwest::Url;
 use serde_json::{Map, Value};
 
 use super::body::OWN_FIELDS;
-use super::secret::Secret;
+use crate::net::{Secret, is_of_this_machine};
 use crate::records::Sampling;
 
 /// Requests at once that a server begins with.
@@ -91,15 +90,7 @@ impl Endpoint {
 
     /// Whether what is sent there leaves this machine.
     fn leaves_the_machine(&self) -> bool {
-        let url = Url::parse(&self.url).ok();
-        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let local_name = host == "localhost" || host.ends_with(".localhost");
-        let loopback = bare.parse::<IpAddr>().is_ok_and(|address| match address {
-            IpAddr::V4(address) => address.is_loopback(),
-            IpAddr::V6(address) => address == Ipv6Addr::LOCALHOST,
-        });
-        !(local_name || loopback)
+        !Url::parse(&self.url).is_ok_and(|url| is_of_this_machine(&url))
     }
 
     pub(super) fn most(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -11,7 +11,7 @@ use super::body::Dialect;
 use super::call::{check, read_body};
 use super::failure::{Failure, FailureKind};
 use super::options::Endpoint;
-use super::secret::Secret;
+use crate::net::Secret;
 
 /// A server that is well answers such questions at once.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -137,7 +137,7 @@ fn with_advice(failure: Failure) -> Failure {
 async fn get(client: &Client, url: &str, key: Option<&Secret>) -> Result<Vec<u8>, Failure> {
     let mut request = client.get(url).header(ACCEPT, "application/json").header(ACCEPT_ENCODING, "identity");
     if let Some(key) = key {
-        request = request.bearer_auth(key.reveal());
+        request = request.header(AUTHORIZATION, key.bearer());
     }
     let mut response = request.send().await.map_err(|error| Failure::of_transport(&error))?;
     check(&mut response, LIMIT).await?;

@@ -55,6 +55,7 @@ fn drain(backend: &mut HttpBackend) -> BTreeMap<u64, Outcome> {
                     assert!(done.insert(id, outcome).is_none(), "finished once");
                 }
                 Event::Failed { id, error } => assert!(done.insert(id, Err(error)).is_none(), "failed once"),
+                Event::Postponed { .. } => panic!("servers put nothing off"),
             }
         }
     }

@@ -1,15 +1,17 @@
 //! Whole downloads from a server on this machine: those that go well, and those that a cut line or a dishonest server spoils.
 
+mod asking;
 mod server;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::server::{COMMIT, Reply, Server, Shelved, hub, large, sha256, small};
 use super::progress::Meter;
 use super::transport::{Client, Failure};
-use super::{Hub, HubError, Name, Options, Pace, Progress, Token};
+use super::{Hub, HubError, Name, Options, Pace, Progress};
+use crate::net::Secret;
 
 const WEIGHTS: &str = "model.safetensors";
 const SIZE: usize = 5000;
@@ -32,6 +34,12 @@ fn options(address: &str, cache: &Path) -> Options {
         idle: Duration::from_secs(2),
     };
     Options { endpoint: address.to_owned(), pace, spare: 0, ..Options::new(cache) }
+}
+
+/// The Hub that nobody answers for, with waits that a test would notice.
+fn gone(cache: &Path) -> Options {
+    let pace = Pace { tries: 5, first_wait: Duration::from_secs(20), ..options("", cache).pace };
+    Options { pace, ..options("http://127.0.0.1:1", cache) }
 }
 
 fn quiet(_: Progress) -> ControlFlow<()> {
@@ -206,7 +214,7 @@ fn what_may_not_be_had_says_what_to_do() {
     for (status, word, has_token, advice) in answers {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(move |_| Reply::new(status, "hf_secret").with("X-Error-Code", word));
-        let token = has_token.then(|| Token::new("hf_secret", "a test").unwrap());
+        let token = has_token.then(|| Secret::new("hf_secret", "a test").unwrap());
         let error = fetch(Options { token, ..options(&server.address, dir.path()) }, "hf:org/name").unwrap_err();
         let line = one_line(&error);
         assert!(line.contains(advice) && line.contains("hf:org/name") && !line.contains("hf_secret"), "{line}");
@@ -247,7 +255,7 @@ fn the_token_goes_to_the_hub_alone() {
         reply
     }));
     let dir = tempfile::tempdir().unwrap();
-    let token = Some(Token::new("hf_secret", "a test").unwrap());
+    let token = Some(Secret::new("hf_secret", "a test").unwrap());
     fetch(Options { token, ..options(&server.address, dir.path()) }, "hf:org/name").unwrap();
     let expected = Some("Bearer hf_secret");
     assert!(server.asked().iter().all(|asked| asked.authorization.as_deref() == expected));
@@ -376,6 +384,14 @@ fn a_data_set_without_files_of_its_own_is_taken_converted() {
     assert_eq!(files.iter().map(|path| std::fs::read(path).unwrap().len()).collect::<Vec<_>>(), [40]);
     let offline = Options { offline: true, ..options(&server.address, dir.path()) };
     assert_eq!(data(offline, "hf:org/name:main:test", None).unwrap(), files);
+    // The same where nobody answers, and without a wait.
+    let begun = Instant::now();
+    assert_eq!(data(gone(dir.path()), "hf:org/name:main:test", None).unwrap(), files);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(matches!(
+        data(options("http://127.0.0.1:1", dir.path()), "hf:org/name:none", None),
+        Err(HubError::Unreachable { .. })
+    ));
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn honest(files: &[Shelved], asked: &Asked) -> Reply {
     let path = asked.path.as_str();
     let missing = || Reply::new(404, "").with("X-Error-Code", "RepoNotFound");
     for kind in ["models", "datasets"] {
-        if path == format!("/api/{kind}/org/name/revision/main") {
+        if ["main", COMMIT].iter().any(|at| path == format!("/api/{kind}/org/name/revision/{at}")) {
             return Reply::new(200, json!({"id": "org/name", "sha": COMMIT, "siblings": []}).to_string());
         }
         if path == format!("/api/{kind}/org/name/tree/{COMMIT}?recursive=true") {

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -12,11 +11,10 @@ use serde::{Deserialize, Deserializer};
 use super::super::metrics::{LOOKS, METRICS};
 use super::super::steer::Drawn;
 use super::is_run_name;
+use crate::watch::tail::LineTail;
 
-/// Bytes that are read at one time.
-const PIECE: u64 = 8 << 20;
-/// Bytes at the beginning, and before what is new, that tell a record from another.
-const HEAD: u64 = 256;
+/// Bytes that are read at one time: enough lines for several threads.
+const PIECE: usize = 8 << 20;
 /// Lines that one thread reads at least.
 const LINES: usize = 8192;
 
@@ -66,25 +64,17 @@ pub struct LookedAt {
     pub drawn: Drawn,
 }
 
-/// How far a file has been read, and how what was read begins and ends.
-#[derive(Debug, Default)]
-struct Mark {
-    read: u64,
-    head: Vec<u8>,
-    tail: Vec<u8>,
-}
-
 /// The files of a run.
 #[derive(Debug, Default)]
-struct Marks {
-    metrics: Option<Mark>,
-    looks: Option<Mark>,
+struct Files {
+    metrics: Option<LineTail>,
+    looks: Option<LineTail>,
 }
 
 /// How far each record has been read.
 #[derive(Debug, Default)]
 pub struct Follower {
-    runs: BTreeMap<String, Marks>,
+    runs: BTreeMap<String, Files>,
 }
 
 impl Follower {
@@ -114,9 +104,9 @@ impl Follower {
     }
 
     fn look_at(&mut self, name: &str, run: &Path) -> Option<RunNews> {
-        let marks = self.runs.entry(name.to_owned()).or_default();
+        let files = self.runs.entry(name.to_owned()).or_default();
         let mut news = RunNews { name: name.to_owned(), ..RunNews::default() };
-        let readings = appended(&mut marks.metrics, &run.join(METRICS), |lines| {
+        let readings = appended(&mut files.metrics, &run.join(METRICS), |lines| {
             let parts: Vec<_> = lines.par_chunks(LINES).map(read_lines).collect();
             for (total_steps, readings) in parts {
                 news.total_steps = total_steps.or(news.total_steps);
@@ -126,9 +116,9 @@ impl Follower {
         let afresh = matches!(readings, Ok(Some(Appended { afresh: true })));
         if afresh {
             // The answers belong to the record, and an answer that comes again replaces the one before.
-            marks.looks = None;
+            files.looks = None;
         }
-        let looks = appended(&mut marks.looks, &run.join(LOOKS), |lines| {
+        let looks = appended(&mut files.looks, &run.join(LOOKS), |lines| {
             news.looks.extend(lines.iter().filter_map(|line| serde_json::from_slice::<LookedAt>(line).ok()));
         });
         news.afresh = afresh;
@@ -143,54 +133,15 @@ struct Appended {
 }
 
 /// Hands over the whole lines that were appended to a file; `None` where nothing was.
-fn appended(mark: &mut Option<Mark>, path: &Path, mut each: impl FnMut(&[&[u8]])) -> std::io::Result<Option<Appended>> {
-    let mut file = File::open(path)?;
-    let len = file.metadata()?.len();
-    let head = piece(&mut file, 0, HEAD)?;
-    let known = mark.as_ref();
-    let same = |mark: &Mark, file: &mut File| -> std::io::Result<bool> {
-        let tail = piece(file, mark.read - mark.tail.len() as u64, mark.tail.len() as u64)?;
-        // The first line has the time in it; the end is another one where a run went on from an earlier checkpoint.
-        Ok(head.starts_with(&mark.head) && tail == mark.tail)
-    };
-    let afresh = match known {
-        Some(mark) => !same(mark, &mut file)?,
-        None => false,
-    };
-    let begin = known.filter(|_| !afresh).map_or(0, |mark| mark.read);
-    if known.is_some() && !afresh && len == begin {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    let mut at = begin;
-    loop {
-        file.seek(SeekFrom::Start(at))?;
-        bytes.clear();
-        file.by_ref().take(PIECE).read_to_end(&mut bytes)?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let lines: Vec<&[u8]> = bytes[..whole].split(|byte| *byte == b'\n').collect();
-        each(&lines);
-        let full = bytes.len() as u64 == PIECE;
-        // A line longer than a piece is no line of a record.
-        at += if full && whole == 0 { PIECE } else { whole as u64 };
-        if !full {
-            break;
-        }
-    }
-    let known = known.is_some();
-    // What may still grow is no mark of the file.
-    let head = head[..head.len().min(at as usize)].to_vec();
-    let tail = piece(&mut file, at.saturating_sub(HEAD), at.min(HEAD))?;
-    *mark = Some(Mark { read: at, head, tail });
-    Ok((!known || afresh || at > begin).then_some(Appended { afresh }))
-}
-
-/// So many bytes of a file from a place on, or as many as there are.
-fn piece(file: &mut File, from: u64, len: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(from))?;
-    file.by_ref().take(len).read_to_end(&mut bytes)?;
-    Ok(bytes)
+fn appended(known: &mut Option<LineTail>, path: &Path, each: impl FnMut(&[&[u8]])) -> io::Result<Option<Appended>> {
+    let is_new = known.is_none();
+    let tail = known.get_or_insert_with(|| LineTail::in_pieces(path.to_path_buf(), PIECE));
+    let Some(mut grown) = tail.grown()? else { return Ok(None) };
+    let (afresh, before) = (grown.afresh, tail.read());
+    // All of it at once, however long it is. Where reading ends early the next look goes on, and what came counts.
+    let mut budget = u64::MAX;
+    let _ = tail.follow(&mut grown, &mut budget, each);
+    Ok((is_new || afresh || tail.read() > before).then_some(Appended { afresh }))
 }
 
 /// The steps in all, if a line tells them, and what the lines say.

@@ -76,7 +76,26 @@ fn refused(why: String) -> std::io::Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::external::PLACE;
+    use super::super::metrics::METRICS;
     use super::*;
+    use crate::watch::{Kind, Watcher};
+
+    /// Who watches knows the folder by its name, which is this one.
+    #[test]
+    fn a_training_by_another_program_is_one_run_to_who_watches_the_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = place(dir.path()).join("sft");
+        let output = run.join(PLACE).join("output");
+        std::fs::create_dir_all(&output).unwrap();
+        std::fs::write(run.join(METRICS), "{\"step\":1,\"loss\":2.0}\n").unwrap();
+        std::fs::write(output.join("trainer_log.jsonl"), "{\"current_steps\":1,\"loss\":2.0}\n").unwrap();
+        let look = Watcher::new(vec![dir.path().to_path_buf()]).look();
+        assert_eq!(
+            look.news.iter().map(|news| (news.run.as_str(), news.kind)).collect::<Vec<_>>(),
+            [("runs/sft", Kind::Cribble)]
+        );
+    }
 
     #[test]
     fn runs_are_renamed_put_away_and_brought_back_and_never_overwritten() {

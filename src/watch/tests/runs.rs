@@ -89,6 +89,25 @@ fn what_goes_is_told_and_what_is_made_anew_is_told_afresh() {
 }
 
 #[test]
+fn what_another_program_trains_for_a_run_of_ours_shows_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("runs/sft");
+    let output = run.join("external/output");
+    put(&output.join("trainer_log.jsonl"), LOG);
+    put(&output.join("checkpoint-20/trainer_state.json"), STATE);
+    events(&output.join("runs/a"), 1..3);
+    put(&run.join("metrics.jsonl"), OURS);
+    assert_eq!(names(&news(&mut watch(dir.path()))), ["runs/sft"]);
+    assert_eq!(names(&news(&mut watch(&run))), ["sft"]);
+    // Who follows the other program looks into its folder.
+    let told = news(&mut watch(&output));
+    assert!(!told.is_empty() && told.iter().all(|news| news.kind != Kind::Cribble), "{told:?}");
+    // A folder of this name is as good as any where no record of ours is.
+    put(&dir.path().join("else/external/trainer_log.jsonl"), LOG);
+    assert_eq!(names(&news(&mut watch(dir.path()))), ["else/external", "runs/sft"]);
+}
+
+#[test]
 fn of_a_state_only_new_entries_are_told() {
     let dir = tempfile::tempdir().unwrap();
     put(&dir.path().join("out/checkpoint-20/trainer_state.json"), STATE);
