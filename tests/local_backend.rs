@@ -42,6 +42,7 @@ fn drain(backend: &mut LocalBackend) -> Finished {
                     done.insert(id, (text, token_ids, reason));
                 }
                 Event::Failed { error, .. } => panic!("{error}"),
+                Event::Postponed { .. } => panic!("nothing of this process is put off"),
             }
         }
     }

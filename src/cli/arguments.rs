@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use color_eyre::Result;
+use serde_json::{Map, Value};
 
 use super::failure::BadInput;
 use crate::config::Directories;
 use crate::difficulty::{Pick, Rule, ShapeName};
 use crate::model::ComputeChoice;
-use crate::pipeline::GenerateOrder;
+use crate::pipeline::{GenerateOrder, Servers, Writer};
 use crate::records::Sampling;
 use crate::session::{Session, SessionError};
 
@@ -136,12 +137,61 @@ impl RuleArguments {
     }
 }
 
+/// Servers that write in the place of this process.
+#[derive(Debug, Args)]
+pub struct ServerArguments {
+    /// Address of a server, such as http://localhost:8000/v1 (may be given again: they share the work)
+    #[arg(long, value_name = "URL", group = "asks")]
+    endpoint: Vec<String>,
+    /// A file with the servers' key, which nobody else may read; left out, CRIBBLE_API_KEY or OPENAI_API_KEY
+    #[arg(long, value_name = "FILE", requires = "endpoint")]
+    api_key_file: Option<PathBuf>,
+    /// Let the key go over plain http to another machine
+    #[arg(long, requires = "endpoint")]
+    allow_plain_key: bool,
+    /// Most requests at once at each server; it is found out how many it takes well
+    #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    max_in_flight: Option<u64>,
+    /// Further fields of every request, as a JSON object, such as {"chat_template_kwargs":{"enable_thinking":false}}
+    #[arg(long, value_name = "JSON", requires = "asks", value_parser = object)]
+    extra_body: Option<Map<String, Value>>,
+    /// Begin no request once servers have counted so many tokens, prompts and answers; those under way end
+    #[arg(long, value_name = "N", requires = "endpoint")]
+    max_total_tokens: Option<u64>,
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("no JSON object: {error}"))
+}
+
+impl ServerArguments {
+    pub fn writer(&self) -> Writer {
+        if self.endpoint.is_empty() {
+            return Writer::Here;
+        }
+        Writer::Servers(Servers {
+            endpoints: self.endpoint.clone(),
+            key_file: self.api_key_file.clone(),
+            allow_plain_key: self.allow_plain_key,
+            most_in_flight: self.max_in_flight.map(|most| most as usize),
+            extra: self.extra(),
+            most_tokens: self.max_total_tokens,
+        })
+    }
+
+    /// The further fields of requests.
+    pub fn extra(&self) -> Map<String, Value> {
+        self.extra_body.clone().unwrap_or_default()
+    }
+}
+
 /// How a model answers problems in single turns.
 #[derive(Debug, Args)]
 pub struct SingleTurnArguments {
-    /// Directory of a model, a .gguf file, hf:org/name[@revision], or micro, which comes with the program
-    #[arg(long, short = 'm', value_name = "MODEL")]
-    pub model: String,
+    /// Directory of a model, a .gguf file, hf:org/name[@revision], or micro, which comes with the program; of servers the model's name
+    /// there, which may be left out where they serve one only
+    #[arg(long, short = 'm', value_name = "MODEL", required_unless_present = "endpoint")]
+    model: Option<String>,
     /// Most new tokens of an answer
     #[arg(long, value_name = "N", default_value_t = 1024)]
     max_tokens: usize,
@@ -152,21 +202,23 @@ pub struct SingleTurnArguments {
     top_p: f32,
     /// Take only the first N problems
     #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
+    limit: Option<usize>,
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Sequences decoded together
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "endpoint")]
     slots: Option<usize>,
     /// Number format: auto, f32, bf16, on a CPU q8 (weights and rows of eight bits)
-    #[arg(long, value_name = "MODE", default_value = "auto")]
+    #[arg(long, value_name = "MODE", default_value = "auto", conflicts_with = "endpoint")]
     compute: ComputeChoice,
+    #[command(flatten)]
+    servers: ServerArguments,
 }
 
 impl SingleTurnArguments {
     pub fn order(&self, problems: Option<PathBuf>, held_out: bool, samples: u32) -> GenerateOrder {
         GenerateOrder {
-            model: self.model.clone(),
+            model: self.model.clone().unwrap_or_default(),
             problems,
             held_out,
             samples,
@@ -184,7 +236,7 @@ impl SingleTurnArguments {
             slots: self.slots,
             compute: self.compute,
             lookup: true,
-            servers: None,
+            writer: self.servers.writer(),
         }
     }
 }

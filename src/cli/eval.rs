@@ -13,6 +13,7 @@ use crate::eval::Score;
 use crate::jobs::{self, EvalOutcome};
 use crate::pipeline::GenerateOutcome;
 use crate::pipeline::eval::{self, EvalOrder};
+use crate::tui::text::clean;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -35,19 +36,19 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let model = arguments.turns.model.as_str();
     let order = arguments.turns.order(Some(arguments.problems.clone()), true, arguments.samples);
-    let order = EvalOrder::new(arguments.name.clone().unwrap_or_else(|| model.to_owned()), order);
+    let order = EvalOrder::new(arguments.name.clone(), order);
     let job = jobs::start_eval(arguments.session.path()?, order)?;
     signals::listen(job.control().clone())?;
     follow(&job);
-    let EvalOutcome { drawn, score } = job.join()?;
+    let EvalOutcome { drawn, model, score } = job.join()?;
     generate::complete(&drawn)?;
     let score = score.ok_or_else(|| BadInput("there is no problem to be scored on".into()))?;
     if arguments.json {
-        return super::out::line(json(model, &drawn, &score));
+        return super::out::line(json(&model, &drawn, &score));
     }
-    super::out::line(words(model, &score))
+    // A server says what its model is called.
+    super::out::line(words(&clean(&model), &score))
 }
 
 fn json(model: &str, outcome: &GenerateOutcome, score: &Score) -> serde_json::Value {

@@ -9,6 +9,7 @@ use crate::config::settings::ConfigFileError;
 use crate::dialogue::DialogueError;
 use crate::exchange::ImportError;
 use crate::filter::settings::SettingsError;
+use crate::generate::batch::BatchError;
 use crate::generate::http::{OptionsError, SecretError};
 use crate::hub::HubError;
 use crate::model::export::ExportError;
@@ -81,7 +82,11 @@ fn code(report: &Report) -> u8 {
                 _ => 2,
             };
         }
+        if let Some(BatchError::Io { .. }) = cause.downcast_ref() {
+            return 1;
+        }
         let bad = cause.is::<BadInput>()
+            || cause.is::<BatchError>()
             || cause.is::<RecipeError>()
             || cause.is::<ModelError>()
             || cause.is::<DecoderError>()

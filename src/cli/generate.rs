@@ -1,21 +1,22 @@
 //! `cribble generate`: chains of thought for problems, without a screen.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
-use serde_json::{Map, Value};
 
-use super::arguments::SessionArgument;
+use super::arguments::{ServerArguments, SessionArgument};
 use super::failure::{BadInput, Interrupted};
 use super::progress::follow;
 use super::signals;
+use crate::generate::batch::Dialect;
 use crate::jobs;
 use crate::model::ComputeChoice;
-use crate::pipeline::{GenerateOrder, GenerateOutcome, Servers};
+use crate::pipeline::{Batch, GenerateOrder, GenerateOutcome, Writer};
 use crate::records::Sampling;
+use crate::tui::text::clean;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum BackendKind {
@@ -23,6 +24,14 @@ enum BackendKind {
     Local,
     /// Ask servers: vLLM, SGLang, llama-server and others that speak as OpenAI's does
     Http,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BatchFor {
+    Vllm,
+    Sglang,
+    /// OpenAI, and services that know no more fields than it
+    Openai,
 }
 
 #[derive(Debug, Args)]
@@ -72,67 +81,48 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// Sequences decoded together
-    #[arg(long, value_name = "N", conflicts_with = "endpoint")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["endpoint", "batch"])]
     slots: Option<usize>,
     /// Who writes; with --endpoint it is servers
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "batch")]
     backend: Option<BackendKind>,
-    /// Address of a server, such as http://localhost:8000/v1 (may be given again: they share the work)
-    #[arg(long, value_name = "URL")]
-    endpoint: Vec<String>,
-    /// A file with the servers' key, which nobody else may read; left out, CRIBBLE_API_KEY or OPENAI_API_KEY
-    #[arg(long, value_name = "FILE", requires = "endpoint")]
-    api_key_file: Option<PathBuf>,
-    /// Let the key go over plain http to another machine
-    #[arg(long, requires = "endpoint")]
-    allow_plain_key: bool,
-    /// Most requests at once at each server; it is found out how many it takes well
-    #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..=4096))]
-    max_in_flight: Option<u64>,
-    /// Further fields of every request, as a JSON object, such as {"chat_template_kwargs":{"enable_thinking":false}}
-    #[arg(long, value_name = "JSON", requires = "endpoint", value_parser = object)]
-    extra_body: Option<Map<String, Value>>,
-    /// Begin no request once servers have counted so many tokens, prompts and answers; those under way end
-    #[arg(long, value_name = "N", requires = "endpoint")]
-    max_total_tokens: Option<u64>,
+    #[command(flatten)]
+    servers: ServerArguments,
+    /// Directory of a batch (vllm run-batch, OpenAI's Batch API): what is to be asked is written there, and answers that are there
+    /// are read; have the requests answered and call the same again
+    #[arg(long, value_name = "DIR", group = "asks", conflicts_with = "endpoint")]
+    batch: Option<PathBuf>,
+    /// Who answers the batch
+    #[arg(long, value_enum, default_value = "vllm", requires = "batch")]
+    batch_for: BatchFor,
     /// Print the first prompt, or of servers the first request but for its seed, and write nothing
     #[arg(long)]
     dry_run: bool,
     /// Number format: auto, f32, bf16, on a CPU q8 (weights and rows of eight bits)
-    #[arg(long, value_name = "MODE", default_value = "auto", conflicts_with = "endpoint")]
+    #[arg(long, value_name = "MODE", default_value = "auto", conflicts_with_all = ["endpoint", "batch"])]
     compute: ComputeChoice,
     /// Never guess at tokens that repeat earlier text (the text is the same either way)
-    #[arg(long, conflicts_with = "endpoint")]
+    #[arg(long, conflicts_with_all = ["endpoint", "batch"])]
     no_lookup: bool,
-    /// Print a JSON object: {"session","problems","samples","existing","tokens","tokens_per_second","wall_seconds","compute"}
+    /// Print a JSON object: {"session","problems","samples","existing","tokens","tokens_per_second","wall_seconds","compute"}; of a batch
+    /// also {"postponed","requests","requests_file"}
     #[arg(long)]
     json: bool,
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(text).map_err(|error| format!("no JSON object: {error}"))
-}
-
 impl Arguments {
     fn order(&self) -> Result<GenerateOrder> {
-        let asks = self.backend == Some(BackendKind::Http);
-        if asks && self.endpoint.is_empty() {
+        let writer = self.writer();
+        let asks = matches!(writer, Writer::Servers(_));
+        if self.backend == Some(BackendKind::Http) && !asks {
             return Err(BadInput("--backend http: which servers? give --endpoint URL".into()).into());
         }
-        if self.backend == Some(BackendKind::Local) && !self.endpoint.is_empty() {
+        if self.backend == Some(BackendKind::Local) && asks {
             return Err(BadInput(
                 "--endpoint: of servers, and --backend local asks none; leave one of them out".into(),
             )
             .into());
         }
-        let servers = (!self.endpoint.is_empty()).then(|| Servers {
-            endpoints: self.endpoint.clone(),
-            key_file: self.api_key_file.clone(),
-            allow_plain_key: self.allow_plain_key,
-            most_in_flight: self.max_in_flight.map(|most| most as usize),
-            extra: self.extra_body.clone().unwrap_or_default(),
-            most_tokens: self.max_total_tokens,
-        });
         let sampling = Sampling {
             temperature: self.temperature,
             top_p: self.top_p,
@@ -156,19 +146,35 @@ impl Arguments {
             slots: self.slots,
             compute: self.compute,
             lookup: !self.no_lookup,
-            servers,
+            writer,
         })
+    }
+
+    fn writer(&self) -> Writer {
+        let Some(directory) = self.batch.clone() else { return self.servers.writer() };
+        let dialect = match self.batch_for {
+            BatchFor::Vllm => Dialect::Vllm,
+            BatchFor::Sglang => Dialect::Sglang,
+            BatchFor::Openai => Dialect::Other,
+        };
+        Writer::Batch(Batch { directory, dialect, extra: self.servers.extra() })
     }
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let order = arguments.order()?;
     if arguments.dry_run {
-        return super::out::text(&crate::tui::text::clean(&jobs::first_request(&arguments.session.path()?, &order)?));
+        return super::out::text(&clean(&jobs::first_request(&arguments.session.path()?, &order)?));
     }
+    let batch = arguments.batch.as_deref();
     let (outcome, asked) = write(arguments.session.path()?, order)?;
     if arguments.json {
         super::out::line(format_args!("{}", serde_json::to_string(&outcome)?))?;
+    } else if let Some(directory) = batch.filter(|_| !outcome.stopped) {
+        let model = arguments.model.as_deref().unwrap_or_default();
+        for line in handed_over(directory, model, &outcome) {
+            super::out::line(clean(&line))?;
+        }
     } else if std::io::stdout().is_terminal() || !asked.to_stop() {
         super::out::line(format_args!(
             "{} samples for {} problems ({} were there), {} tokens at {:.0} tok/s in {:.0} s, compute {}",
@@ -182,6 +188,34 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ))?;
     }
     complete(&outcome)
+}
+
+/// What a call came to whose answers are written elsewhere, and what is to be done now.
+fn handed_over(directory: &Path, model: &str, outcome: &GenerateOutcome) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} samples for {} problems ({} were there); {} put off",
+        outcome.samples, outcome.problems, outcome.existing, outcome.postponed
+    )];
+    match outcome.requests_file.as_deref().map(Path::new) {
+        Some(file) => {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().replace("requests-", "results-");
+            let (asked, answered) = (file.display(), file.with_file_name(name));
+            let answered = answered.display();
+            lines.push(format!("{} requests written to {asked}; have them answered into {answered}", outcome.requests));
+            lines.push(format!("(vllm run-batch -i {asked} -o {answered} --model {model}) and call the same again"));
+        }
+        None if outcome.postponed > 0 => lines.push(format!(
+            "nothing new to ask: requests in {} wait for their answers; have them answered and call the same again",
+            directory.display()
+        )),
+        None => {}
+    }
+    if outcome.failed == 0
+        && let Some(error) = &outcome.last_error
+    {
+        lines.push(format!("asked again after: {error}"));
+    }
+    lines
 }
 
 /// Runs a generation to its end with a progress line, and whether it was asked to stop.

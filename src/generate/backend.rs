@@ -1,5 +1,7 @@
 //! The contract between those who need text and those who make it.
 
+use std::path::PathBuf;
+
 use crate::records::{FinishReason, LiveServer, Message, ModelIdentity, Sampling};
 
 /// Chosen by the caller, unique among the requests in flight.
@@ -11,6 +13,7 @@ pub type RequestId = u64;
 pub struct StreamKey {
     pub seed: u64,
     pub problem_id: String,
+    /// Index among the samples of its problem, from 0.
     pub draw: u32,
     /// Index of the assistant turn in its dialogue, from 0.
     pub turn: u32,
@@ -19,6 +22,7 @@ pub struct StreamKey {
 /// One assistant turn to write.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// What events of it are told under.
     pub id: RequestId,
     /// The chat so far, ending with a user message.
     pub messages: Vec<Message>,
@@ -42,6 +46,17 @@ pub enum Event {
     Finished { id: RequestId, text: String, token_ids: Vec<u32>, tokens: usize, reason: FinishReason },
     /// The turn could not be written; this is not a result and nothing of it is stored.
     Failed { id: RequestId, error: String },
+    /// The turn is to be written elsewhere, and not while this process runs. Nothing of its dialogue is stored; the
+    /// same request finds what was written later. `error`: why an answer that was there has to be given again.
+    Postponed { id: RequestId, error: Option<String> },
+}
+
+/// Requests that somebody else is to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handover {
+    pub requests: usize,
+    /// Where they are written.
+    pub file: PathBuf,
 }
 
 /// A maker of turns. Driven by one thread: `submit` what there is, `step` until nothing is in flight.
@@ -64,8 +79,18 @@ pub trait Backend: Send {
     /// The dialogue has no further turn: whatever was kept for it may go.
     fn close_dialogue(&mut self, dialogue: u64);
 
-    /// Requests submitted and not yet finished, failed or cancelled.
+    /// Requests submitted and not yet finished, failed, put off or cancelled.
     fn in_flight(&self) -> usize;
+
+    /// Whether failures in a row say that the next request will fail too. They do not where answers are looked up.
+    fn fails_as_one(&self) -> bool {
+        true
+    }
+
+    /// Ends the work: what was put off is brought to where it can be answered. `None` where that is nothing new.
+    fn hand_over(&mut self) -> color_eyre::Result<Option<Handover>> {
+        Ok(None)
+    }
 
     /// How each server is that writes; none where this process does.
     fn servers(&self) -> Vec<LiveServer> {

@@ -13,15 +13,16 @@ use crate::config::{Directories, Settings};
 use crate::dialogue::{Dialogue, Library, Policy, Step};
 use crate::exchange::problems;
 use crate::generate::Backend;
-use crate::generate::http::{Endpoint, HttpBackend, HttpOptions, Secret};
+use crate::generate::batch::BatchBackend;
+use crate::generate::http::{HttpBackend, HttpOptions};
 use crate::generate::local::{LocalBackend, LocalOptions};
-use crate::pipeline::{GenerateOrder, GenerateOutcome, Servers, Watcher, generate};
+use crate::pipeline::{GenerateOrder, GenerateOutcome, Watcher, Writer, generate};
 use crate::records::{GENERATION, Heavy, LiveBoard, LiveState, Problem};
 use crate::session::Session;
 
 /// Starts a generation in a session, which is made if it is missing and the order is sound.
 pub fn start_generate(dir: PathBuf, order: GenerateOrder) -> Result<GenerateJob> {
-    Job::start(GENERATION, move |context| run(&dir, &order, || backend(&order), context))
+    Job::start(GENERATION, move |context| Ok(drawn(&dir, &order, GENERATION, context)?.outcome))
 }
 
 /// The first request of an order, for a person to read before anything is written. Of servers it is the body, but for the seed, which
@@ -45,53 +46,36 @@ pub fn first_request(dir: &Path, order: &GenerateOrder) -> Result<String> {
 }
 
 /// What writes for an order: servers that it names, or this process.
-fn backend(order: &GenerateOrder) -> Result<Box<dyn Backend>> {
-    match &order.servers {
-        Some(servers) => Ok(Box::new(HttpBackend::connect(http(order, servers)?)?)),
-        None => local(order),
+pub(super) fn backend(order: &GenerateOrder) -> Result<Box<dyn Backend>> {
+    let servers = match &order.writer {
+        Writer::Here => return local(order),
+        Writer::Batch(batch) => {
+            let options = batch.options(&order.model, &order.sampling);
+            return Ok(Box::new(BatchBackend::open(&batch.directory, options)?));
+        }
+        Writer::Servers(servers) => servers,
+    };
+    let options = HttpOptions {
+        model: Some(order.model.clone()).filter(|name| !name.is_empty()),
+        sampling: order.sampling.clone(),
+        ..servers.options(servers.key()?)?
+    };
+    Ok(Box::new(HttpBackend::connect(options)?))
+}
+
+/// What is said while that gets ready.
+pub(super) fn opening(order: &GenerateOrder) -> String {
+    match &order.writer {
+        Writer::Here => format!("loading {}", order.model),
+        Writer::Servers(servers) => format!("asking {}", servers.endpoints.join(", ")),
+        Writer::Batch(batch) => format!("reading {}", batch.directory.display()),
     }
 }
 
-/// How servers are asked for an order.
-///
-/// # Errors
-/// If an address or the key cannot be used.
-fn http(order: &GenerateOrder, servers: &Servers) -> Result<HttpOptions> {
-    let endpoint = |address: &String| -> Result<Endpoint> {
-        let mut endpoint = Endpoint::new(address)?;
-        endpoint.most_in_flight = servers.most_in_flight;
-        Ok(endpoint)
-    };
-    let key = match &servers.key_file {
-        Some(path) => Some(Secret::from_file(path)?),
-        None => Secret::from_environment()?,
-    };
-    Ok(HttpOptions {
-        endpoints: servers.endpoints.iter().map(endpoint).collect::<Result<_>>()?,
-        model: Some(order.model.clone()).filter(|name| !name.is_empty()),
-        key,
-        allow_plain: servers.allow_plain_key,
-        extra: servers.extra.clone(),
-        max_tokens_total: servers.most_tokens,
-        sampling: order.sampling.clone(),
-        ..HttpOptions::default()
-    })
-}
-
-/// The backend of an order, in this process.
-pub(super) fn local(order: &GenerateOrder) -> Result<Box<dyn Backend>> {
+fn local(order: &GenerateOrder) -> Result<Box<dyn Backend>> {
     let options =
         LocalOptions { compute: order.compute, slots: order.slots, lookup: order.lookup, ..LocalOptions::default() };
     Ok(Box::new(LocalBackend::load(&order.model, options)?))
-}
-
-fn run(
-    dir: &Path,
-    order: &GenerateOrder,
-    load: impl FnOnce() -> Result<Box<dyn Backend>>,
-    context: &mut JobContext,
-) -> Result<GenerateOutcome> {
-    Ok(drawn(dir, order, GENERATION, load, context)?.outcome)
 }
 
 /// Samples that were drawn, and for which problems.
@@ -103,13 +87,7 @@ pub(super) struct Drawn {
 
 /// Draws what an order asks for, as the whole of a job or a part of it. What can be wrong with the order is found before
 /// anything is made or written.
-pub(super) fn drawn(
-    dir: &Path,
-    order: &GenerateOrder,
-    job: &'static str,
-    load: impl FnOnce() -> Result<Box<dyn Backend>>,
-    context: &mut JobContext,
-) -> Result<Drawn> {
+pub(super) fn drawn(dir: &Path, order: &GenerateOrder, job: &'static str, context: &mut JobContext) -> Result<Drawn> {
     let began = Instant::now();
     order.check()?;
     let heavy = heavy(job)?;
@@ -121,13 +99,9 @@ pub(super) fn drawn(
         Err(crate::session::SessionError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let message = match &order.servers {
-        Some(servers) => format!("asking {}", servers.endpoints.join(", ")),
-        None => format!("loading {}", order.model),
-    };
-    let board = LiveBoard { job: job.into(), state: LiveState::Starting, message, ..LiveBoard::default() };
-    context.publish(board);
-    let mut backend = load()?;
+    let (state, message) = (LiveState::Starting, opening(order));
+    context.publish(LiveBoard { job: job.into(), state, message, ..LiveBoard::default() });
+    let mut backend = backend(order)?;
     let session = match session {
         Some(session) => session,
         None => hold(Session::create(dir)?, (job, heavy), context)?,

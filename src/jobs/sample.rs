@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use color_eyre::Result;
 
-use super::generate::{chosen, heavy, hold, local, policy};
+use super::generate::{backend, chosen, heavy, hold, opening, policy};
 use super::{Job, JobContext};
 use crate::exchange::problems;
 use crate::pipeline::sample::{SampleOrder, SampleOutcome, sample};
@@ -31,9 +31,9 @@ fn run(dir: &Path, order: &SampleOrder, context: &mut JobContext) -> Result<Samp
     if given.is_none() && !dir.join("session.db").exists() {
         return Err(SessionError::Missing { path: dir.to_path_buf() }.into());
     }
-    let message = format!("loading {}", generate.model);
-    context.publish(LiveBoard { job: GENERATION.into(), state: LiveState::Starting, message, ..LiveBoard::default() });
-    let mut backend = local(generate)?;
+    let (state, message) = (LiveState::Starting, opening(generate));
+    context.publish(LiveBoard { job: GENERATION.into(), state, message, ..LiveBoard::default() });
+    let mut backend = backend(generate)?;
     let session = hold(Session::open_or_create(dir)?, (GENERATION, heavy), context)?;
     let problems = chosen(&session, given, generate)?;
     sample(&session, &mut *backend, &problems, &policy, order, context)

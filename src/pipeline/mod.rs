@@ -20,6 +20,6 @@ mod watcher;
 
 pub use filter::{FilterOutcome, FilterSources, agreement, benchmarks, filter, filter_settings, judge_session};
 pub use generate::GenerateOutcome;
-pub use order::{GenerateOrder, OrderError, Servers};
+pub use order::{Batch, GenerateOrder, OrderError, Servers, Writer};
 pub use train::{TrainOrder, TrainOutcome};
 pub use watcher::Watcher;

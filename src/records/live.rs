@@ -71,6 +71,9 @@ pub struct LiveTotals {
     pub correct: usize,
     pub truncated: usize,
     pub failed: usize,
+    /// Samples put off until their next turns have been written elsewhere.
+    #[serde(default)]
+    pub postponed: usize,
     pub tokens: usize,
     /// Over the last few seconds, all samples together.
     pub tokens_per_second: f64,

@@ -1,5 +1,8 @@
 //! Trainings of other programs, and servers that write.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 
 #[test]
@@ -24,20 +27,23 @@ fn trainings_of_other_programs_are_told_a_line_each_and_left_as_they_are() {
     home.fails(2, &["watch", "/no/such/place"], &["/no/such/place", "name a directory"]);
 }
 
-/// Answers every request as a server of one model does.
-fn server() -> std::net::SocketAddr {
+/// Answers every request as a server of one model does, and counts the chats.
+fn server() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let chats = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&chats);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || answer(stream));
+            let counted = Arc::clone(&counted);
+            std::thread::spawn(move || answer(stream, &counted));
         }
     });
-    address
+    (address, chats)
 }
 
 /// One request, one answer, and the connection is closed.
-fn answer(mut stream: std::net::TcpStream) {
+fn answer(mut stream: std::net::TcpStream, chats: &AtomicUsize) {
     use std::io::{BufRead, BufReader, Read};
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut line, mut length, mut asked) = (String::new(), 0, String::new());
@@ -59,6 +65,7 @@ fn answer(mut stream: std::net::TcpStream) {
             r#"{"object":"list","data":[{"id":"small","object":"model"}]}"#.to_owned()
         }
         () if asked.contains("/chat/completions") => {
+            chats.fetch_add(1, Ordering::Relaxed);
             let request: Value = serde_json::from_slice(&body).unwrap();
             assert!(request["temperature"].is_number() && request["seed"].is_u64(), "{request}");
             let text = r"It is \\boxed{4}.";
@@ -91,7 +98,8 @@ fn servers_write_in_the_place_of_this_process() {
     let problems = home.path("problems.jsonl");
     let line = |id: usize| format!("{{\"id\":\"p{id}\",\"problem\":\"2 + 2, {id}\",\"answer\":\"4\"}}\n");
     std::fs::write(&problems, (0..20).map(line).collect::<String>()).unwrap();
-    let address = format!("http://{}", server());
+    let (address, _) = server();
+    let address = format!("http://{address}");
     let common = ["generate", "-s", "s", "--endpoint", &address, "-p", problems.to_str().unwrap(), "--samples", "2"];
     let key = ("CRIBBLE_API_KEY", "sk-of-nobody-else");
     let dry = home.command(&[&common[..], &["--dry-run"]].concat()).env(key.0, key.1).output().unwrap();
@@ -110,4 +118,79 @@ fn servers_write_in_the_place_of_this_process() {
     assert!(!store.windows(key.1.len()).any(|part| part == key.1.as_bytes()));
     home.fails(2, &["generate", "-s", "s", "--backend", "http", "-m", "x"], &["--endpoint"]);
     home.fails(2, &["generate", "-s", "s", "--endpoint", "ftp://x"], &["ftp://x", "http://localhost:8000/v1"]);
+}
+
+/// Problems to which that server gives the right answer.
+fn sums(home: &Home, count: usize) -> PathBuf {
+    let path = home.path("sums.jsonl");
+    let line = |id: usize| format!("{{\"id\":\"p{id}\",\"problem\":\"2 + 2, {id}\",\"answer\":\"4\"}}\n");
+    std::fs::write(&path, (0..count).map(line).collect::<String>()).unwrap();
+    path
+}
+
+#[test]
+fn servers_are_scored_under_the_name_that_they_give_their_model() {
+    let home = Home::new();
+    let problems = sums(&home, 5);
+    let (address, chats) = server();
+    let address = format!("http://{address}");
+    let common = ["eval", "-s", "s", "--endpoint", &address, "-p", text(&problems), "-n", "2", "--json"];
+    let scored = home.json(&common);
+    assert_eq!((&scored["model"], &scored["compute"]), (&"small".into(), &"http".into()));
+    assert_eq!((&scored["problems"], &scored["n"], &scored["pass_at_1"]), (&5.into(), &2.into(), &1.0.into()));
+    assert_eq!((&scored["mean_tokens"], chats.load(Ordering::Relaxed)), (&5.0.into(), 10));
+    // What is there is not asked for again, and stands in the session.
+    let again = home.json(&[&common[..], &["--name", "again"]].concat());
+    assert_eq!((&again["existing"], chats.load(Ordering::Relaxed)), (&10.into(), 10));
+    let session = Session::open(&home.path("data").join("sessions/s")).unwrap();
+    let kept: Vec<String> =
+        session.evals().unwrap().iter().map(|eval| format!("{} of {}", eval.name, eval.model)).collect();
+    assert_eq!(kept, ["small of small", "again of small"]);
+    assert_eq!(session.pool().unwrap(), [], "it is scored on them and learns nothing from them");
+    // Another model than it serves, and what only this process could do.
+    let other = [&common[..], &["-m", "large"]].concat();
+    home.fails(1, &other, &["it serves small and not large"]);
+    for refused in [&["--slots", "2"], &["--compute", "f32"]] {
+        let output = home.run(&[&common[..], refused].concat());
+        assert_eq!(output.status.code(), Some(2), "{refused:?}");
+    }
+    let nobody = home.run(&["eval", "-s", "s", "-p", text(&problems)]);
+    assert_eq!(nobody.status.code(), Some(2), "a model is needed where no server has one");
+    home.fails(2, &["eval", "-s", "t", "--endpoint", "ftp://x", "-p", text(&problems)], &["ftp://x: not an address"]);
+    assert!(!home.path("data").join("sessions/t").exists(), "what is wrong is found before anything is made");
+}
+
+#[test]
+fn servers_draw_in_rounds_and_nothing_twice() {
+    let home = Home::new();
+    let problems = sums(&home, 4);
+    let (address, chats) = server();
+    let address = format!("http://{address}");
+    let arguments = [
+        "sample",
+        "-s",
+        "s",
+        "--endpoint",
+        &address,
+        "-p",
+        text(&problems),
+        "--first",
+        "2",
+        "--round",
+        "2",
+        "--most-draws",
+        "4",
+        "--max-tokens",
+        "64",
+        "--json",
+    ];
+    let first = home.json(&arguments);
+    let draws = first["draws"].as_u64().unwrap();
+    assert!(draws >= 8 && chats.load(Ordering::Relaxed) as u64 == draws, "{first}");
+    assert_eq!((&first["solved"], &first["existing"]), (&4.into(), &0.into()));
+    let again = home.json(&arguments);
+    assert_eq!((&again["draws"], &again["existing"]), (&0.into(), &draws.into()));
+    assert_eq!((&again["tokens"], chats.load(Ordering::Relaxed) as u64), (&first["tokens"], draws));
+    // The samples are as any others: the rules judge them, though no server told token ids here.
+    assert_eq!(home.json(&["filter", "-s", "s", "--json"])["judged"], draws);
 }

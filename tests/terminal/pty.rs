@@ -208,7 +208,7 @@ impl Shown {
 
     /// Fills in the form of the Generate pane, and starts: so many samples of each of twenty problems.
     pub fn generate(&mut self, samples: u32) {
-        self.send(&format!("\r{MODEL}\r\r{}\r\r\u{15}{samples}\r\u{13}", gsm8k().display()));
+        self.send(&format!("\r{MODEL}\rj\r{}\r\r\u{15}{samples}\r\u{13}", gsm8k().display()));
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {

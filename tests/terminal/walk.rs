@@ -13,7 +13,7 @@ type Way = [(&'static str, &'static str, &'static str)];
 const FIRST_DAY: &Way = &[
     ("", "user: problem", "There is a session already, a tour: problems, and what a model wrote for them."),
     ("2", "the session has ", "Here more is written. The form names a model, micro, and takes the session's problems."),
-    ("jjjjjjjjjj\r3\r", "limit        3", "All problems would take a while: the first three will do."),
+    ("jjjjjjjjjjj\r3\r", "limit        3", "All problems would take a while: the first three will do."),
     ("\u{13}", "a copy of your own", "It begins, and says that this is my own session from now on."),
     ("", "12 new samples", "Done: four for each of three problems. I am to decide on them in Review."),
     ("3R", "judged ", "Review can judge them by rules first."),

@@ -3,7 +3,7 @@
 //! A fixed number of slots is kept full. Each step decodes one token for every slot that writes and, beside them, a
 //! bounded piece of the prompts that wait, so the stream never stops for long. A prompt that begins like one already
 //! computed starts from its cache: the samples of a problem share one prefill, and the turns of a dialogue go on from what
-//! they have. Where few sequences write, guesses at their next tokens ([`lookup`]) make a step give several. On the
+//! they have. Where few sequences write, guesses at their next tokens (`lookup`) make a step give several. On the
 //! kernels none of this changes a token: a row's numbers do not depend on the batch.
 
 mod load;
@@ -91,6 +91,7 @@ pub const SLOTS: usize = 32;
 /// How a local backend runs.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
+    /// Number format.
     pub compute: ComputeChoice,
     /// Requests worked on at once; `None` is [`SLOTS`].
     pub slots: Option<usize>,

@@ -98,6 +98,7 @@ fn drain(backend: &mut LocalBackend) -> BTreeMap<u64, (String, Vec<u32>, FinishR
                     assert!(done.insert(id, (text, token_ids, reason)).is_none());
                 }
                 Event::Failed { error, .. } => panic!("{error}"),
+                Event::Postponed { .. } => panic!("nothing is put off here"),
             }
         }
     }

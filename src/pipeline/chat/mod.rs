@@ -308,8 +308,11 @@ impl Talk {
 }
 
 fn take(event: Event, question: &Question, writing: &mut [Writing], listener: &mut dyn Listener) {
-    let (Event::Started { id, .. } | Event::Text { id, .. } | Event::Finished { id, .. } | Event::Failed { id, .. }) =
-        &event;
+    let (Event::Started { id, .. }
+    | Event::Text { id, .. }
+    | Event::Finished { id, .. }
+    | Event::Failed { id, .. }
+    | Event::Postponed { id, .. }) = &event;
     let found = writing.iter_mut().enumerate().find(|(_, writing)| writing.request == *id);
     let Some((side, writing)) = found else { return };
     match event {
@@ -331,6 +334,10 @@ fn take(event: Event, question: &Question, writing: &mut [Writing], listener: &m
             writing.end(question, side, end, listener);
         }
         Event::Failed { error, .. } => writing.end(question, side, End::Failed(error), listener),
+        Event::Postponed { .. } => {
+            let error = "the answer is put off, and a talk does not wait for it".to_owned();
+            writing.end(question, side, End::Failed(error), listener);
+        }
     }
 }
 

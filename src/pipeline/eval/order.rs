@@ -6,14 +6,20 @@ use crate::pipeline::{GenerateOrder, OrderError};
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvalOrder {
     pub generate: GenerateOrder,
-    pub name: String,
+    /// `None` is called as the model that answers.
+    pub name: Option<String>,
 }
 
 impl EvalOrder {
     /// An order to answer problems that are held out, in single turns. Greedy answers are all alike: one of each problem.
-    pub fn new(name: String, generate: GenerateOrder) -> Self {
+    pub fn new(name: Option<String>, generate: GenerateOrder) -> Self {
         let samples = if generate.sampling.temperature == 0.0 { 1 } else { generate.samples };
         Self { name, generate: GenerateOrder { samples, turns: 1, held_out: true, ..generate } }
+    }
+
+    /// What it is called where this model answers.
+    pub fn called<'a>(&'a self, model: &'a str) -> &'a str {
+        self.name.as_deref().unwrap_or(model)
     }
 
     /// Whether it can be done at all; looked at before anything is opened or made.
@@ -21,7 +27,7 @@ impl EvalOrder {
     /// # Errors
     /// What is wrong.
     pub fn check(&self) -> Result<(), OrderError> {
-        if self.name.trim().is_empty() {
+        if self.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
             return Err(OrderError("an evaluation needs a name".into()));
         }
         if self.generate.problems.is_none() {

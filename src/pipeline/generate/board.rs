@@ -83,7 +83,8 @@ impl Shown {
 
 /// Seconds until all is done, from the pace of this call; none until a few samples are in.
 pub fn eta(totals: &LiveTotals) -> Option<f64> {
-    let left = totals.samples_wanted.checked_sub(totals.existing + totals.finished + totals.failed)?;
+    let done = totals.existing + totals.finished + totals.failed + totals.postponed;
+    let left = totals.samples_wanted.checked_sub(done)?;
     (totals.finished > 0).then(|| totals.elapsed_seconds / totals.finished as f64 * left as f64)
 }
 

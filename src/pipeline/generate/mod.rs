@@ -40,6 +40,19 @@ pub struct GenerateOutcome {
     pub correct: usize,
     /// Dialogues that could not be written; they are no samples and will be tried by the next call.
     pub failed: usize,
+    /// Dialogues put off until somebody has answered their next turns in a batch; they are no samples yet.
+    #[serde(default)]
+    pub postponed: usize,
+    /// Requests that this call wrote for that.
+    #[serde(default)]
+    pub requests: usize,
+    /// The file that they are in.
+    #[serde(default)]
+    pub requests_file: Option<String>,
+    /// Why the last dialogue failed or has to be asked again, in part in a server's words. Raw: clean it before it
+    /// reaches a terminal.
+    #[serde(default)]
+    pub last_error: Option<String>,
     /// Ended before all was done, because it was asked to.
     pub stopped: bool,
     /// Hash of the settings that the samples were drawn under.

@@ -9,7 +9,7 @@ use color_eyre::eyre::eyre;
 use super::board::{Rate, Shown, eta};
 use super::{GenerateOrder, GenerateOutcome, Missing, Watcher};
 use crate::dialogue::{Dialogue, Policy, Step};
-use crate::generate::{Backend, Event, Request, StreamKey};
+use crate::generate::{Backend, Event, Handover, Request, StreamKey};
 use crate::records::{LiveBoard, LiveState, LiveTotals, Problem};
 use crate::session::{Session, SessionError};
 
@@ -44,6 +44,8 @@ pub(super) struct Run<'a> {
     began: Instant,
     failures_in_a_row: usize,
     last_error: Option<String>,
+    /// Requests that this call leaves for somebody else to answer.
+    handed: Option<Handover>,
 }
 
 impl<'a> Run<'a> {
@@ -79,6 +81,7 @@ impl<'a> Run<'a> {
             began: Instant::now(),
             failures_in_a_row: 0,
             last_error: None,
+            handed: None,
         }
     }
 
@@ -109,6 +112,8 @@ impl<'a> Run<'a> {
             self.backend.cancel(id);
             self.backend.close_dialogue(id);
         }
+        // Half of the requests would be of no use: the same call writes them all.
+        self.handed = if stopped { None } else { self.backend.hand_over()? };
         let mut board = self.board(LiveState::Done);
         board.message = self.last_words(stopped);
         watcher.publish(board);
@@ -178,6 +183,10 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Event::Failed { id, error } => self.fail(id, error),
+            Event::Postponed { id, error } => {
+                self.put_off(id, error);
+                Ok(())
+            }
         }
     }
 
@@ -187,11 +196,19 @@ impl<'a> Run<'a> {
         self.backend.close_dialogue(id);
         self.totals.failed += 1;
         self.failures_in_a_row += 1;
-        if self.failures_in_a_row >= FAILURES_IN_A_ROW {
+        if self.failures_in_a_row >= FAILURES_IN_A_ROW && self.backend.fails_as_one() {
             return Err(eyre!("{FAILURES_IN_A_ROW} dialogues failed in a row, the last with: {error}"));
         }
         self.last_error = Some(error);
         Ok(())
+    }
+
+    /// Leaves a dialogue until its next turn has been written elsewhere. It has not failed; nothing of it is stored.
+    fn put_off(&mut self, id: u64, error: Option<String>) {
+        self.open.remove(&id);
+        self.backend.close_dialogue(id);
+        self.totals.postponed += 1;
+        self.last_error = error.or_else(|| self.last_error.take());
     }
 
     fn store(&mut self, id: u64) -> Result<()> {
@@ -244,13 +261,21 @@ impl<'a> Run<'a> {
     }
 
     fn last_words(&self, stopped: bool) -> String {
-        let LiveTotals { finished, failed, .. } = self.totals;
+        let LiveTotals { finished, failed, postponed, .. } = self.totals;
         let end = if stopped { "stopped" } else { "done" };
+        let waiting = match (postponed, &self.handed) {
+            (0, _) => String::new(),
+            (count, None) => format!("; {count} put off until their requests are answered"),
+            (count, Some(Handover { requests, file })) => {
+                format!("; {count} put off, {requests} requests written to {}", file.display())
+            }
+        };
         let failures = match (failed, &self.last_error) {
-            (0, _) | (_, None) => String::new(),
+            (_, None) => String::new(),
+            (0, Some(error)) => format!("; asked again after: {error}"),
             (count, Some(error)) => format!("; {count} failed, the last with: {error}"),
         };
-        format!("{end}: {finished} samples stored{failures}")
+        format!("{end}: {finished} samples stored{waiting}{failures}")
     }
 
     fn outcome(&self, stopped: bool) -> GenerateOutcome {
@@ -266,6 +291,10 @@ impl<'a> Run<'a> {
             compute: self.backend.identity().compute.clone(),
             correct: self.totals.correct,
             failed: self.totals.failed,
+            postponed: self.totals.postponed,
+            requests: self.handed.as_ref().map_or(0, |handed| handed.requests),
+            requests_file: self.handed.as_ref().map(|handed| handed.file.display().to_string()),
+            last_error: self.last_error.clone(),
             stopped,
             settings: self.settings.clone(),
         }

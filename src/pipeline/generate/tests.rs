@@ -1,15 +1,17 @@
 //! The step with a backend that writes what it is told to.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
 use std::time::Duration;
 
 use color_eyre::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::{GenerateOrder, Watcher};
 use super::{GenerateOutcome, generate};
 use crate::dialogue::{Library, Policy};
+use crate::generate::batch::{BatchBackend, BatchOptions};
 use crate::generate::{Backend, Event, Request, RequestId};
 use crate::model::ComputeChoice;
 use crate::records::{FinishReason, LiveBoard, LiveState, Message, ModelIdentity, Problem, Sampling};
@@ -159,13 +161,13 @@ impl Bench {
             slots: None,
             compute: ComputeChoice::Auto,
             lookup: true,
-            servers: None,
+            writer: crate::pipeline::Writer::Here,
         };
         let policy = Library::load(None).unwrap().policy(None).unwrap();
         Self { _dir: dir, session, problems, policy, order }
     }
 
-    fn run(&self, backend: &mut Scripted, boards: &mut Boards) -> Result<GenerateOutcome> {
+    fn run(&self, backend: &mut dyn Backend, boards: &mut Boards) -> Result<GenerateOutcome> {
         generate(&self.session, backend, &self.problems, &self.policy, &self.order, boards)
     }
 }
@@ -254,4 +256,105 @@ fn a_pause_is_shown_and_then_the_work_goes_on() {
     let outcome = bench.run(&mut Scripted::new(right), &mut boards).unwrap();
     assert_eq!(outcome.samples, 1);
     assert_eq!(boards.seen.iter().filter(|board| board.state == LiveState::Paused).count(), 3);
+}
+
+/// What a batch runner would write of each request of a file: a right answer, or an error for those that `fails` says.
+fn answered(requests: &Path, fails: impl Fn(usize) -> bool) -> Vec<String> {
+    let text = std::fs::read_to_string(requests).unwrap();
+    let answer = |(at, line): (usize, &str)| {
+        let asked: Value = serde_json::from_str(line).unwrap();
+        let message = json!({"role": "assistant", "content": "It is \\boxed{4}"});
+        let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+        let body = json!({"choices": [choice], "usage": {"prompt_tokens": 5, "completion_tokens": 6}});
+        let (status, body, error) =
+            if fails(at) { (500, Value::Null, json!("out of memory")) } else { (200, body, Value::Null) };
+        let response = json!({"status_code": status, "request_id": "r", "body": body});
+        json!({"id": "x", "custom_id": asked["custom_id"], "response": response, "error": error}).to_string() + "\n"
+    };
+    text.lines().enumerate().map(answer).collect()
+}
+
+/// The names of all requests in a directory; panics where one was written twice.
+fn asked(directory: &Path) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with("requests-") {
+            for line in std::fs::read_to_string(path).unwrap().lines() {
+                let line: Value = serde_json::from_str(line).unwrap();
+                assert!(names.insert(line["custom_id"].as_str().unwrap().to_owned()), "{line}");
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn batches_walk_through_the_turns_to_the_exact_samples() {
+    let bench = Bench::new(2, 3);
+    let place = tempfile::tempdir().unwrap();
+    let call = || {
+        let mut backend = BatchBackend::open(place.path(), BatchOptions::for_model("m")).unwrap();
+        let mut boards = Boards::default();
+        let outcome = bench.run(&mut backend, &mut boards).unwrap();
+        (outcome, boards.seen.pop().unwrap().message)
+    };
+    let file = |name: &str| place.path().join(name);
+    let shown = |name: &str| Some(file(name).display().to_string());
+
+    let (first, words) = call();
+    assert_eq!((first.samples, first.failed, first.postponed, first.requests), (0, 0, 6, 6));
+    assert_eq!((first.requests_file, first.last_error, first.stopped), (shown("requests-001.jsonl"), None, false));
+    assert!(words.starts_with("done: 0 samples stored; 6 put off, 6 requests written to "), "{words}");
+    let (unanswered, words) = call();
+    assert_eq!((unanswered.postponed, unanswered.requests_file), (6, None));
+    assert_eq!(words, "done: 0 samples stored; 6 put off until their requests are answered");
+
+    // One answer is an error, and the answers lie in two files, not in the order of the requests.
+    let mut lines = answered(&file("requests-001.jsonl"), |at| at == 2);
+    lines.reverse();
+    std::fs::write(file("results-001-a.jsonl"), lines[..2].concat()).unwrap();
+    std::fs::write(file("results-001-b.jsonl"), lines[2..].concat()).unwrap();
+    let (second, words) = call();
+    assert_eq!((second.samples, second.failed, second.postponed, second.requests), (0, 0, 6, 6));
+    assert!(words.contains("asked again after: ") && words.ends_with(":2: 500: out of memory"), "{words}");
+
+    std::fs::write(file("results-002.jsonl"), answered(&file("requests-002.jsonl"), |_| false).concat()).unwrap();
+    let (third, _) = call();
+    assert_eq!((third.samples, third.correct, third.postponed, third.requests), (5, 5, 1, 1));
+    assert_eq!((third.tokens, third.requests_file), (5 * 2 * 6, shown("requests-003.jsonl")));
+
+    std::fs::write(file("results-003.jsonl"), answered(&file("requests-003.jsonl"), |_| false).concat()).unwrap();
+    let (last, words) = call();
+    assert_eq!((last.samples, last.existing, last.postponed, last.requests), (1, 5, 0, 0));
+    assert_eq!(words, "done: 1 samples stored");
+    // Two turns of six dialogues, and the one that was asked again.
+    assert_eq!(asked(place.path()).len(), 2 * 6 + 1);
+    let rows = bench.session.sample_rows().unwrap();
+    let draws: HashSet<_> = rows.iter().map(|row| (row.problem_id.clone(), row.draw)).collect();
+    assert_eq!((rows.len(), draws.len()), (6, 6));
+    assert!(!call().0.stopped && call().0.existing == 6);
+}
+
+#[test]
+fn a_batch_that_is_stopped_half_way_asks_nothing_and_one_whose_answers_are_wrong_goes_on() {
+    let bench = Bench::new(10, 8);
+    let place = tempfile::tempdir().unwrap();
+    let call = |stop_after| {
+        let mut backend = BatchBackend::open(place.path(), BatchOptions::for_model("m")).unwrap();
+        bench.run(&mut backend, &mut Boards { stop_after, ..Boards::default() }).unwrap()
+    };
+    let stopped = call(Some(1));
+    assert!(stopped.stopped && stopped.postponed < 80 && stopped.requests_file.is_none(), "{stopped:?}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+    for attempt in 1..=3 {
+        let outcome = call(None);
+        assert_eq!((outcome.postponed, outcome.requests, outcome.failed), (80, 80, 0));
+        let requests = place.path().join(format!("requests-00{attempt}.jsonl"));
+        // All are wrong but the first of the last attempt.
+        let lines = answered(&requests, |at| attempt < 3 || at > 0);
+        std::fs::write(place.path().join(format!("results-00{attempt}.jsonl")), lines.concat()).unwrap();
+    }
+    let outcome = call(None);
+    assert_eq!((outcome.postponed, outcome.requests, outcome.failed, outcome.samples), (1, 1, 79, 0));
 }

@@ -104,7 +104,7 @@ impl Looks {
                         drawn.push(Drawn { problem_id: asked.problem_id.clone(), text, tokens, correct });
                     }
                     Event::Failed { error, .. } => return Err(eyre!(error)),
-                    Event::Started { .. } | Event::Text { .. } => {}
+                    Event::Started { .. } | Event::Text { .. } | Event::Postponed { .. } => {}
                 }
             }
         }

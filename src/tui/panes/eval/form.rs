@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use crossterm::event::KeyEvent;
 
 use crate::model::{ComputeChoice, MICRO};
-use crate::pipeline::GenerateOrder;
 use crate::pipeline::eval::{EvalOrder, Listed};
+use crate::pipeline::{GenerateOrder, Writer};
 use crate::records::Sampling;
+use crate::tui::panes::generate::servers::{self, Places};
 use crate::tui::widgets::{Edited, FieldReader, FieldSpec, Fields};
 
 /// Fields in the order of the form, and the button after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Model,
+    Servers,
     Problems,
     Name,
     Samples,
@@ -22,12 +24,14 @@ pub(super) enum Field {
     MaxTokens,
     Limit,
     Seed,
+    KeyFile,
     Start,
 }
 
 impl Field {
-    const ALL: [Field; 10] = [
+    const ALL: [Field; 12] = [
         Field::Model,
+        Field::Servers,
         Field::Problems,
         Field::Name,
         Field::Samples,
@@ -36,6 +40,7 @@ impl Field {
         Field::MaxTokens,
         Field::Limit,
         Field::Seed,
+        Field::KeyFile,
         Field::Start,
     ];
 
@@ -45,9 +50,10 @@ impl Field {
                 "model",
                 "eval.model",
                 MICRO,
-                "(needed)",
+                servers::NO_MODEL,
                 "A model's directory, a .gguf file, or micro; or a run's checkpoint.",
             ),
+            Field::Servers => return servers::addresses("eval.servers"),
             Field::Problems => (
                 "problems",
                 "eval.problems",
@@ -72,11 +78,15 @@ impl Field {
             }
             Field::Limit => ("limit", "eval.limit", "", "(all)", "Only the first so many problems."),
             Field::Seed => ("seed", "eval.seed", "0", "-", "The same seed draws the same answers."),
+            Field::KeyFile => return servers::key_file("eval.key_file"),
             Field::Start => ("Start", "", "", "", "Draws what is missing in the background, then works out the score."),
         };
         FieldSpec { label, key, first, empty, help, choices: &[], long: matches!(self, Field::Model | Field::Problems) }
     }
 }
+
+/// The two that name servers.
+const SERVERS: Places = Places { addresses: Field::Servers as usize, key_file: Field::KeyFile as usize };
 
 /// What makes an order.
 #[derive(Debug, Clone)]
@@ -102,8 +112,20 @@ impl Form {
         Field::ALL[self.fields.selected()]
     }
 
-    pub fn help(&self) -> &'static str {
-        self.field().spec().help
+    /// What the selected field is for. What is wrong with servers is a sentence, and has no room beside them.
+    pub fn help(&self) -> &str {
+        let field = self.field();
+        let other = match field {
+            Field::Servers | Field::KeyFile => self.fields.error(field as usize),
+            Field::Model if self.asks_servers() => Some(servers::MODEL_HELP),
+            _ => None,
+        };
+        other.unwrap_or(field.spec().help)
+    }
+
+    /// Whether servers are to answer.
+    fn asks_servers(&self) -> bool {
+        !self.fields.text(Field::Servers as usize).is_empty()
     }
 
     fn set(&mut self, field: Field, text: &str) {
@@ -139,7 +161,12 @@ impl Form {
         if let Edited::Done { by, on } = self.fields.key(key) {
             self.fields.end_edit();
             let at = self.fields.selected();
-            let error = self.order().1.into_iter().find(|(field, _)| *field == at).map(|(_, error)| error);
+            // No server has the model that comes with the program.
+            if self.field() == Field::Servers && self.asks_servers() && self.fields.text(Field::Model as usize) == MICRO
+            {
+                self.set(Field::Model, "");
+            }
+            let error = self.order(false).1.into_iter().find(|(field, _)| *field == at).map(|(_, error)| error);
             self.fields.set_error(at, error);
             self.fields.select(by);
             if on && self.fields.is_field() {
@@ -151,16 +178,20 @@ impl Form {
     /// The order that the form makes, or errors at their fields, the first of them selected.
     pub fn submit(&mut self) -> Option<EvalOrder> {
         self.fields.end_edit();
-        let (order, errors) = self.order();
+        let (order, errors) = self.order(true);
         self.fields.take_errors(errors).then_some(order)
     }
 
-    fn order(&self) -> (EvalOrder, Vec<(usize, String)>) {
+    /// Reads all fields, to `start` or to say what is wrong with them.
+    fn order(&self, start: bool) -> (EvalOrder, Vec<(usize, String)>) {
         let mut read = FieldReader::new(&self.fields);
         let model = read.text(Field::Model as usize).to_owned();
+        let servers = SERVERS.read(&mut read, start);
         let problems = read.text(Field::Problems as usize).to_owned();
-        for (field, text) in [(Field::Model, &model), (Field::Problems, &problems)] {
-            if text.is_empty() {
+        for (field, missing) in
+            [(Field::Model, model.is_empty() && servers.is_none()), (Field::Problems, problems.is_empty())]
+        {
+            if missing {
                 read.wrong(field as usize, "it is needed");
             }
         }
@@ -170,11 +201,12 @@ impl Form {
             top_p: read.real(Field::TopP as usize, |&value| value > 0.0 && value <= 1.0, "above 0, to 1"),
             ..self.base.clone()
         };
-        let given = read.text(Field::Name as usize);
-        let name = match given {
-            "" if sampling.temperature == 0.0 => format!("{model} greedy"),
-            "" => model.clone(),
-            given => given.to_owned(),
+        let name = match (read.text(Field::Name as usize), model.as_str()) {
+            // As the servers call it.
+            ("", "") => None,
+            ("", model) if sampling.temperature == 0.0 => Some(format!("{model} greedy")),
+            ("", model) => Some(model.to_owned()),
+            (given, _) => Some(given.to_owned()),
         };
         let generate = GenerateOrder {
             model,
@@ -190,7 +222,7 @@ impl Form {
             slots: None,
             compute: ComputeChoice::Auto,
             lookup: true,
-            servers: None,
+            writer: servers.map_or(Writer::Here, Writer::Servers),
         };
         (EvalOrder::new(name, generate), read.errors)
     }
@@ -198,22 +230,48 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
+    use crossterm::event::KeyCode;
+
     use super::*;
 
     #[test]
     fn a_greedy_order_draws_one_answer_and_says_so_in_its_name() {
         let mut form = Form::default();
         let order = form.submit().unwrap();
-        assert_eq!((order.name.as_str(), order.generate.samples, order.generate.turns), ("micro", 8, 1));
+        assert_eq!((order.name.as_deref(), order.generate.samples, order.generate.turns), (Some("micro"), 8, 1));
         assert!(order.generate.held_out && order.check().is_ok());
         form.set(Field::Temperature, "0");
         let order = form.submit().unwrap();
-        assert_eq!((order.name.as_str(), order.generate.samples), ("micro greedy", 1));
+        assert_eq!((order.name.as_deref(), order.generate.samples), (Some("micro greedy"), 1));
         form.set(Field::Name, "base");
-        assert_eq!(form.submit().unwrap().name, "base");
+        assert_eq!(form.submit().unwrap().name.as_deref(), Some("base"));
         form.set(Field::Problems, " ");
         form.set(Field::TopP, "0");
         assert_eq!(form.submit(), None);
         assert_eq!((form.field(), form.fields.wrong()), (Field::Problems, 2));
+    }
+
+    #[test]
+    fn servers_answer_in_the_place_of_this_process() {
+        let mut form = Form::default();
+        form.fields.go_to(Field::Servers as usize);
+        form.begin_edit();
+        form.fields.paste("http://localhost:8000 ftp://x");
+        form.key(KeyEvent::from(KeyCode::Enter));
+        assert_eq!(form.fields.text(Field::Model as usize), "", "no server has that model");
+        form.fields.go_to(Field::Servers as usize);
+        assert!(form.help().starts_with("ftp://x: not an address"), "{}", form.help());
+        assert_eq!(form.submit(), None);
+        form.set(Field::Servers, "http://localhost:8000");
+        let (order, errors) = form.order(false);
+        assert_eq!(errors, []);
+        assert_eq!((order.name.as_deref(), order.called("small")), (None, "small"));
+        let Writer::Servers(servers) = &order.generate.writer else { panic!("no servers") };
+        assert_eq!(servers.endpoints.len(), 1);
+        form.set(Field::Model, "small");
+        assert_eq!(form.order(false).0.name.as_deref(), Some("small"));
+        form.set(Field::KeyFile, "/no/such/key");
+        assert_eq!(form.submit(), None);
+        assert_eq!(form.field(), Field::KeyFile);
     }
 }

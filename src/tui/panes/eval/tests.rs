@@ -402,7 +402,7 @@ fn an_evaluation_is_set_up_started_and_steered() {
     assert!(!state.capturing());
     let effects = update(&mut state, EvalAction::Start);
     let [Effect::StartEval(order)] = &effects[..] else { panic!("{effects:?}") };
-    assert_eq!((order.name.as_str(), order.generate.samples), ("/models/own", 8));
+    assert_eq!((order.name.as_deref(), order.generate.samples), (Some("/models/own"), 8));
     assert_eq!(
         (order.generate.sampling.max_tokens, order.generate.sampling.top_p),
         (500, 1.0),
@@ -425,6 +425,18 @@ fn an_evaluation_is_set_up_started_and_steered() {
     assert_eq!(update(&mut state, EvalAction::Start).len(), 1);
     receive(&mut state, &Message::Error("generate runs here already".into()));
     assert!(drawn(&state, SMALL, true).contains("not started: generate runs here already"));
+}
+
+#[test]
+fn servers_that_answered_are_nobody_to_talk_with_here() {
+    let mut state = filled(SMALL);
+    let mut all = all();
+    for made in all.iter_mut().filter_map(|listed| listed.made.as_mut()) {
+        made.model.compute = "http".into();
+    }
+    receive(&mut state, &Message::Evals(all));
+    assert_eq!(update(&mut state, EvalAction::Talk), []);
+    assert!(drawn(&state, SMALL, true).contains("servers gave the answers of pi_sft"));
 }
 
 /// Whatever is pressed at whatever size, nothing breaks and nothing hostile reaches a cell.

@@ -175,9 +175,19 @@ fn swap(state: &mut EvalState) -> Vec<Effect> {
 fn talk(state: &mut EvalState) -> Vec<Effect> {
     let Some(selected) = state.selected() else { return Vec::new() };
     let first = state.against().filter(|_| state.tab == Tab::Against).filter(|first| !first.same_model(selected));
+    let elsewhere = first.into_iter().chain([selected]).find(|listed| of_servers(listed));
+    if let Some(name) = elsewhere.map(|listed| listed.eval.name.clone()) {
+        state.say(format!("servers gave the answers of {name}: there is no model of it here to talk with"));
+        return Vec::new();
+    }
     let mut models: Vec<String> = first.map(|first| first.eval.model.clone()).into_iter().collect();
     models.push(selected.eval.model.clone());
     vec![Effect::TalkWith(models)]
+}
+
+/// Whether it was not this program that computed the answers.
+fn of_servers(listed: &Listed) -> bool {
+    listed.made.as_ref().is_some_and(|made| made.model.compute == "http")
 }
 
 /// Lists the samples of the line in Review.
@@ -244,7 +254,9 @@ fn start(state: &mut EvalState) -> Vec<Effect> {
         state.board = None;
     }
     state.screen = Screen::Evals;
-    state.say(format!("{} is being evaluated; the Generate pane shows the answers as they are written", order.name));
+    let writer = order.generate.written_by();
+    let name = order.called(&writer);
+    state.say(format!("{name} is being evaluated; the Generate pane shows the answers as they are written"));
     vec![Effect::StartEval(Box::new(order))]
 }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::servers::{self, Places};
 use crate::model::{ComputeChoice, MICRO};
-use crate::pipeline::GenerateOrder;
+use crate::pipeline::{GenerateOrder, Writer};
 use crate::records::Sampling;
 use crate::tui::text::clean;
 use crate::tui::widgets::{Edited, Editor, FieldReader, FieldSpec, Fields};
@@ -14,6 +15,7 @@ use crate::tui::widgets::{Edited, Editor, FieldReader, FieldSpec, Fields};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Model,
+    Servers,
     Problems,
     Samples,
     Turns,
@@ -28,13 +30,15 @@ pub enum Field {
     Slots,
     Compute,
     Policy,
+    KeyFile,
     Prompt,
     Start,
 }
 
 impl Field {
-    pub const ALL: [Field; 17] = [
+    pub const ALL: [Field; 19] = [
         Field::Model,
+        Field::Servers,
         Field::Problems,
         Field::Samples,
         Field::Turns,
@@ -49,11 +53,12 @@ impl Field {
         Field::Slots,
         Field::Compute,
         Field::Policy,
+        Field::KeyFile,
         Field::Prompt,
         Field::Start,
     ];
     /// Those that are one line of text.
-    const LINES: usize = 15;
+    const LINES: usize = 17;
 
     fn spec(self) -> FieldSpec {
         let spec = |label, key, first, empty, help| FieldSpec {
@@ -70,9 +75,10 @@ impl Field {
                 "model",
                 "model",
                 MICRO,
-                "(needed)",
+                servers::NO_MODEL,
                 "A model's directory, a .gguf file, or micro, which comes with the program.",
             ),
+            Field::Servers => servers::addresses("servers"),
             Field::Problems => spec(
                 "problems",
                 "problems",
@@ -114,17 +120,17 @@ impl Field {
             Field::Policy => {
                 spec("policy", "policy", "", "(default)", "How strategies are chosen; empty is the default policy.")
             }
+            Field::KeyFile => servers::key_file("key_file"),
             Field::Prompt => {
                 spec("prompt", "prompt", "", "-", "The first user turn; {{ problem }} stands for the problem.")
             }
             Field::Start => spec("Start", "", "", "-", "Starts generating; samples that exist are not made again."),
         }
     }
-
-    pub fn help(self) -> &'static str {
-        self.spec().help
-    }
 }
+
+/// The two that name servers.
+const SERVERS: Places = Places { addresses: Field::Servers as usize, key_file: Field::KeyFile as usize };
 
 /// Bytes of a prompt at most.
 const PROMPT_LIMIT: usize = 64 * 1024;
@@ -173,6 +179,23 @@ impl Form {
 
     pub fn text(&self, field: Field) -> &str {
         self.fields.text(field as usize)
+    }
+
+    /// Whether servers are to write.
+    pub fn asks_servers(&self) -> bool {
+        !self.text(Field::Servers).is_empty()
+    }
+
+    /// What the selected field is for. What is wrong with servers is a sentence, and has no room beside them.
+    pub fn help(&self) -> &str {
+        let field = self.field();
+        let other = match field {
+            Field::Servers | Field::KeyFile => self.fields.error(field as usize),
+            Field::Model if self.asks_servers() => Some(servers::MODEL_HELP),
+            Field::Slots | Field::Compute if self.asks_servers() => Some("Not used: the servers decide that."),
+            _ => None,
+        };
+        other.unwrap_or(field.spec().help)
     }
 
     pub fn prompt_text(&self) -> String {
@@ -243,6 +266,10 @@ impl Form {
     pub fn end_edit(&mut self) {
         self.leave_field();
         let field = self.field();
+        // No server has the model that comes with the program.
+        if field == Field::Servers && self.asks_servers() && self.text(Field::Model) == MICRO {
+            self.fields.set(Field::Model as usize, "");
+        }
         let found = self.order(None).1.into_iter().find(|(at, _)| *at == field as usize);
         self.put_error(field as usize, found.map(|error| error.1));
     }
@@ -317,7 +344,8 @@ impl Form {
     fn order(&self, session_problems: Option<usize>) -> (GenerateOrder, Vec<(usize, String)>) {
         let mut read = FieldReader::new(&self.fields);
         let model = read.text(Field::Model as usize).to_owned();
-        if model.is_empty() {
+        let servers = SERVERS.read(&mut read, session_problems.is_some());
+        if model.is_empty() && servers.is_none() {
             read.wrong(Field::Model as usize, "a model is needed");
         }
         let problems = Some(self.text(Field::Problems)).filter(|text| !text.is_empty()).map(PathBuf::from);
@@ -340,11 +368,10 @@ impl Form {
             stop: Vec::new(),
         };
         let limit = read.optional(Field::Limit as usize);
-        let slots = read.optional(Field::Slots as usize);
-        let compute = read.text(Field::Compute as usize).parse().unwrap_or_else(|_| {
-            read.wrong(Field::Compute as usize, "auto, f32, q8 or bf16");
-            ComputeChoice::Auto
-        });
+        let (slots, compute) = match &servers {
+            Some(_) => (None, ComputeChoice::Auto),
+            None => here(&mut read),
+        };
         let seed = read.number(Field::Seed as usize, 0, u64::MAX, "0 or more");
         let policy = Some(self.text(Field::Policy).to_owned()).filter(|name| !name.is_empty());
         if policy.as_ref().is_some_and(|name| !self.policies.is_empty() && !self.policies.contains(name)) {
@@ -371,10 +398,20 @@ impl Form {
             slots,
             compute,
             lookup: true,
-            servers: None,
+            writer: servers.map_or(Writer::Here, Writer::Servers),
         };
         (order, errors)
     }
+}
+
+/// What only this process looks at: slots and number format.
+fn here(read: &mut FieldReader<'_>) -> (Option<usize>, ComputeChoice) {
+    let slots = read.optional(Field::Slots as usize);
+    let compute = read.text(Field::Compute as usize).parse().unwrap_or_else(|_| {
+        read.wrong(Field::Compute as usize, "auto, f32, q8 or bf16");
+        ComputeChoice::Auto
+    });
+    (slots, compute)
 }
 
 /// Whether a template has `problem` inside an expression.
@@ -383,106 +420,4 @@ fn names_the_problem(prompt: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn filled() -> Form {
-        let mut form = Form::default();
-        form.set_default_prompt("Solve: {{ problem }}");
-        form.set_value("model", "micro");
-        form
-    }
-
-    #[test]
-    fn first_values_make_the_default_order() {
-        let order = filled().submit(3).unwrap();
-        assert_eq!((order.model.as_str(), order.samples, order.turns, order.seed), ("micro", 4, 2, 0));
-        assert_eq!(order.sampling, Sampling::default());
-        assert_eq!(
-            (order.problems, order.limit, order.slots, order.policy, order.prompt),
-            (None, None, None, None, None)
-        );
-    }
-
-    #[test]
-    fn wrong_values_are_said_at_their_fields() {
-        let mut form = filled();
-        for (key, value) in [
-            ("model", " "),
-            ("samples", "0"),
-            ("turns", "7"),
-            ("temperature", "warm"),
-            ("top_p", "0"),
-            ("min_p", "1"),
-            ("seed", "-1"),
-            ("limit", "none"),
-            ("prompt", "Solve it: {{ question }}"),
-        ] {
-            form.set_value(key, value);
-        }
-        assert_eq!(form.submit(0), None);
-        let error = |field: Field| match field {
-            Field::Prompt => form.prompt_error.as_deref(),
-            field => form.fields.error(field as usize),
-        };
-        let wrong = Field::ALL.into_iter().filter(|&field| error(field).is_some()).collect::<Vec<_>>();
-        assert_eq!(
-            wrong,
-            [
-                Field::Model,
-                Field::Problems,
-                Field::Samples,
-                Field::Turns,
-                Field::Temperature,
-                Field::TopP,
-                Field::MinP,
-                Field::Limit,
-                Field::Seed,
-                Field::Prompt
-            ]
-        );
-        assert_eq!(form.field(), Field::Model, "the first wrong field is selected");
-        assert_eq!(error(Field::Turns), Some("1 to 6"));
-    }
-
-    #[test]
-    fn the_default_prompt_does_not_replace_what_was_written() {
-        let mut form = filled();
-        form.set_default_prompt("Now: {{ problem }}");
-        assert_eq!(form.prompt_text(), "Now: {{ problem }}");
-        form.set_value("prompt", "Mine: {{problem|trim}}\nin two lines");
-        form.set_default_prompt("Other: {{ problem }}");
-        assert_eq!(form.submit(1).unwrap().prompt.as_deref(), Some("Mine: {{problem|trim}}\nin two lines"));
-        form.reset_prompt();
-        assert_eq!(form.submit(1).unwrap().prompt, None);
-    }
-
-    #[test]
-    fn values_go_out_and_come_back() {
-        let mut form = filled();
-        form.set_value("prompt", "Mine: {{ problem }}");
-        form.set_value("top_k", "40");
-        form.set_value("nonsense", "1");
-        let mut other = Form::default();
-        for (key, value) in form.values() {
-            other.set_value(key, &value);
-        }
-        assert_eq!(other.values(), form.values());
-        assert!(form.values().contains(&("top_k", "40".into())));
-    }
-
-    #[test]
-    fn policies_are_checked_and_gone_through() {
-        let mut form = filled();
-        form.set_value("policy", "odd");
-        assert!(form.submit(1).is_some(), "not known here: the outside checks it");
-        form.set_policies(vec!["blind".into(), "gold".into()]);
-        assert_eq!(form.submit(1), None);
-        let mut seen = Vec::new();
-        for _ in 0..3 {
-            form.next_policy();
-            seen.push(form.text(Field::Policy).to_owned());
-        }
-        assert_eq!(seen, ["blind", "gold", ""]);
-    }
-}
+mod tests;

@@ -16,7 +16,12 @@ pub fn view(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &m
         (false, _) => "no session is open".to_owned(),
         (true, count) => format!("the session has {count} problems"),
     };
-    let spans = [("Generate samples  ".into(), style(Look::Title)), (problems, style(Look::Dim))];
+    let unused = if state.form.asks_servers() { "  not used: slots, compute" } else { "" };
+    let spans = [
+        ("Generate samples  ".into(), style(Look::Title)),
+        (problems, style(Look::Dim)),
+        (unused.into(), style(Look::Dim)),
+    ];
     put_spans(buffer, title, &spans, context.ascii);
 
     // Title, start, help, notice, and a prompt of at least its head and two lines.
@@ -63,7 +68,7 @@ fn button(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut
 
 fn help(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let field = state.form.field();
-    let mut text = field.help().to_owned();
+    let mut text = state.form.help().to_owned();
     match field {
         Field::Prompt if state.form.editing() => {
             text.push_str("  Esc done, Ctrl-R default, Tab next");

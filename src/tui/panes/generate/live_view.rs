@@ -155,7 +155,7 @@ fn rows(state: &GenerateState, context: &ViewContext, area: Rect, buffer: &mut B
     let live = &state.live;
     if live.rows() == 0 {
         let text = match live.state() {
-            None | Some(LiveState::Starting) => "the model is being loaded",
+            None | Some(LiveState::Starting) => "nothing is written yet",
             Some(LiveState::Waiting) => "a person is waited for: the Run pane says what for",
             Some(LiveState::Running | LiveState::Paused | LiveState::Stopping) => "no sample is in work",
             Some(LiveState::Done | LiveState::Failed) => "",

@@ -9,6 +9,7 @@ mod form_view;
 mod layout;
 mod live;
 mod live_view;
+pub(in crate::tui::panes) mod servers;
 mod state;
 mod update;
 

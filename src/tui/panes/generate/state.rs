@@ -67,9 +67,9 @@ impl GenerateState {
         self.form.set_policies(names);
     }
 
-    /// The model that the form names.
+    /// The model that the form names; nothing where it is one that servers have.
     pub fn model(&self) -> &str {
-        self.form.text(Field::Model)
+        if self.form.asks_servers() { "" } else { self.form.text(Field::Model) }
     }
 
     /// The form's values by name, for keeping them over a restart.

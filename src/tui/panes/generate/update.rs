@@ -80,6 +80,7 @@ fn activate(state: &mut GenerateState) -> Vec<Effect> {
         Field::Compute => drop(state.form.fields.next_choice()),
         Field::Policy if !state.form.policies().is_empty() => state.form.next_policy(),
         Field::Model
+        | Field::Servers
         | Field::Problems
         | Field::Samples
         | Field::Turns
@@ -93,6 +94,7 @@ fn activate(state: &mut GenerateState) -> Vec<Effect> {
         | Field::Seed
         | Field::Slots
         | Field::Policy
+        | Field::KeyFile
         | Field::Prompt => state.form.begin_edit(),
     }
     Vec::new()

@@ -162,11 +162,11 @@ impl Work {
 /// A job in a few words.
 fn words(effect: &Effect) -> String {
     match effect {
-        Effect::StartGenerate(order) => format!("generate with {}", order.model),
+        Effect::StartGenerate(order) => format!("generate with {}", order.written_by()),
         Effect::StartTrain(order) => format!("train {}", order.run),
         Effect::StartExternal(order) => format!("train {} by {}", order.train.run, order.external.trainer.name()),
         Effect::StartRun(order) => format!("run {}", order.recipe.name),
-        Effect::StartEval(order) => format!("eval {}", order.generate.model),
+        Effect::StartEval(order) => format!("eval {}", order.generate.written_by()),
         _ => "a job".into(),
     }
 }

@@ -147,7 +147,7 @@ fn generate() -> Effect {
         slots: None,
         compute: crate::model::ComputeChoice::Auto,
         lookup: true,
-        servers: None,
+        writer: crate::pipeline::Writer::Here,
     }))
 }
 
