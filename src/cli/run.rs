@@ -171,12 +171,15 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
     for (forecast, step) in forecasts.iter_mut().zip(&steps) {
         forecast.step.done = step.done;
     }
-    let left = |at: usize| if steps[at].done { 0.0 } else { forecasts[at].seconds };
+    let left = |at: usize| if steps[at].done { 0.0 } else { forecasts[at].seconds.unwrap_or_default() };
     let whole: f64 = (0..steps.len()).map(left).sum();
+    let commands = jobs::pass_commands(path, recipe)?;
+    let trainer = recipe.external.as_ref().map(|external| external.trainer.name());
     if arguments.json {
         let value = json!({
             "recipe": recipe.name, "seed": recipe.seed, "session": path.display().to_string(), "pool": pool.len(),
-            "test": test.len(), "steps": forecasts, "seconds": whole, "probe": probe,
+            "test": test.len(), "steps": forecasts, "seconds": whole, "probe": probe, "not_forecast": trainer,
+            "commands": commands.iter().map(|(run, command)| json!({ "run": run, "command": command })).collect::<Vec<_>>(),
         });
         return super::out::line(value);
     }
@@ -191,20 +194,26 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
     );
     let widest = steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
     for (at, (step, forecast)) in steps.iter().zip(&forecasts).enumerate() {
-        let cost = if step.done { "done".to_owned() } else { duration(forecast.seconds) };
+        let cost = if step.done { "done".to_owned() } else { forecast.seconds.map_or("?".into(), duration) };
         text.push_str(&format!("{:>2} {:<widest$}  {cost:>7}  {}\n", at + 1, step.name, step.about));
     }
+    let (besides, trained) = match trainer {
+        Some(name) => (" besides the trainings", format!("training is not forecast: {name}")),
+        None => ("", format!("{:.0} tok/s trained on", probe.trained_per_second)),
+    };
     text.push_str(&format!(
-        "\nabout {} in all; measured: {:.0} and {:.0} tok/s written ({:.0} tokens an answer, {:.0} a dialogue), {:.0}% of \
-         dialogues accepted, {:.0} tok/s trained on\n",
+        "\nabout {} in all{besides}; measured: {:.0} and {:.0} tok/s written ({:.0} tokens an answer, {:.0} a dialogue), \
+         {:.0}% of dialogues accepted, {trained}\n",
         duration(whole),
         probe.answers.tokens_per_second,
         probe.dialogues.tokens_per_second,
         probe.answer,
         probe.dialogue,
         100.0 * probe.accepted,
-        probe.trained_per_second
     ));
+    for (run, command) in commands {
+        text.push_str(&format!("\n{run} is trained by\n  {command}\n"));
+    }
     super::out::text(&crate::tui::text::clean(&text))
 }
 

@@ -1,4 +1,8 @@
-//! A training by another program as a job: chooses the chains, holds the same locks as a training here, shows the same boards.
+//! A training by another program as a job, or as a step of one: chooses the chains, holds the same locks as a training here, shows
+//! the same boards.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,13 +15,17 @@ use super::generate::{heavy, hold};
 use super::train::show;
 use super::{Job, JobContext, TrainJob};
 use crate::exchange::split::Split;
-use crate::model::{ModelError, ModelFiles};
+use crate::model::{ComputeChoice, ModelError, ModelFiles};
+use crate::pipeline::recipe::Recipe;
+use crate::pipeline::run::{Training, trainings};
 use crate::pipeline::train::examples;
 use crate::pipeline::{OrderError, TrainOrder, TrainOutcome};
 use crate::records::{LiveBoard, LiveState, TRAINING};
 use crate::session::Session;
+use crate::train::TrainSettings;
 use crate::train::dataset::{self, Example, LossOn};
 use crate::train::external::{self, Ended, External, Known, Pace, Plan, Wanted};
+use crate::train::runs;
 use crate::train::steer::{Event, StepReport};
 
 /// A training, and who does it.
@@ -91,6 +99,49 @@ pub fn preview_external(dir: &Path, order: &ExternalOrder) -> Result<ExternalPre
     })
 }
 
+/// The command of each training of a recipe's pass, by the name of its run, where another program does them; before the pass is
+/// begun. In the place of a model that is yet to be made stands whose it is.
+///
+/// # Errors
+/// If a training cannot be handed on.
+pub fn pass_commands(dir: &Path, recipe: &Recipe) -> Result<Vec<(String, String)>> {
+    // Where there is no session yet its directory is no link either.
+    let dir = std::fs::canonicalize(dir).or_else(|_| std::path::absolute(dir))?;
+    let mut commands = Vec::new();
+    for Training { run, after, settings } in trainings(recipe) {
+        let Some(external) = recipe.trainer_of(&run) else { continue };
+        let model = after.map_or_else(|| recipe.model.clone(), |made| format!("<the model of {made}>"));
+        let settings = TrainSettings { model, ..settings.clone() };
+        // What is learnt from is chosen later; a command tells only whether there is anything to validate on.
+        let chain = stand_in();
+        let some = [&chain];
+        let validation = if settings.data.validation_share > 0.0 { &some[..] } else { &[] };
+        let plan = Plan::new(Wanted {
+            run: &runs::place(&dir).join(&run),
+            settings: &settings,
+            compute: ComputeChoice::Auto,
+            external: &external,
+            train: &some,
+            validation,
+            known: &Known::default(),
+        })?;
+        commands.push((run, external::template::join(&plan.command()?)));
+    }
+    Ok(commands)
+}
+
+/// A chain where none is known yet.
+fn stand_in() -> Example {
+    Example {
+        key: String::new(),
+        problem_id: String::new(),
+        prompt: Vec::new(),
+        answer: String::new(),
+        untrained: Vec::new(),
+        weight: 1.0,
+    }
+}
+
 fn run(
     dir: &Path,
     order: &ExternalOrder,
@@ -99,9 +150,39 @@ fn run(
 ) -> Result<TrainOutcome> {
     order.check()?;
     let session = hold(Session::open(dir)?, (TRAINING, heavy(TRAINING)?), context)?;
+    let (outcome, closed) = train(&session, order, context, say)?;
+    if let Some(why) = closed {
+        say(&Event::Alert(why));
+    }
+    Ok(outcome)
+}
+
+/// A training that is a step of a pass, whose next step needs a model that opens here.
+pub(super) fn train_step(session: &Session, order: &ExternalOrder, context: &mut JobContext) -> Result<TrainOutcome> {
+    order.check()?;
+    let run = &order.train.run;
+    let (outcome, closed) = train(session, order, context, &mut |event: &Event| {
+        if let Event::Alert(line) = event {
+            tracing::info!("train {run}: {line}");
+        }
+    })?;
+    match closed {
+        Some(why) => Err(eyre!("train {run}: {why}")),
+        None => Ok(outcome),
+    }
+}
+
+/// Trains in a job that holds the session, and shows how it goes. Beside what came of it: why the model does not open here, where it
+/// does not.
+fn train(
+    session: &Session,
+    order: &ExternalOrder,
+    context: &mut JobContext,
+    say: &mut dyn FnMut(&Event),
+) -> Result<(TrainOutcome, Option<String>)> {
     let mut board = starting(order);
     context.publish(board.clone());
-    let Prepared { plan, chains, held_out, too_long, notes } = prepare(&session, order)?;
+    let Prepared { plan, chains, held_out, too_long, notes } = prepare(session, order)?;
     for note in notes {
         say(&Event::Alert(note));
     }
@@ -125,9 +206,10 @@ fn run(
             context.publish(board.clone());
         }
     })?;
-    let checkpoint = opened(&plan, order, &ended, say)?;
+    let (checkpoint, closed) = opened(&plan, order, &ended)?;
     let Ended { done, step, validation_loss, .. } = ended;
-    Ok(TrainOutcome { done, off: None, step, checkpoint, validation_loss, chains, held_out, too_long })
+    let outcome = TrainOutcome { done, off: None, step, checkpoint, validation_loss, chains, held_out, too_long };
+    Ok((outcome, closed))
 }
 
 /// What is shown before the first step.
@@ -160,14 +242,13 @@ impl Steps {
     }
 }
 
-/// Where the model of a training is: what the trainer left, as one that opens here; of one that was stopped its checkpoint.
-fn opened(plan: &Plan, order: &ExternalOrder, ended: &Ended, say: &mut dyn FnMut(&Event)) -> Result<PathBuf> {
-    let Some(left) = &ended.left else { return Ok(ended.checkpoint.clone()) };
-    let (place, note) = external::model(plan.run(), left, &order.train.settings.model)?;
-    if let Some(note) = note {
-        say(&Event::Alert(note));
+/// Where the model of a training is: what the trainer left, as one that opens here, or why it does not; of one that was stopped its
+/// checkpoint.
+fn opened(plan: &Plan, order: &ExternalOrder, ended: &Ended) -> Result<(PathBuf, Option<String>)> {
+    match &ended.left {
+        Some(left) => Ok(external::model(plan.run(), left, &order.train.settings.model)?),
+        None => Ok((ended.checkpoint.clone(), None)),
     }
-    Ok(place)
 }
 
 /// A training that can be started.
@@ -271,90 +352,5 @@ fn is_the_trainers(error: &ModelError, order: &ExternalOrder) -> bool {
         }
         ModelError::Unsupported { .. } | ModelError::UnknownArchitecture { .. } | ModelError::Pickle { .. } => true,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{ComputeChoice, MICRO};
-    use crate::records::{Message, Role};
-    use crate::train::TrainSettings;
-
-    fn order(model: &str) -> ExternalOrder {
-        let settings = TrainSettings { model: model.into(), ..TrainSettings::default() };
-        let train = TrainOrder { run: "sft".into(), settings, compute: ComputeChoice::Auto };
-        ExternalOrder { train, external: External::default() }
-    }
-
-    fn examples() -> Vec<Example> {
-        let example = |at: usize| Example {
-            key: format!("p{at}/0/s"),
-            problem_id: format!("p{at}"),
-            prompt: vec![Message::new(Role::User, "How many are left?")],
-            answer: "4".repeat(if at == 3 { 300 } else { 3 }),
-            untrained: Vec::new(),
-            weight: 1.0,
-        };
-        (0..40).map(example).collect()
-    }
-
-    #[test]
-    fn problems_are_held_out_alike_whether_the_model_opens_here_or_not() {
-        let examples = examples();
-        let mut here = order(MICRO);
-        here.train.settings.data.max_length = 10_000;
-        let known = choose(&examples, &here).unwrap();
-        let unknown = choose(&examples, &order("org/unknown")).unwrap();
-        assert_eq!((known.train.len(), known.validation.len()), (38, 2));
-        assert_eq!((&known.train, &known.validation), (&unknown.train, &unknown.validation));
-        assert!(known.notes.is_empty() && known.known.longest.is_some() && known.known.content.is_some());
-        assert!(unknown.notes[0].starts_with("`org/unknown`") && unknown.known == Known::default());
-        here.train.settings.data.max_length = known.known.longest.unwrap() - 1;
-        let cut = choose(&examples, &here).unwrap();
-        assert_eq!((cut.too_long, cut.train.len() + cut.validation.len()), (1, 39));
-    }
-
-    #[test]
-    fn what_cannot_be_handed_on_is_refused() {
-        let mut parts = order(MICRO);
-        parts.train.settings.data.loss_on = LossOn::LastSegment;
-        assert!(parts.check().unwrap_err().to_string().starts_with("loss_on"));
-        let mut name = order(MICRO);
-        name.train.run = "../x".into();
-        assert!(name.check().is_err());
-        assert!(order(MICRO).check().is_ok());
-        assert!(choose(&examples(), &order("/no/such/model")).is_err(), "a path is of this machine");
-        let mut remote = order("/no/such/model");
-        remote.external.launcher = Some("ssh gpu".into());
-        assert!(choose(&examples(), &remote).is_ok());
-    }
-
-    #[test]
-    fn a_session_without_chains_trains_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = dir.path().join("s");
-        drop(Session::create(&at).unwrap());
-        let error = preview_external(&at, &order(MICRO)).unwrap_err().to_string();
-        assert!(error.contains("no accepted chain"), "{error}");
-        assert!(!at.join("runs").exists());
-    }
-
-    #[test]
-    fn what_is_left_is_told_by_the_steps_of_this_call() {
-        let report = |step| StepReport {
-            step,
-            total_steps: 10,
-            epoch: 0.0,
-            loss: 1.0,
-            lr: 0.1,
-            grad_norm: 1.0,
-            tokens_per_second: 0.0,
-            tokens: 0,
-        };
-        let mut steps = Steps::default();
-        assert_eq!(steps.left(&report(4)), None);
-        assert!(steps.left(&report(6)).is_some_and(|seconds| seconds >= 0.0));
-        assert_eq!(steps.left(&report(2)), None, "a run that went back tells nothing");
     }
 }

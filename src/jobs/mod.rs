@@ -20,7 +20,7 @@ mod train;
 pub use chat::ChatJob;
 pub use control::{Control, Steer, Wishes};
 pub use eval::{EvalJob, EvalOutcome, start_eval};
-pub use external::{ExternalOrder, ExternalPreview, preview_external, start_external};
+pub use external::{ExternalOrder, ExternalPreview, pass_commands, preview_external, start_external};
 pub use filter::{FilterJob, FilterNews, start_filter};
 pub use generate::{first_request, start_generate};
 pub use job::{Job, JobContext, yield_to_the_screen};

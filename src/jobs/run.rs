@@ -7,7 +7,7 @@ use color_eyre::Result;
 
 use super::generate::hold;
 use super::job::Part;
-use super::{Job, JobContext};
+use super::{ExternalOrder, Job, JobContext};
 use crate::config::Directories;
 use crate::dialogue::{Library, Policy};
 use crate::pipeline::Watcher;
@@ -15,6 +15,7 @@ use crate::pipeline::run::{self, Forecast, Halt, Host, Probe, RunOrder, RunOutco
 use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome};
 use crate::records::{FORECAST, Heavy, LiveBoard, LiveState, PASS, PassPlace, now_millis};
 use crate::session::Session;
+use crate::train::external::External;
 
 /// Between two looks whether a person has decided.
 const LOOK: Duration = Duration::from_millis(150);
@@ -130,6 +131,11 @@ impl Watcher for Staged<'_> {
 impl Host for Staged<'_> {
     fn train(&mut self, order: &TrainOrder, prepared: &mut Prepared) -> Result<TrainOutcome> {
         super::train::train(order, prepared, self.context, &mut |_| {})
+    }
+
+    fn train_elsewhere(&mut self, session: &Session, order: &TrainOrder, external: &External) -> Result<TrainOutcome> {
+        let order = ExternalOrder { train: order.clone(), external: external.clone() };
+        super::external::train_step(session, &order, self.context)
     }
 
     fn begins(&mut self, step: &str, (at, of): (usize, usize)) {

@@ -7,9 +7,11 @@
 //! | `wrong` | bad input, broken models, a full disk |
 //! | `screen` | the workbench without a terminal, settings, keys, themes, schemas |
 //! | `others` | trainings of other programs, servers |
+//! | `recipes` | a pass whose trainings another program does |
 
 mod jobs;
 mod others;
+mod recipes;
 mod screen;
 mod sessions;
 mod wrong;

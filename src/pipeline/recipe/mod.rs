@@ -3,7 +3,9 @@
 //! A file is taken whole or refused with its line: unknown keys, values out of range, contradictions between parts. What the
 //! paper leaves open has a value here that a person can see and change; the whole is a reconstruction.
 
+mod external;
 mod place;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -20,9 +22,8 @@ use crate::filter::settings::SettingsError;
 use crate::model::MICRO;
 use crate::records::Sampling;
 use crate::train::TrainSettings;
+use crate::train::external::External;
 
-use super::OrderError;
-use crate::session::{Session, StoredStep};
 use place::Place;
 pub use wanted::Wanted;
 
@@ -32,16 +33,6 @@ const EMBEDDED: [(&str, &str); 3] = [
     ("gsm8k-small", include_str!("../../../assets/recipes/gsm8k-small.toml")),
     ("dual-phase", include_str!("../../../assets/recipes/dual-phase.toml")),
 ];
-
-/// Under which a session keeps its recipe.
-const STEP: &str = "recipe";
-
-/// A recipe in a session.
-#[derive(Serialize, Deserialize)]
-struct StoredRecipe {
-    name: String,
-    toml: String,
-}
 
 /// What is wrong with a recipe, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -205,6 +196,8 @@ pub struct Recipe {
     pub stage2: StageTwo,
     pub eval: EvalSettings,
     pub bins: Bins,
+    /// Another program that does the trainings; left out, this one does. Its `directory` has `{run}` where the run's name stands.
+    pub external: Option<External>,
     /// Thresholds and switches of the filter, over the defaults.
     pub filter: toml::Table,
     /// What it is called, by its name or its file's.
@@ -228,6 +221,7 @@ impl Default for Recipe {
             stage2: StageTwo::default(),
             eval: EvalSettings::default(),
             bins: Bins::default(),
+            external: None,
             filter: toml::Table::new(),
             name: String::new(),
             filter_text: String::new(),
@@ -288,6 +282,12 @@ impl Recipe {
                 *path = there;
             }
         }
+        if let Some(external) = &mut self.external
+            && external.python.contains('/')
+            && let Some(python) = beside(Path::new(&external.python))?
+        {
+            external.python = python.to_string_lossy().into_owned();
+        }
         Ok(())
     }
 
@@ -308,49 +308,6 @@ impl Recipe {
         }
         recipe.check(&at)?;
         Ok(recipe)
-    }
-
-    /// The recipe of the pass in a session, as it was run.
-    ///
-    /// # Errors
-    /// If the session cannot be read, or holds a recipe of another version of this program.
-    pub fn of_session(session: &Session) -> color_eyre::Result<Option<Self>> {
-        let Some(step) = session.step(STEP)? else { return Ok(None) };
-        let stored: StoredRecipe = serde_json::from_str(&step.outcome)?;
-        Ok(Some(Self::read(&stored.name, "the recipe in the session", &stored.toml)?))
-    }
-
-    /// Makes a session this recipe's, or refuses another one's.
-    ///
-    /// # Errors
-    /// If another recipe's pass is here, or the session cannot be written.
-    pub fn own(&self, session: &Session) -> color_eyre::Result<()> {
-        if self.may_run(session)? {
-            return Ok(());
-        }
-        let mine = StoredRecipe { name: self.name.clone(), toml: self.to_toml() };
-        let outcome = serde_json::to_string(&mine)?;
-        Ok(session.put_step(&StoredStep { name: STEP.into(), outcome, seconds: 0.0 })?)
-    }
-
-    /// Whether a session is this recipe's already; false where it is nobody's yet.
-    ///
-    /// # Errors
-    /// If another recipe's pass is here, or the session cannot be read.
-    pub fn may_run(&self, session: &Session) -> color_eyre::Result<bool> {
-        // Compared as read, so that a setting which came with a later version of the program is its default here.
-        let Some(before) = Self::of_session(session)? else { return Ok(false) };
-        let (before, mine) = (before.to_toml(), self.to_toml());
-        if before == mine {
-            return Ok(true);
-        }
-        let differs = before.lines().zip(mine.lines()).find(|(was, is)| was != is);
-        let (was, is) = differs.unwrap_or(("fewer settings", "more"));
-        Err(OrderError(format!(
-            "{}: another recipe's pass is here (`{was}`, now `{is}`); take another session for this one",
-            session.dir().display()
-        ))
-        .into())
     }
 
     fn check(&self, at: &Place<'_>) -> Result<(), RecipeError> {
@@ -418,7 +375,7 @@ impl Recipe {
         ];
         match checks.into_iter().find(|(fine, _, _)| !fine) {
             Some((_, key, message)) => Err(at.wrong(key, format!("{key}: {message}"))),
-            None => Ok(()),
+            None => self.check_external(at),
         }
     }
 
@@ -432,7 +389,8 @@ impl Recipe {
     }
 
     /// # Errors
-    /// Which of those that a call must give is missing: a recipe for files of the person's own leaves them open.
+    /// Which of those that a call must give is missing (a recipe for files of the person's own leaves them open), or does not go
+    /// with the rest.
     pub fn complete(&self) -> Result<(), RecipeError> {
         let missing = [
             (self.model.is_empty(), "model", "--model"),
@@ -443,7 +401,7 @@ impl Recipe {
             Some((_, key, flag)) => {
                 Err(RecipeError::File(self.name.clone(), format!("`{key}` is left open; give {flag}")))
             }
-            None => Ok(()),
+            None => self.trainer_opens_model(),
         }
     }
 

@@ -24,7 +24,7 @@ impl Place<'_> {
 
     /// The same for a message that begins with the name of a key inside a table.
     pub fn wrong_in(&self, table: &str, message: String) -> RecipeError {
-        let name = message.split([':', ',']).next().unwrap_or_default();
+        let name = message.split([':', ',', ' ']).next().unwrap_or_default();
         self.error(self.find(&format!("{table}.{name}")), format!("{table}.{message}"))
     }
 

@@ -1,4 +1,6 @@
 use super::*;
+use crate::session::Session;
+use crate::train::external::Trainer;
 
 fn error(text: &str) -> String {
     Recipe::read("mine", "mine.toml", text).unwrap_err().to_string()
@@ -63,7 +65,57 @@ fn what_a_file_names_lies_beside_it() {
     let recipe = Recipe::open(&at("mine.toml").to_string_lossy()).unwrap();
     assert_eq!((recipe.model, recipe.problems), (at("model").to_string_lossy().into_owned(), at("train.jsonl")));
     assert_eq!(recipe.test, Path::new("micro-test"), "that comes with the program");
+    std::fs::create_dir_all(at("venv/bin")).unwrap();
+    std::fs::write(at("venv/bin/python"), "").unwrap();
+    for (python, found) in [("venv/bin/python", at("venv/bin/python")), ("python3", "python3".into())] {
+        std::fs::write(at("theirs.toml"), format!("[external]\npython = \"{python}\"\n")).unwrap();
+        let recipe = Recipe::open(&at("theirs.toml").to_string_lossy()).unwrap();
+        assert_eq!(Path::new(&recipe.external.unwrap().python), found);
+    }
     std::fs::write(at("other.toml"), "model = \"micro\"\nproblems = \"micro\"\n").unwrap();
     let recipe = Recipe::open(&at("other.toml").to_string_lossy()).unwrap();
     assert_eq!((recipe.model.as_str(), recipe.problems.as_path()), ("micro", Path::new("micro")));
+}
+
+#[test]
+fn another_trainer_is_checked_as_the_rest_is() {
+    let external = |more: &str| format!("seed = 1\n[external]\n{more}\n");
+    let recipe = Recipe::read("r", "r", &external("trainer = \"axolotl\"\nlauncher = \"ssh gpu\"")).unwrap();
+    assert_eq!(recipe.external.as_ref().unwrap().trainer, Trainer::Axolotl);
+    assert_eq!(Recipe::read("r", "r", &recipe.to_toml()).unwrap().external, recipe.external);
+    assert_eq!(Recipe::read("r", "r", "").unwrap().trainer_of("pi_sft"), None);
+    assert!(error(&external("launch = \"x\"")).starts_with("mine.toml:3: unknown field `launch`"));
+    assert!(error(&external("trainer = \"axolot\"")).starts_with("mine.toml:3: external.trainer `axolot`"));
+    assert!(error(&external("\nlauncher = \"a && b\"")).starts_with("mine.toml:4: external.launcher: `&`"));
+    assert!(error(&external("environment = [\"A=b\"]")).starts_with("mine.toml:3: external.environment"));
+    assert!(error(&external("directory = \"/w/external\"")).starts_with("mine.toml:3: external.directory: every"));
+    let parts = "[stage1.train.data]\nloss_on = \"all_but_wrong_attempts\"";
+    assert!(error(&external(parts)).starts_with("mine.toml:4: stage1.train.data.loss_on: another trainer"));
+    assert!(Recipe::read("r", "r", parts).is_ok(), "cribble itself can");
+    let text = external("directory = \"/w/{run}/external\"") + "[filter.rules.contamination]\nenabled = false\n";
+    let recipe = Recipe::read("r", "r", &text).unwrap();
+    assert_eq!(recipe.trainer_of("pi_sft").unwrap().directory.as_deref(), Some("/w/pi_sft/external"));
+    assert!(!recipe.filter.is_empty());
+    let mut whole = Recipe { external: recipe.external, ..Recipe::open("micro").unwrap() };
+    assert_eq!(whole.complete(), Ok(()));
+    whole.model = "m.GGUF".into();
+    assert!(whole.complete().unwrap_err().to_string().contains("export-model"));
+}
+
+#[test]
+fn how_a_trainer_is_started_may_be_mended_and_which_one_it_is_may_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::create(&dir.path().join("s")).unwrap();
+    let read = |external: &str| Recipe::read("r", "r", external).unwrap();
+    let first = read("[external]\npython = \"python3x\"\n");
+    first.own(&session).unwrap();
+    let mended = read("[external]\nlauncher = \"accelerate launch\"\n");
+    assert!(mended.may_run(&session).unwrap());
+    mended.own(&session).unwrap();
+    assert_eq!(Recipe::of_session(&session).unwrap().unwrap().external, mended.external);
+    read("[external]\n").own(&session).unwrap();
+    for other in ["", "[external]\ntrainer = \"axolotl\"\n", "seed = 1\n[external]\n"] {
+        let error = read(other).own(&session).unwrap_err().to_string();
+        assert!(error.contains("another recipe's pass is here"), "{other}: {error}");
+    }
 }

@@ -26,7 +26,7 @@ impl Plan {
     pub fn seconds(&self) -> Option<f64> {
         let (_, steps) = self.forecast.as_ref()?;
         let left = self.pass.steps.iter().filter(|step| !step.done);
-        Some(left.filter_map(|step| of(steps, &step.name)).map(|forecast| forecast.seconds).sum())
+        Some(left.filter_map(|step| of(steps, &step.name)?.seconds).sum())
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn view(state: &RunState, plan: &Plan, context: &ViewContext, area: R
                     0 => String::new(),
                     tokens => format!("{} tok", compact(tokens)),
                 };
-                format!("{:>7} {tokens:>10}  ", duration(*seconds))
+                format!("{:>7} {tokens:>10}  ", seconds.map_or("?".into(), duration))
             }
             Some(None) => format!("{:>7} {:>10}  ", "?", ""),
             None => String::new(),
@@ -91,17 +91,21 @@ fn foot(state: &RunState, plan: &Plan, context: &ViewContext, area: Rect, buffer
     if let Some(board) = state.measuring() {
         measuring(board, context, part(area, 0, 0, area.width, 2), buffer);
     } else if let (Some((probe, _)), Some(seconds)) = (&plan.forecast, plan.seconds()) {
-        let line = format!("about {} in all; measured here on a few samples:", duration(seconds));
+        let (besides, trained) = match &plan.pass.recipe.external {
+            Some(external) => {
+                (" besides the trainings", format!("training is not forecast: {}", external.trainer.name()))
+            }
+            None => ("", format!("{:.0} tok/s trained on", probe.trained_per_second)),
+        };
+        let line = format!("about {} in all{besides}; measured here on a few samples:", duration(seconds));
         put(buffer, area.x, area.y, area.width, &line, style(Look::Title));
         let line = format!(
-            "{:.0} and {:.0} tok/s written ({:.0} tokens an answer, {:.0} a dialogue), {:.0}% of dialogues accepted, {:.0} tok/s \
-             trained on",
+            "{:.0} and {:.0} tok/s written ({:.0} tokens an answer, {:.0} a dialogue), {:.0}% of dialogues accepted, {trained}",
             probe.answers.tokens_per_second,
             probe.dialogues.tokens_per_second,
             probe.answer,
             probe.dialogue,
             100.0 * probe.accepted,
-            probe.trained_per_second
         );
         put_spans(buffer, row(1), &[(line, style(Look::Text))], context.ascii);
     } else {

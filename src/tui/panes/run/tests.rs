@@ -258,7 +258,7 @@ fn planned(state: &mut RunState) {
 }
 
 fn measured() -> (Probe, Vec<Forecast>) {
-    let each = |step: Planned| Forecast { step, tokens: 640_000.0, seconds: 30.0 };
+    let each = |step: Planned| Forecast { step, tokens: 640_000.0, seconds: Some(30.0) };
     let pace = |tokens_per_second| Pace { tokens_per_second, ..Pace::default() };
     let probe = Probe { answers: pace(14_000.0), dialogues: pace(20_000.0), ..Probe::default() };
     (probe, plan(&recipe(), None).unwrap().into_iter().map(each).collect())
