@@ -9,9 +9,8 @@ use crate::difficulty::{Bin, TENTHS, Tally};
 use crate::model::ops;
 use crate::pipeline::difficulty::tallies;
 use crate::pipeline::recipe::Recipe;
-use crate::pipeline::run::{ModelScores, ablations, came, outcome, plan};
+use crate::pipeline::run::{Made, ModelScores, ablations, came, outcome, plan};
 use crate::pipeline::sample::SampleOutcome;
-use crate::pipeline::train::TrainOutcome;
 use crate::session::{SampleRow, Session};
 use crate::train::{metrics, runs};
 
@@ -81,15 +80,20 @@ pub fn report(session: &Session, recipe: &Recipe) -> Result<Option<Report>> {
     }))
 }
 
-fn trained(session: &Session, run: &str, outcome: &TrainOutcome, seconds: f64) -> Result<Trained> {
+fn trained(session: &Session, run: &str, made: &Made, seconds: f64) -> Result<Trained> {
+    let Made { elsewhere, outcome, .. } = made;
     let lines = metrics::read(&runs::place(session.dir()).join(run), outcome.step)?;
     let points = |key: &str| -> Vec<(u64, f64)> {
         lines.iter().filter_map(|line| Some((line["step"].as_u64()?, line.get(key)?.as_f64()?))).collect()
     };
-    let settings = runs::settings(&runs::place(session.dir()), run)?;
+    let from = match elsewhere {
+        Some(elsewhere) => elsewhere.from.clone(),
+        None => runs::settings(&runs::place(session.dir()), run)?.model,
+    };
     Ok(Trained {
         run: run.to_owned(),
-        from: settings.model,
+        from,
+        trainer: elsewhere.as_ref().map(|elsewhere| elsewhere.trainer.to_string()),
         chains: (outcome.chains, outcome.held_out, outcome.too_long),
         steps: outcome.step,
         tokens: lines.iter().filter_map(|line| line.get("tokens")?.as_u64()).max().unwrap_or_default(),

@@ -205,7 +205,18 @@ fn training(report: &Report, out: &mut String) -> std::fmt::Result {
             run.run, run.chains.0, run.chains.1, run.chains.2, run.steps, run.tokens, run.seconds
         )?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    for run in &report.training {
+        if let Some(trainer) = &run.trainer {
+            writeln!(
+                out,
+                "{} was trained by another program, {}, to which all chains of a selection count alike.\n",
+                run.run,
+                plain(trainer)
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn chains(report: &Report, out: &mut String) -> std::fmt::Result {

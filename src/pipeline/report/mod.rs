@@ -24,6 +24,8 @@ use crate::stats::Interval;
 pub struct Trained {
     pub run: String,
     pub from: String,
+    /// The program that trained in the place of this one.
+    pub trainer: Option<String>,
     /// Chains trained on, held out to validate, and left out as too long.
     pub chains: (usize, usize, usize),
     pub steps: u64,
@@ -53,7 +55,7 @@ pub struct DifficultyOf {
     /// Model and sampling, by the hash of the settings.
     pub settings: String,
     pub bins: Vec<BinRow>,
-    /// Problems by share of right samples, in tenths: [0], (0, .1], ... (.9, 1), [1].
+    /// Problems by share of right samples, in tenths: `[0], (0, .1], ... (.9, 1), [1]`.
     pub histogram: [usize; TENTHS],
     pub unsolved: Vec<String>,
     /// (level, problems, tally of all their samples).

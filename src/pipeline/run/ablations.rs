@@ -97,7 +97,8 @@ impl Pass<'_> {
             let problems = first(&pass.pool, stage.problems).to_vec();
             let mut backend = pass.backend(&base)?;
             let sampling = stage.sampling.clone();
-            pass.single_turns("plain samples", &mut *backend, &problems, stage.budget.first, sampling)
+            // Many short answers are the same, and are learnt from once.
+            pass.single_turns("plain samples", &mut *backend, &problems, stage.budget.most, sampling)
         })?;
         // Short answers show no behaviour: the rule would leave nothing.
         let mut rules = self.recipe().filter_settings()?;
@@ -175,22 +176,35 @@ impl Pass<'_> {
         const FRESH: u64 = 1 << 32;
         let (one, two) = (self.recipe().stage1.clone(), self.recipe().stage2.clone());
         let base = self.recipe().model.clone();
+        let other = self.selected(&refined_stage(self.recipe()))?;
+        let wanted = self.dialogues_for(other.tokens)?;
         let drawn = self.step("more-stage1 dialogues", |pass| {
-            let mut order = pass.generation(one.samples, one.turns, one.sampling.clone());
+            let problems = pass.pool.clone();
+            let samples = wanted.div_ceil(problems.len().max(1)) as u32;
+            let mut order = pass.generation(samples.max(one.samples), one.turns, one.sampling.clone());
             order.seed = order.seed.wrapping_add(FRESH);
-            let problems = first(&pass.pool, one.problems).to_vec();
             let mut backend = pass.backend(&base)?;
             let outcome = generate(pass.session, &mut *backend, &problems, &pass.policies.0, &order, pass.host)?;
             pass.whole("more-stage1 dialogues", outcome)
         })?;
         self.judge("more-stage1", std::slice::from_ref(&drawn.settings), Review::None)?;
-        let other = self.selected(&refined_stage(self.recipe()))?;
         let rule = Rule { tokens: other.tokens, samples: 0, k: 0.0, ..one.select };
         let made = self.step("more-stage1 select", |pass| pass.select("more-stage1", &rule, &drawn.settings, None))?;
         let start = self.model_of("pi_sft")?;
         let model = self.train("more-stage1", &start, "more-stage1", &two.train)?;
         self.score("more-stage1", &model)?;
         self.compared("more-stage1", about, against, (made.tokens, other.tokens))
+    }
+
+    /// Dialogues that bring so many tokens to learn from, and a few more, by what the first stage's brought.
+    fn dialogues_for(&self, tokens: u64) -> Result<usize> {
+        /// What is accepted differs from draw to draw.
+        const MORE: f64 = 1.15;
+        let drawn: GenerateOutcome = self.done("stage 1 dialogues")?;
+        let learnt = self.selected("stage 1")?;
+        let each = learnt.tokens as f64 / learnt.samples.max(1) as f64;
+        let accepted = learnt.accepted as f64 / (drawn.samples + drawn.existing).max(1) as f64;
+        Ok((MORE * tokens as f64 / (each * accepted).max(1.0)).ceil() as usize)
     }
 
     /// So many votes as cost what one answer of the last model does, as far as there are so many samples.

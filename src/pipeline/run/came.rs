@@ -4,13 +4,13 @@ use color_eyre::Result;
 
 use super::ablations::Ablation;
 use super::plan::models;
+use super::steps::Made;
 use crate::eval::Score;
 use crate::pipeline::filter::FilterOutcome;
 use crate::pipeline::generate::GenerateOutcome;
 use crate::pipeline::recipe::Recipe;
 use crate::pipeline::sample::SampleOutcome;
 use crate::pipeline::select::SelectOutcome;
-use crate::pipeline::train::TrainOutcome;
 use crate::session::{Session, StoredStep};
 use crate::train::{metrics, runs};
 
@@ -71,7 +71,7 @@ fn scored(session: &Session, recipe: &Recipe, model: &str) -> Result<String> {
 }
 
 /// How the loss fell: a step alone says little, so that means of the first and the last steps are compared.
-fn trained(session: &Session, run: &str, outcome: &TrainOutcome) -> Result<String> {
+fn trained(session: &Session, run: &str, Made { elsewhere, outcome, .. }: &Made) -> Result<String> {
     /// At most so many steps at either end, a tenth of short trainings.
     const ENDS: usize = 20;
     let lines = metrics::read(&runs::place(session.dir()).join(run), outcome.step)?;
@@ -83,7 +83,8 @@ fn trained(session: &Session, run: &str, outcome: &TrainOutcome) -> Result<Strin
         all => format!("loss {:.3} -> {:.3}, ", mean(&losses[..some]), mean(&losses[all - some..])),
     };
     let validation = outcome.validation_loss.map_or(String::new(), |loss| format!(", validation {loss:.3}"));
-    Ok(format!("{fell}{} steps over {} chains{validation}", outcome.step, outcome.chains))
+    let by = elsewhere.as_ref().map_or(String::new(), |elsewhere| format!(", by {}", elsewhere.trainer.name()));
+    Ok(format!("{fell}{} steps over {} chains{validation}{by}", outcome.step, outcome.chains))
 }
 
 fn share(part: usize, of: usize) -> String {

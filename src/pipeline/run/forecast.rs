@@ -2,7 +2,7 @@
 //! of training over them, in a session that is thrown away.
 //!
 //! What only the trained models could tell (how long their chains are, how many are right) is taken from the probe's chains:
-//! that is what they are trained to write.
+//! that is what they are trained to write. How long another program trains is not forecast.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,19 +15,23 @@ use super::plan::{Planned, plan, refined, round_of};
 use super::{Halt, Host, RunOrder, problems, steps};
 use crate::dialogue::Policy;
 use crate::generate::local::{LocalBackend, LocalOptions};
+use crate::model::{ComputeChoice, ModelFiles};
 use crate::pipeline::filter::{FilterSources, judge_session};
 use crate::pipeline::generate::{GenerateOutcome, generate};
-use crate::pipeline::train::{TrainOrder, prepare};
+use crate::pipeline::recipe::Recipe;
+use crate::pipeline::train::{TrainOrder, examples, prepare};
 use crate::pipeline::{GenerateOrder, OrderError};
 use crate::records::{DecisionVerb, FinishReason, LiveBoard, LiveState, Problem, Sampling};
 use crate::session::{SampleRow, Session};
-use crate::train::TrainSettings;
 use crate::train::steer::{Event, Steering};
+use crate::train::{TrainSettings, dataset};
 
 /// Steps of training that are timed, after one that is not.
 const STEPS: u64 = 3;
 /// Accepted chains whose lengths say enough of those to come.
 const ENOUGH: usize = 16;
+/// Problems that the base model answers at least.
+const PROBLEMS: usize = 16;
 
 /// A step with what it will take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,7 +40,8 @@ pub struct Forecast {
     pub step: Planned,
     /// Tokens that are written or trained on.
     pub tokens: f64,
-    pub seconds: f64,
+    /// `None` where another program trains, whose pace is not known.
+    pub seconds: Option<f64>,
 }
 
 /// What the probe measured.
@@ -44,18 +49,22 @@ pub struct Forecast {
 pub struct Probe {
     /// Seconds until the model is loaded.
     pub load: f64,
-    /// Tokens of a single-turn answer, of a dialogue, and of an accepted chain, prompt included.
+    /// Tokens of a single-turn answer, of a dialogue, and of a chain of the first stage that is learnt from, prompt included.
     pub answer: f64,
     pub dialogue: f64,
     pub chain: f64,
-    /// Tokens of an accepted chain without its prompt: as much as the trained models will write, since they are taught to.
-    pub written: f64,
+    /// Tokens of a chain that the trained models write in an evaluation and in the second stage: as long as those that they are
+    /// taught, or cut off where they may not be.
+    pub scored: f64,
+    pub sampled: f64,
+    /// Tokens of such a chain of the second stage that is whole and learnt from, prompt included.
+    pub refined: f64,
     /// How fast single turns and dialogues are written.
     pub answers: Pace,
     pub dialogues: Pace,
     /// Share of dialogues that are accepted.
     pub accepted: f64,
-    /// Trained on a second, and seconds before the first step.
+    /// Trained on a second, and seconds before the first step; 0 where another program trains.
     pub trained_per_second: f64,
     pub prepare: f64,
 }
@@ -99,7 +108,8 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     let (pool, test) = problems(recipe)?;
     session.add_problems(&pool)?;
     session.hold_out(&test)?;
-    let compute = recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
+    let compute: ComputeChoice =
+        recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
     let mut probe = Probe::default();
     let began = Instant::now();
     let options = LocalOptions { compute, slots: order.slots, ..LocalOptions::default() };
@@ -107,9 +117,8 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     probe.load = began.elapsed().as_secs_f64();
     let slots = crate::generate::Backend::slots(&backend);
     let generation = |turns: usize, sampling: &Sampling| order.generation(compute, 1, turns, sampling.clone());
-    // Spread over the set, each problem once, two rounds of the slots.
-    let spread = |of: &[Problem], most: usize| -> Vec<Problem> {
-        let some = (2 * slots).min(most).min(of.len()).max(1);
+    let spread = |of: &[Problem], some: usize| -> Vec<Problem> {
+        let some = some.min(of.len()).max(1);
         of.iter().step_by((of.len() / some).max(1)).take(some).cloned().collect()
     };
     let run = |problems: &[Problem],
@@ -127,12 +136,16 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
         Ok((made, pace))
     };
     let each = |made: &GenerateOutcome| made.tokens as f64 / made.samples.max(1) as f64;
-    let sample = spread(&test, test.len() * recipe.eval.samples as usize);
-    let (made, pace) = run(&sample, &policies.1, &generation(1, &recipe.eval.sampling), &mut backend, host)?;
+    // So many of each problem as the evaluation has: they share its prompt, and so what it takes to read it.
+    let samples = recipe.eval.samples.max(1);
+    let problems = spread(&test, (2 * slots).div_ceil(samples as usize).max(PROBLEMS));
+    let answers = GenerateOrder { samples, ..generation(1, &recipe.eval.sampling) };
+    let (made, pace) = run(&problems, &policies.1, &answers, &mut backend, host)?;
     (probe.answer, probe.answers) = (each(&made), pace);
     let stage = &recipe.stage1;
-    let sample = spread(steps::first(&pool, stage.problems), pool.len());
-    let (made, pace) = run(&sample, &policies.0, &generation(stage.turns, &stage.sampling), &mut backend, host)?;
+    // Two rounds of the slots, each problem once.
+    let problems = spread(steps::first(&pool, stage.problems), 2 * slots);
+    let (made, pace) = run(&problems, &policies.0, &generation(stage.turns, &stage.sampling), &mut backend, host)?;
     (probe.dialogue, probe.dialogues) = (each(&made), pace);
     drop(backend);
     let sources = FilterSources { only: vec![made.settings.clone()], ..FilterSources::default() };
@@ -144,16 +157,46 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
         Ok(rows.filter(|row| row.settings == made.settings).collect())
     };
     let judged = dialogues()?;
-    probe.written = usual_tokens(&judged).unwrap_or(probe.dialogue);
+    let lengths = usual_tokens(&judged);
     if probe.accepted == 0.0 {
         // So few may all be rejected; what training takes is measured all the same.
         let all: Vec<i64> = judged.iter().map(|row| row.id).collect();
         session.decide_all(&all, DecisionVerb::Accept, Some("probe"))?;
     }
-    let learnt = mean_tokens(dialogues()?.iter().filter(|row| row.trained_on())).unwrap_or_default();
+    let learnt = mean(dialogues()?.iter().filter(|row| row.trained_on()).map(|row| row.tokens)).unwrap_or_default();
+    let chain = match recipe.external {
+        Some(_) => chain_tokens(session, recipe)?,
+        None => train_a_little(session, order, compute, &mut probe, host)?,
+    };
+    let prompt = chain.map_or(0.0, |chain| (chain - learnt).max(0.0));
+    let or_dialogue = |mean: Option<f64>| mean.unwrap_or(probe.dialogue);
+    let cut_at = |most: usize| or_dialogue(mean(lengths.iter().map(|tokens| *tokens.min(&most))));
+    let whole_within = |most: usize| {
+        let whole = mean(lengths.iter().copied().filter(|tokens| *tokens < most));
+        whole.unwrap_or_else(|| cut_at(most))
+    };
+    let two = &recipe.stage2.sampling;
+    Ok(Probe {
+        chain: or_dialogue(mean(lengths.iter().copied())) + prompt,
+        refined: whole_within(two.max_tokens) + prompt,
+        scored: cut_at(recipe.eval.sampling.max_tokens),
+        sampled: cut_at(two.max_tokens),
+        ..probe
+    })
+}
+
+/// Times a few steps of training. Returns the tokens of a chain as it is trained on, prompt included.
+fn train_a_little(
+    session: &Session,
+    order: &RunOrder,
+    compute: ComputeChoice,
+    probe: &mut Probe,
+    host: &mut dyn Host,
+) -> Result<Option<f64>> {
+    let (recipe, stage) = (&order.recipe, &order.recipe.stage1.train);
     // Of few chains a step may hold all: then they come again, in as many epochs as it takes.
     let settings =
-        TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, epochs: STEPS + 1, ..stage.train.clone() };
+        TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, epochs: STEPS + 1, ..stage.clone() };
     let order = TrainOrder { run: "probe".into(), settings, compute };
     let began = Instant::now();
     let message = "a few steps of training".to_owned();
@@ -169,29 +212,38 @@ fn probe(session: &Session, order: &RunOrder, policies: &(Policy, Policy), host:
     if host.stopping() {
         return Err(Halt::Stopped { step: "probe".into() }.into());
     }
-    if let (Some((first, before)), Some((last, after))) = (seen.first(), seen.last()) {
-        probe.trained_per_second = (after - before) as f64 / last.duration_since(*first).as_secs_f64().max(1e-9);
-        let chain = *after as f64 / chains_of(seen.len(), prepared.chains, stage.train.batch_size).max(1) as f64;
-        probe.chain = probe.written + (chain - learnt).max(0.0);
-    }
-    Ok(probe)
+    let (Some((first, before)), Some((last, after))) = (seen.first(), seen.last()) else { return Ok(None) };
+    probe.trained_per_second = (after - before) as f64 / last.duration_since(*first).as_secs_f64().max(1e-9);
+    Ok(Some(*after as f64 / chains_of(seen.len(), prepared.chains, stage.batch_size).max(1) as f64))
 }
 
-/// Tokens of a chain that will be learnt from: the mean of those accepted, of those with a right answer where few are, or of all that
+/// The same tokens where another program trains: how fast cannot be told from here, how much can.
+fn chain_tokens(session: &Session, recipe: &Recipe) -> Result<Option<f64>> {
+    let TrainSettings { data, seed, .. } = &recipe.stage1.train;
+    let files = ModelFiles::open(&recipe.model)?;
+    let data = dataset::build(&examples(session, data)?, &files.tokenizer, &files.template, data, *seed)?;
+    let tokens: usize = data.train.iter().map(|item| item.tokens.len()).sum();
+    Ok(Some(tokens as f64 / data.train.len().max(1) as f64))
+}
+
+/// Tokens of chains such as will be learnt from: of those accepted, of those with a right answer where few are, or of all that
 /// ended. A handful tells little.
-fn usual_tokens(dialogues: &[SampleRow]) -> Option<f64> {
-    let accepted = dialogues.iter().filter(|row| row.trained_on());
-    if accepted.clone().count() >= ENOUGH {
-        return mean_tokens(accepted);
+fn usual_tokens(dialogues: &[SampleRow]) -> Vec<usize> {
+    let of = |wanted: &dyn Fn(&&SampleRow) -> bool| -> Vec<usize> {
+        dialogues.iter().filter(wanted).map(|row| row.tokens).collect()
+    };
+    let accepted = of(&|row| row.trained_on());
+    if accepted.len() >= ENOUGH {
+        return accepted;
     }
     let ended = |row: &&SampleRow| row.finish == FinishReason::Stop;
-    let right = dialogues.iter().filter(ended).filter(|row| row.correct == Some(true));
-    mean_tokens(right).or_else(|| mean_tokens(dialogues.iter().filter(ended)))
+    let right = of(&|row| ended(row) && row.correct == Some(true));
+    if right.is_empty() { of(&ended) } else { right }
 }
 
-fn mean_tokens<'a>(rows: impl Iterator<Item = &'a SampleRow>) -> Option<f64> {
-    let (count, tokens) = rows.fold((0usize, 0usize), |(count, tokens), row| (count + 1, tokens + row.tokens));
-    (count > 0).then(|| tokens as f64 / count as f64)
+fn mean(tokens: impl Iterator<Item = usize>) -> Option<f64> {
+    let (count, sum) = tokens.fold((0usize, 0usize), |(count, sum), tokens| (count + 1, sum + tokens));
+    (count > 0).then(|| sum as f64 / count as f64)
 }
 
 /// The few steps of a probe, which can be ended and no more.
@@ -227,11 +279,13 @@ fn cost(order: &RunOrder, probe: &Probe, (pool, test): (usize, usize), step: Pla
     let dialogues = f64::from(one.samples) * some(one.problems, pool);
     let draws = some(two.problems, pool) * f64::from(two.budget.first + two.budget.most) / 2.0;
     // In so many goes, each of which ends with its last samples alone.
-    let written_in = |goes: f64, tokens: f64, pace: &Pace| (tokens, probe.load + goes * pace.seconds(tokens / goes));
+    let written_in =
+        |goes: f64, tokens: f64, pace: &Pace| (tokens, Some(probe.load + goes * pace.seconds(tokens / goes)));
     let write = |count: f64, each: f64, pace: &Pace| written_in(1.0, count * each, pace);
-    let train = |samples: f64, settings: &TrainSettings| {
-        let tokens = samples * probe.chain * settings.epochs as f64;
-        (tokens, probe.prepare + tokens / probe.trained_per_second.max(1e-9))
+    let train = |samples: f64, chain: f64, settings: &TrainSettings| {
+        let tokens = samples * chain * settings.epochs as f64;
+        let here = recipe.external.is_none();
+        (tokens, here.then(|| probe.prepare + tokens / probe.trained_per_second.max(1e-9)))
     };
     let refined_train = (1..=two.rounds).any(|round| step.name == format!("train {}", refined(recipe, round)));
     let sampling = (1..=two.rounds).any(|round| step.name == format!("{} samples", round_of(recipe, round)));
@@ -239,21 +293,21 @@ fn cost(order: &RunOrder, probe: &Probe, (pool, test): (usize, usize), step: Pla
     let (tokens, seconds) = match step.name.as_str() {
         "eval base" => write(answers, probe.answer, &probe.answers),
         "stage 1 dialogues" => write(dialogues, probe.dialogue, &probe.dialogues),
-        "train pi_sft" => train(chosen(one.select.samples, dialogues * probe.accepted), &one.train),
-        name if name.starts_with("eval ") => write(answers, probe.written, &probe.answers),
+        "train pi_sft" => train(chosen(one.select.samples, dialogues * probe.accepted), probe.chain, &one.train),
+        name if name.starts_with("eval ") => write(answers, probe.scored, &probe.answers),
         _ if sampling => {
             let most = if two.budget.tokens == 0 { f64::INFINITY } else { two.budget.tokens as f64 };
             let more = two.budget.most.saturating_sub(two.budget.first);
             let goes = 1.0 + f64::from(more.div_ceil(two.budget.round.max(1)));
-            written_in(goes, (draws * probe.written).min(most), &probe.answers)
+            written_in(goes, (draws * probe.sampled).min(most), &probe.answers)
         }
         _ if retrying => {
             // As if each draw were as likely to be right as a dialogue of the probe: what is unsolved is the least likely part.
             let unsolved = some(two.problems, pool) * (1.0 - probe.accepted).powi(two.budget.first as i32);
-            write(unsolved * f64::from(two.retry), 2.0 * probe.written, &probe.dialogues)
+            write(unsolved * f64::from(two.retry), 2.0 * probe.sampled, &probe.dialogues)
         }
-        _ if refined_train => train(chosen(two.select.samples, draws * probe.accepted), &two.train),
-        _ => (0.0, 1.0),
+        _ if refined_train => train(chosen(two.select.samples, draws * probe.accepted), probe.refined, &two.train),
+        _ => (0.0, Some(1.0)),
     };
     Forecast { step, tokens, seconds }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every step can be cut off and goes on where it was; one that is done is not done again. What a step came to is kept in the
 //! session, so that the same call ends with the same selections and the same scores however often it was interrupted. A
-//! session belongs to one recipe.
+//! session belongs to one recipe. Where that names another trainer, all trainings are its, those of the ablations too.
 
 mod ablations;
 mod came;
@@ -32,15 +32,17 @@ use crate::dialogue::Policy;
 use crate::model::ComputeChoice;
 use crate::records::{Problem, Sampling};
 use crate::session::{Session, StoredStep};
+use crate::train::external::External;
 
 pub use ablations::{Ablation, ablations};
 pub use came::came;
 pub use forecast::{Forecast, Probe, forecast};
 pub use outcome::{ModelScores, RunOutcome, SelectionMade, outcome};
 pub use pace::Pace;
-pub use plan::{Planned, plan};
+pub use plan::{Planned, Training, plan, trainings};
 pub use progress::{Flow, Progress, Scored, StepSeen};
 pub use review::{Waiting, release, waiting};
+pub(in crate::pipeline) use steps::Made;
 
 /// What runs a pass beside watching it.
 pub trait Host: Watcher {
@@ -49,6 +51,13 @@ pub trait Host: Watcher {
     /// # Errors
     /// Of the training.
     fn train(&mut self, order: &TrainOrder, prepared: &mut Prepared) -> Result<TrainOutcome>;
+
+    /// Has another program train, to its end or until it is asked to stop. The checkpoint of a training that is done is a model that
+    /// opens here.
+    ///
+    /// # Errors
+    /// Of the training, or if what came of it opens here as no model: one line.
+    fn train_elsewhere(&mut self, session: &Session, order: &TrainOrder, external: &External) -> Result<TrainOutcome>;
 
     /// A step begins: its name and its place among all.
     fn begins(&mut self, step: &str, place: (usize, usize));
@@ -86,7 +95,7 @@ impl RunOrder {
             slots: self.slots,
             compute,
             lookup: true,
-            servers: None,
+            writer: crate::pipeline::Writer::Here,
         }
     }
 }

@@ -3,9 +3,10 @@
 use color_eyre::Result;
 use serde::Serialize;
 
-use super::super::recipe::{Recipe, Review};
+use super::super::recipe::{Recipe, Review, Start};
 use crate::difficulty::Rule;
 use crate::session::Session;
+use crate::train::TrainSettings;
 
 /// A step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,6 +57,7 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
         format!("{model} answers the test problems {n} times each at temperature {t}{greedy}")
     };
     let some = |count: usize| if count == 0 { "all".to_owned() } else { count.to_string() };
+    let by = recipe.external.as_ref().map_or(String::new(), |external| format!(", by {}", external.trainer.name()));
     let (one, two) = (&recipe.stage1, &recipe.stage2);
     add("eval base", eval("the base model"));
     add(
@@ -67,7 +69,7 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
         add("stage 1 review", decides(one.review));
     }
     add("stage 1 select", chooses(&one.select));
-    add("train pi_sft", format!("the base model, {} epochs", one.train.epochs));
+    add("train pi_sft", format!("the base model, {} epochs{by}", one.train.epochs));
     add("eval pi_sft", eval("pi_sft"));
     for round in 1..=two.rounds {
         let (model, place) = (refined(recipe, round), round_of(recipe, round));
@@ -88,15 +90,38 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
         }
         add(&format!("{place} select"), chooses(&two.select));
         let start = match two.from {
-            super::super::recipe::Start::Base => "the base model".to_owned(),
-            super::super::recipe::Start::PiSft => from,
+            Start::Base => "the base model".to_owned(),
+            Start::PiSft => from,
         };
-        add(&format!("train {model}"), format!("{start}, {} epochs", two.train.epochs));
+        add(&format!("train {model}"), format!("{start}, {} epochs{by}", two.train.epochs));
         add(&format!("eval {model}"), eval(&model));
     }
     let done = |name: &str| session.map_or(Ok(false), |session| session.step(name).map(|step| step.is_some()));
     let planned = |(name, about): (String, String)| Ok(Planned { done: done(&name)?, name, about });
     steps.into_iter().map(planned).collect()
+}
+
+/// A training of a pass, done or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training<'a> {
+    pub run: String,
+    /// The run whose model it goes on from; `None` begins with the recipe's.
+    pub after: Option<String>,
+    /// As the recipe has them: without model, seed of the pass, and selection.
+    pub settings: &'a TrainSettings,
+}
+
+/// The trainings of a recipe, in order.
+pub fn trainings(recipe: &Recipe) -> Vec<Training<'_>> {
+    let mut trainings = vec![Training { run: "pi_sft".into(), after: None, settings: &recipe.stage1.train }];
+    for round in 1..=recipe.stage2.rounds {
+        let after = match recipe.stage2.from {
+            Start::Base => None,
+            Start::PiSft => trainings.last().map(|before| before.run.clone()),
+        };
+        trainings.push(Training { run: refined(recipe, round), after, settings: &recipe.stage2.train });
+    }
+    trainings
 }
 
 /// Begins the names of the steps of a round of the second stage.

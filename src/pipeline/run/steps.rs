@@ -24,6 +24,7 @@ use crate::pipeline::{GenerateOrder, eval};
 use crate::records::{Problem, Sampling};
 use crate::train::TrainSettings;
 use crate::train::dataset::DataSettings;
+use crate::train::external::{External, Trainer};
 
 /// What a model was scored by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,11 +37,22 @@ pub struct Scored {
 
 /// A model that was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Made {
+pub(in crate::pipeline) struct Made {
     /// A directory that opens as a model.
     pub model: PathBuf,
+    /// Of a training by another program, whose record does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Elsewhere>,
     #[serde(flatten)]
     pub outcome: TrainOutcome,
+}
+
+/// Who trained in the place of this program, and from what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::pipeline) struct Elsewhere {
+    pub trainer: Trainer,
+    /// The model that it began with.
+    pub from: String,
 }
 
 impl Pass<'_> {
@@ -232,17 +244,31 @@ impl Pass<'_> {
                 compute: if pass.compute == ComputeChoice::Q8 { ComputeChoice::Auto } else { pass.compute },
             };
             order.check()?;
-            let mut prepared = prepare(pass.session, &order)?;
-            let outcome = pass.host.train(&order, &mut prepared)?;
-            if let Some(off) = &outcome.off {
-                return Err(eyre!(
-                    "{step}: {off}; the steps before it are saved; `spike` in the recipe's training says what else to do"
-                ));
+            match pass.recipe().trainer_of(run) {
+                Some(external) => pass.trained_elsewhere(&step, &order, &external),
+                None => pass.trained_here(&step, &order),
             }
-            pass.unless_stopped(&step, !outcome.done)?;
-            Ok(Made { model: prepared.model(&outcome)?, outcome })
         })?;
         Ok(made.model.to_string_lossy().into_owned())
+    }
+
+    fn trained_here(&mut self, step: &str, order: &TrainOrder) -> Result<Made> {
+        let mut prepared = prepare(self.session, order)?;
+        let outcome = self.host.train(order, &mut prepared)?;
+        if let Some(off) = &outcome.off {
+            return Err(eyre!(
+                "{step}: {off}; the steps before it are saved; `spike` in the recipe's training says what else to do"
+            ));
+        }
+        self.unless_stopped(step, !outcome.done)?;
+        Ok(Made { model: prepared.model(&outcome)?, elsewhere: None, outcome })
+    }
+
+    fn trained_elsewhere(&mut self, step: &str, order: &TrainOrder, external: &External) -> Result<Made> {
+        let outcome = self.host.train_elsewhere(self.session, order, external)?;
+        self.unless_stopped(step, !outcome.done)?;
+        let elsewhere = Elsewhere { trainer: external.trainer.clone(), from: order.settings.model.clone() };
+        Ok(Made { model: outcome.checkpoint.clone(), elsewhere: Some(elsewhere), outcome })
     }
 
     pub(super) fn backend(&self, model: &str) -> Result<Box<dyn Backend>> {

@@ -1,4 +1,5 @@
-//! Waiting for a person, over a session with made-up samples. The whole pass is tested from the outside.
+//! Waiting for a person and training by another program, over a session with made-up samples. The whole pass is tested from the
+//! outside.
 
 use super::*;
 use crate::records::{
@@ -104,6 +105,9 @@ impl<F: FnMut(usize)> Host for Idle<F> {
     fn train(&mut self, _order: &TrainOrder, _prepared: &mut Prepared) -> Result<TrainOutcome> {
         unreachable!("nothing is trained here")
     }
+    fn train_elsewhere(&mut self, _: &Session, _: &TrainOrder, _: &External) -> Result<TrainOutcome> {
+        unreachable!("nothing is trained here")
+    }
     fn begins(&mut self, _step: &str, _place: (usize, usize)) {}
     fn waits(&mut self, decided: usize, wanted: usize) {
         self.waits.push((decided, wanted));
@@ -111,23 +115,26 @@ impl<F: FnMut(usize)> Host for Idle<F> {
     }
 }
 
-/// The review step of a pass in this session.
-fn review(session: &Session, recipe: &Recipe, wait: bool, host: &mut dyn Host) -> Result<usize> {
-    let order = RunOrder { recipe: recipe.clone(), slots: None, wait, ablations: false };
-    let policy = crate::dialogue::Library::load(None)?.policy(None)?;
-    let planned = plan(recipe, Some(session))?;
-    let settings = session.sample_rows()?[0].settings.clone();
-    let mut pass = Pass {
+/// A pass at work in this session.
+fn pass<'a>(session: &'a Session, order: &'a RunOrder, host: &'a mut dyn Host) -> Pass<'a> {
+    let policy = crate::dialogue::Library::load(None).unwrap().policy(None).unwrap();
+    Pass {
         session,
-        order: &order,
+        order,
         host,
         policies: (policy.clone(), policy),
         compute: ComputeChoice::F32,
         pool: Vec::new(),
         test: Vec::new(),
-        planned,
-    };
-    pass.step("stage 1 review", |pass| {
+        planned: plan(&order.recipe, Some(session)).unwrap(),
+    }
+}
+
+/// The review step of a pass in this session.
+fn review(session: &Session, recipe: &Recipe, wait: bool, host: &mut dyn Host) -> Result<usize> {
+    let order = RunOrder { recipe: recipe.clone(), slots: None, wait, ablations: false };
+    let settings = session.sample_rows()?[0].settings.clone();
+    pass(session, &order, host).step("stage 1 review", |pass| {
         pass.review("stage 1 review", std::slice::from_ref(&settings), recipe.stage1.review)
     })
 }
@@ -216,4 +223,87 @@ fn progress_tells_what_is_done_and_reads_no_step_twice() {
     release(&session, &recipe).unwrap();
     let after = Progress::read(&session, Some(&again)).unwrap().unwrap();
     assert_eq!((after.done(), after.waiting), (4, None));
+}
+
+/// Has programs train that end as it is told.
+struct Trainers {
+    done: bool,
+    asked: Vec<(TrainOrder, External)>,
+}
+
+impl Watcher for Trainers {
+    fn stopping(&self) -> bool {
+        false
+    }
+    fn paused(&self) -> bool {
+        false
+    }
+    fn wait_while_paused(&self, _limit: Duration) {}
+    fn due(&self, _state: LiveState) -> bool {
+        false
+    }
+    fn publish(&mut self, _board: LiveBoard) {}
+}
+
+impl Host for Trainers {
+    fn train(&mut self, _order: &TrainOrder, _prepared: &mut Prepared) -> Result<TrainOutcome> {
+        unreachable!("another program trains")
+    }
+    fn train_elsewhere(&mut self, _: &Session, order: &TrainOrder, external: &External) -> Result<TrainOutcome> {
+        self.asked.push((order.clone(), external.clone()));
+        Ok(TrainOutcome {
+            done: self.done,
+            off: None,
+            step: 7,
+            checkpoint: "/made/model".into(),
+            validation_loss: None,
+            chains: 5,
+            held_out: 0,
+            too_long: 0,
+        })
+    }
+    fn begins(&mut self, _step: &str, _place: (usize, usize)) {}
+    fn waits(&mut self, _decided: usize, _wanted: usize) {
+        unreachable!("nobody is waited for")
+    }
+}
+
+#[test]
+fn what_another_program_trained_is_what_the_pass_goes_on_with() {
+    let (_root, session, _) = judged(9);
+    let text = format!("{RECIPE}[external]\ntrainer = \"axolotl\"\ndirectory = \"/w/{{run}}/external\"\n");
+    let recipe = Recipe::read("small", "small.toml", &text).unwrap();
+    let settings = recipe.stage1.train.clone();
+    let order = RunOrder { recipe, slots: None, wait: false, ablations: false };
+    let mut host = Trainers { done: false, asked: Vec::new() };
+    let train = |host: &mut Trainers| pass(&session, &order, host).train("pi_sft", "micro", "stage 1", &settings);
+    let halt = train(&mut host).unwrap_err();
+    assert_eq!(halt.downcast_ref::<Halt>(), Some(&Halt::Stopped { step: "train pi_sft".into() }));
+    assert_eq!(session.step("train pi_sft").unwrap(), None);
+    host.done = true;
+    assert_eq!(train(&mut host).unwrap(), "/made/model");
+    assert_eq!(train(&mut host).unwrap(), "/made/model");
+    assert_eq!(host.asked.len(), 2, "what is done is not done again");
+    let (asked, external) = &host.asked[1];
+    assert_eq!((asked.run.as_str(), asked.settings.data.selection.as_str()), ("pi_sft", "stage 1"));
+    assert_eq!(external.directory.as_deref(), Some("/w/pi_sft/external"));
+    let step = session.step("train pi_sft").unwrap().unwrap();
+    assert_eq!(came(&session, &order.recipe, &step).unwrap(), "7 steps over 5 chains, by axolotl");
+    let made: Made = serde_json::from_str(&step.outcome).unwrap();
+    assert_eq!(made.elsewhere.map(|elsewhere| elsewhere.from).as_deref(), Some("micro"));
+    let about =
+        |name: &str| plan(&order.recipe, None).unwrap().into_iter().find(|step| step.name == name).unwrap().about;
+    assert!(about("train pi_rej").ends_with(", by axolotl"));
+}
+
+#[test]
+fn each_training_goes_on_from_the_model_of_the_one_before() {
+    let of = |text: &str| -> Vec<(String, Option<String>)> {
+        let recipe = Recipe::read("small", "small.toml", text).unwrap();
+        trainings(&recipe).into_iter().map(|training| (training.run, training.after)).collect()
+    };
+    let name = |run: &str, after: Option<&str>| (run.to_owned(), after.map(str::to_owned));
+    let rounds = [name("pi_sft", None), name("pi_rej-1", Some("pi_sft")), name("pi_rej", Some("pi_rej-1"))];
+    assert_eq!(of("[stage2]\nrounds = 2"), rounds);
+    assert_eq!(of("[stage2]\nfrom = \"base\""), [name("pi_sft", None), name("pi_rej", None)]);
 }
