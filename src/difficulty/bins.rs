@@ -4,13 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Tally;
 
+/// A class of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bin {
     /// No sample is right.
     Unsolved,
+    /// Some are, up to [`Bins::hard`].
     Hard,
+    /// Up to [`Bins::medium`].
     Medium,
+    /// Above it.
     Easy,
     /// Every sample is right.
     Saturated,

@@ -30,6 +30,7 @@ impl Default for Budget {
 /// Where a problem stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Position {
+    /// What was drawn of it so far, under the settings that go on to be drawn under.
     pub tally: Tally,
     /// Right samples wanted.
     pub wanted: u32,
@@ -40,11 +41,13 @@ pub struct Position {
 /// What becomes of a problem in the next round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
+    /// So many further samples.
     Draw(u32),
     /// It has what is wanted.
     Filled,
     /// It has its most samples.
     Spent,
+    /// Another right sample is too unlikely.
     GivenUp,
     /// The budget of tokens is used up by others that promise more.
     NoTokens,

@@ -8,11 +8,16 @@ use super::{Shape, Target};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShapeName {
+    /// [`Shape::Vanilla`]
     Vanilla,
+    /// [`Shape::Uniform`]
     Uniform,
+    /// [`Shape::Prop2diff`]
     #[default]
     Prop2diff,
+    /// [`Shape::Tempered`]
     Tempered,
+    /// [`Shape::Band`]
     Band,
 }
 
@@ -60,6 +65,7 @@ impl Pick {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rule {
+    /// Which pass rates get how much.
     pub shape: ShapeName,
     /// K of the target; 0 is the smallest whole one that reaches `samples` or `tokens`, and takes all there is without those.
     pub k: f64,
@@ -75,6 +81,7 @@ pub struct Rule {
     pub samples: u32,
     /// Most tokens of all; 0 is no limit.
     pub tokens: u64,
+    /// Which samples of a problem go first.
     pub pick: Pick,
     /// Tokens from, to; for the pick of that name.
     pub length: (u32, u32),

@@ -14,9 +14,11 @@ use super::{Pick, Rule, Tally};
 pub struct Candidate {
     /// Row of the sample where it is stored.
     pub sample: i64,
+    /// Index among the samples of its problem under its settings, from 0.
     pub draw: u32,
     /// Settings that it was drawn under, by hash.
     pub settings: String,
+    /// Tokens of its chain.
     pub tokens: u32,
     /// Its first answer was right already.
     pub confirms: bool,
@@ -57,10 +59,12 @@ impl PoolProblem {
         Self { id, tally, candidates, lot, tokens, confirming }
     }
 
+    /// Names it; lots are drawn by it.
     pub fn id(&self) -> &str {
         &self.id
     }
 
+    /// How hard it is.
     pub fn tally(&self) -> Tally {
         self.tally
     }
@@ -128,6 +132,7 @@ pub struct Chosen {
     pub problem: usize,
     /// Index among the problem's candidates.
     pub candidate: usize,
+    /// How much its loss counts: 1, or up to [`Rule::most_weight`] where its problem falls short of the target.
     pub weight: f32,
 }
 
@@ -136,10 +141,12 @@ pub struct Chosen {
 pub struct Selection {
     /// K of the target.
     pub k: f64,
+    /// By problem, in the order of the pool.
     pub samples: Vec<Chosen>,
     /// Wanted of each problem, and chosen.
     pub wanted: Vec<u32>,
     pub chosen: Vec<u32>,
+    /// Tokens of all that was chosen.
     pub tokens: u64,
 }
 

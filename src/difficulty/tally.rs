@@ -33,12 +33,16 @@ pub struct Failures {
 /// Graded samples of one problem under one model and setting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
+    /// All of them.
     pub samples: u32,
+    /// Right ones among them.
     pub correct: u32,
+    /// The others, as far as they are told apart.
     pub failures: Failures,
 }
 
 impl Tally {
+    /// Counts one more sample.
     pub fn add(&mut self, outcome: Outcome) {
         self.samples += 1;
         *match outcome {
@@ -74,7 +78,7 @@ impl Tally {
         jeffreys_mean(self.correct, self.samples)
     }
 
-    /// The middle 90% of that posterior.
+    /// The middle 90% of that posterior: from, to.
     pub fn credible(&self) -> (f64, f64) {
         jeffreys(self.correct, self.samples, 0.9)
     }

@@ -9,9 +9,13 @@ use super::settings::{Settings, compile};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Behaviour {
+    /// A result is checked.
     Verification,
+    /// A way that leads nowhere is left.
     Backtracking,
+    /// The problem is taken apart.
     Subgoal,
+    /// From what is wanted back to what is given.
     Backward,
 }
 
@@ -37,6 +41,7 @@ impl Behaviour {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hit {
     pub behaviour: Behaviour,
+    /// Bytes in the chain.
     pub begin: usize,
     pub end: usize,
 }
@@ -48,6 +53,7 @@ pub struct Detector {
 }
 
 impl Detector {
+    /// Compiles the settings' patterns.
     pub fn new(settings: &Settings) -> Self {
         // Settings hold only patterns that compile.
         let patterns = Behaviour::ALL

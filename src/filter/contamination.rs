@@ -86,10 +86,12 @@ impl Benchmarks {
         }
     }
 
+    /// Whether no problem was added.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
+    /// Problems that were added.
     pub fn len(&self) -> usize {
         self.names.len()
     }

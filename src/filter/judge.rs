@@ -15,13 +15,14 @@ pub struct Candidate<'a> {
     /// The caller's name for it, as in [`Measured::alike`].
     pub key: i64,
     pub measured: &'a Measured,
-    /// What the problem shares with benchmarks.
+    /// What the problem shares with benchmarks; `None` where none was asked for.
     pub contaminated: Option<&'a Contaminated>,
 }
 
 /// All verdicts on one sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
+    /// That of the candidate.
     pub key: i64,
     /// Whether every rule that is switched on passes.
     pub accepted: bool,
@@ -29,7 +30,8 @@ pub struct Judgement {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Judges the samples of each problem; they must be in order of draw. Problems do not know of each other.
+/// Judges the samples of each problem; they must be in order of draw. Problems do not know of each other. What comes back is in the
+/// same order. Duplicates are found by [`Measured::alike`], which [`alike`] works out.
 pub fn judge(problems: &[Vec<Candidate>], settings: &Settings) -> Vec<Vec<Judgement>> {
     problems.par_iter().map(|samples| judge_problem(samples, settings)).collect()
 }

@@ -18,8 +18,11 @@ const MOST_SPANS: usize = 50;
 /// A sample to be judged, by reference.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
+    /// As it was asked.
     pub problem: &'a str,
+    /// The answer that counts as right.
     pub gold: &'a str,
+    /// What is learnt from: the whole text of the answer. Byte ranges here and in what is measured are into it.
     pub chain: &'a str,
     /// Where the chain came from; empty when that is not known.
     pub segments: &'a [Segment],
@@ -32,11 +35,20 @@ pub struct Subject<'a> {
     pub guidance: &'a [&'a str],
 }
 
+impl<'a> Subject<'a> {
+    /// A chain that ended by itself, and of which nothing else is known.
+    pub fn new(problem: &'a str, gold: &'a str, chain: &'a str) -> Self {
+        let finish = FinishReason::Stop;
+        Self { problem, gold, chain, segments: &[], opened: &[], finish, tokens: None, guidance: &[] }
+    }
+}
+
 /// What a rule found in one sample.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
     /// One or more numbers; what they are is the rule's business.
     pub values: Vec<f64>,
+    /// Byte ranges in the chain that show it, the first fifty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spans: Vec<(usize, usize)>,
     /// Words for the reason, where numbers do not say it all.
@@ -70,6 +82,7 @@ impl Measure {
 pub struct Measured {
     /// In the order of [`RuleId::ALL`], those across samples left out.
     pub measures: Vec<Measure>,
+    /// Places that show a behaviour, but for what a strategy's bridge says.
     pub hits: Vec<Hit>,
     /// The answer that was graded, as the chain writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,6 +166,7 @@ impl Patterns {
 }
 
 impl Instruments {
+    /// Compiles what these settings measure by.
     pub fn new(settings: &Settings) -> Self {
         Self {
             detector: Detector::new(settings),
@@ -194,7 +208,7 @@ impl Instruments {
     }
 }
 
-/// What a chain is compared by with others of its problem.
+/// What a chain is compared by with others of its problem: hashes of its runs of five words, sorted, each once.
 pub fn shingles(chain: &str) -> Vec<u64> {
     duplicate::shingles(&text::words(chain))
 }

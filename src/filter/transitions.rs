@@ -12,6 +12,7 @@ const MOST: usize = 40;
 /// An answer in a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
+    /// Bytes in the chain.
     pub begin: usize,
     pub end: usize,
     /// `None` where it cannot be graded.
@@ -24,7 +25,9 @@ pub struct Candidate {
 pub enum Transition {
     /// Right, and right at the end.
     TrueTrue,
+    /// Right, and wrong at the end.
     TrueFalse,
+    /// Wrong, and right at the end.
     FalseTrue,
     /// Wrong, and the same wrong answer at the end.
     FalseSame,

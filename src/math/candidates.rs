@@ -17,6 +17,7 @@ pub enum Style {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     pub text: String,
+    /// Byte range in the text that it was found in.
     pub span: (usize, usize),
     pub style: Style,
 }

@@ -9,6 +9,7 @@ use super::limits;
 /// An answer as a text writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extracted {
+    /// As it is written, or as boxes side by side make it.
     pub text: String,
     /// Only the last number of the text: not good enough for training data.
     pub weak: bool,

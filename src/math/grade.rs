@@ -32,6 +32,7 @@ pub fn grade(gold: &str, prediction: &str) -> Grade {
     grade_with(&Policy::default(), gold, prediction)
 }
 
+/// The same, with other switches of what mathematics leaves open.
 pub fn grade_with(policy: &Policy, gold: &str, prediction: &str) -> Grade {
     let (golds, predictions) = (readings(gold), readings(prediction));
     let form = |readings: &[Reading]| readings.first().map(|reading| shown(&reading.forms[0])).unwrap_or_default();

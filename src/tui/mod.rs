@@ -1,8 +1,8 @@
 //! The workbench on the screen: state, actions, panes, widgets, theme, terminal. Reads the session, talks to jobs, never
 //! touches the model.
 //!
-//! Elm-like. A key becomes an [`Action`] through the keymap; `update(state, action) -> Vec<Effect>` changes state and
-//! names what has to be done outside; workers do it and answer with a [`Message`]; views are functions of state. State
+//! Elm-like. A key becomes an [`Action`](action::Action) through the keymap; `update(state, action) -> Vec<Effect>` changes state and
+//! names what has to be done outside; workers do it and answer with a [`Message`](effect::Message); views are functions of state. State
 //! holds no ratatui type but [`tui_textarea::TextArea`], which *is* the text being edited.
 //!
 //! | folder | holds |

@@ -51,7 +51,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults with these layers over them, each a file's name and text; the last wins.
+    /// The defaults with these layers over them, each a file's name and text (TOML); the last wins.
+    ///
+    /// # Errors
+    /// What is unknown, out of its range, or does not compile, with file and line.
     pub fn load(layers: &[(&str, &str)]) -> Result<Self, SettingsError> {
         let mut settings = Settings { rules: BTreeMap::new(), behaviours: BTreeMap::new() };
         settings.layer("default.toml", DEFAULT)?;
@@ -68,10 +71,12 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether a rule is switched on.
     pub fn enabled(&self, rule: RuleId) -> bool {
         self.switch(rule, "enabled")
     }
 
+    /// A switch of a rule; off for a name that has none.
     pub fn switch(&self, rule: RuleId, name: &'static str) -> bool {
         matches!(self.rules.get(&(rule, name)), Some(Value::Switch(true)))
     }
@@ -84,10 +89,12 @@ impl Settings {
         }
     }
 
+    /// The same, as a count.
     pub fn whole(&self, rule: RuleId, name: &'static str) -> usize {
         self.number(rule, name) as usize
     }
 
+    /// The regular expressions of a rule; none for a rule without.
     pub fn patterns(&self, rule: RuleId) -> &[String] {
         match self.rules.get(&(rule, "patterns")) {
             Some(Value::Patterns(patterns)) => patterns,
@@ -95,6 +102,7 @@ impl Settings {
         }
     }
 
+    /// The regular expression that shows a behaviour.
     pub fn behaviour(&self, behaviour: Behaviour) -> &str {
         self.behaviours.get(&behaviour).map_or("", String::as_str)
     }

@@ -17,6 +17,7 @@ pub enum Kind {
 /// A parameter of a rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parameter {
+    /// As a file of settings writes it.
     pub name: &'static str,
     pub kind: Kind,
 }

@@ -1,8 +1,8 @@
 //! General f32 matrix products for training: `C = alpha A B` or `C += alpha A B`, any of A and B transposed by strides. In
 //! [`Precision::Bf16`] the factors are rounded to bf16 on their way into the panels, and summed in f32 all the same.
 //!
-//! Both operands are copied into panels first (see [`super::pack`]), then tiles of `C` are worked on in parallel. The sum
-//! along the inner dimension runs in blocks of even length, [`K_BLOCK`] at most, that follow from the shape alone, so an element's bits depend neither on the number of
+//! Both operands are copied into panels first (see `pack`), then tiles of `C` are worked on in parallel. The sum
+//! along the inner dimension runs in blocks of even length, `K_BLOCK` at most, that follow from the shape alone, so an element's bits depend neither on the number of
 //! threads nor on where the tile borders fall. Decoding has its own product ([`super::linear`]), which reads weights
 //! once and copies nothing: better for a few rows, slower for hundreds.
 

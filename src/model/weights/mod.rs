@@ -192,7 +192,7 @@ impl Weights {
         Ok(())
     }
 
-    /// One name for the content of all weight files; see [`content_hash`].
+    /// One name for the content of all weight files; see `mapping::content_hash`.
     pub fn content_hash(&self) -> String {
         let mappings: Vec<&Mapping> = match &self.source {
             Source::SafeTensors { files, .. } => files.iter().map(|file| &file.mapping).collect(),

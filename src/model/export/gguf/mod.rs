@@ -1,5 +1,5 @@
 //! A GGUF file, version 3 (ggml's `docs/gguf.md`), as llama.cpp's own converter would lay it out: the header, then each
-//! tensor on a multiple of [`ALIGNMENT`] bytes, in the order of the header, with no holes but the padding.
+//! tensor on a multiple of 32 bytes, in the order of the header, with no holes but the padding.
 
 mod keys;
 mod pairs;

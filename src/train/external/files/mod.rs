@@ -69,7 +69,7 @@ pub struct Wanted<'a> {
     pub known: &'a Known,
 }
 
-/// Everything that is written and run for one training. Nothing is on the disk before [`Plan::write`].
+/// Everything that is written and run for one training. Nothing is on the disk before it is run.
 #[derive(Debug, Clone)]
 pub struct Plan {
     run: PathBuf,
