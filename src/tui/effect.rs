@@ -19,6 +19,7 @@ use crate::pipeline::{FilterOutcome, GenerateOrder, TrainOrder};
 use crate::records::{DecisionVerb, Heavy, LiveBoard, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
 use crate::train::TrainSettings;
+use crate::train::external::External;
 use crate::train::runs::follow::RunNews;
 use crate::tui::action::Scope;
 use crate::tui::load::MachineLoad;
@@ -259,7 +260,8 @@ pub enum Message {
     /// What a run was last trained with.
     RunSettings {
         run: String,
-        settings: Box<TrainSettings>,
+        /// And who trained, if that was another program.
+        settings: Box<(TrainSettings, Option<External>)>,
     },
     RunRenamed {
         from: String,

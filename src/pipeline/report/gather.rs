@@ -88,7 +88,7 @@ fn trained(session: &Session, run: &str, made: &Made, seconds: f64) -> Result<Tr
     };
     let from = match elsewhere {
         Some(elsewhere) => elsewhere.from.clone(),
-        None => runs::settings(&runs::place(session.dir()), run)?.model,
+        None => runs::settings(&runs::place(session.dir()), run)?.0.model,
     };
     Ok(Trained {
         run: run.to_owned(),

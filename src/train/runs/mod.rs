@@ -5,6 +5,7 @@ pub mod follow;
 
 use std::path::{Path, PathBuf};
 
+use super::external::{self, External};
 use super::{TrainError, TrainSettings, checkpoint};
 
 /// Directory beside the runs that screens pass over.
@@ -21,16 +22,21 @@ pub fn place(session: &Path) -> PathBuf {
     session.join("runs")
 }
 
-/// The settings that a run was last trained with, from its newest whole checkpoint.
+/// The settings that a run was last trained with, from its newest whole checkpoint, or from what another trainer was given, which is
+/// then named too.
 ///
 /// # Errors
-/// If there is none, or it cannot be read.
-pub fn settings(runs: &Path, name: &str) -> Result<TrainSettings, TrainError> {
+/// If there are none, or they cannot be read.
+pub fn settings(runs: &Path, name: &str) -> Result<(TrainSettings, Option<External>), TrainError> {
     let run = runs.join(name);
+    let elsewhere = external::kept(&run).map_err(|error| TrainError::Checkpoint(error.to_string()))?;
+    if let Some(external::Kept { settings, external }) = elsewhere {
+        return Ok((settings, Some(external)));
+    }
     let Some(step) = checkpoint::newest(&run) else {
         return Err(TrainError::Checkpoint(format!("{}: no checkpoint yet", run.display())));
     };
-    Ok(checkpoint::state(&checkpoint::place(&run, step))?.settings)
+    Ok((checkpoint::state(&checkpoint::place(&run, step))?.settings, None))
 }
 
 /// Gives a run another name. It must not be in training.

@@ -5,6 +5,7 @@
 //! | `data/train.jsonl`, `data/validation.jsonl` | the chains, in the shape that the trainer reads |
 //! | `config.json` or `config.yaml`, `sft_trl.py` | the settings, and the script that drives TRL |
 //! | `model/` | the model that comes with the program, if it is the one to be trained |
+//! | `settings.json` | the whole order, for a person who sets the run up again |
 //! | `order.json` | hashes of data and settings: a training goes on with the same ones, or not at all |
 //! | `command.txt` | the exact command |
 //! | `output/` | the trainer's own: checkpoints, metrics, the model |
@@ -40,6 +41,7 @@ const SCRIPT_TEXT: &str = include_str!("../../../../assets/external/sft_trl.py")
 const TRAIN: &str = "data/train.jsonl";
 const VALIDATION: &str = "data/validation.jsonl";
 const RECORD: &str = "order.json";
+const SETTINGS: &str = "settings.json";
 const COMMAND: &str = "command.txt";
 /// Where a trainer finds the model that comes with the program.
 const MODEL: &str = "model";
@@ -85,6 +87,28 @@ pub struct Plan {
     /// By their places in the folder.
     files: Vec<(&'static str, Vec<u8>)>,
     record: Record,
+}
+
+/// The order of a run, as a form has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    pub settings: TrainSettings,
+    pub external: External,
+}
+
+/// The order that a run was last started with; `None` if no other program trains it.
+///
+/// # Errors
+/// If it cannot be read, or is no order.
+pub fn kept(run: &Path) -> Result<Option<Kept>, ExternalError> {
+    let path = run.join(PLACE).join(SETTINGS);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(ExternalError::io(&path, error)),
+    };
+    let kept = serde_json::from_slice(&text);
+    kept.map(Some).map_err(|error| ExternalError::io(&path, io::Error::from(error)))
 }
 
 /// What a run must keep.
@@ -149,6 +173,8 @@ impl Plan {
         if external.trainer == Trainer::Trl {
             files.push((SCRIPT, SCRIPT_TEXT.as_bytes().to_vec()));
         }
+        let kept = Kept { settings: settings.clone(), external: external.clone() };
+        files.push((SETTINGS, format!("{:#}\n", json!(kept)).into_bytes()));
         files.push((RECORD, format!("{:#}\n", json!(record)).into_bytes()));
         Ok(Self {
             run: run.to_path_buf(),

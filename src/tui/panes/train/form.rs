@@ -216,13 +216,18 @@ impl Field {
 pub struct Form {
     pub fields: Fields,
     base: TrainSettings,
+    /// What another trainer may see of the environment, which has no field.
+    environment: Vec<String>,
 }
 
 impl Default for Form {
     fn default() -> Self {
         let specs: Vec<FieldSpec> = Field::ALL[..Field::LINES].iter().map(|field| field.spec()).collect();
-        let mut form =
-            Self { fields: Fields::new(specs, Field::ALL.len() - Field::LINES), base: TrainSettings::default() };
+        let mut form = Self {
+            fields: Fields::new(specs, Field::ALL.len() - Field::LINES),
+            base: TrainSettings::default(),
+            environment: Vec::new(),
+        };
         let mut settings = TrainSettings { model: MICRO.into(), ..TrainSettings::default() };
         // There is somebody to ask here.
         settings.spike.action = SpikeAction::Ask;
@@ -315,6 +320,22 @@ impl Form {
         self.fields.take_errors(errors).then_some(order)
     }
 
+    /// Names the trainer that a run has, or none of another make.
+    pub fn fill_external(&mut self, external: Option<External>) {
+        let named = external.is_some();
+        let External { trainer, launcher, python, directory, environment } = external.unwrap_or_default();
+        let texts = [
+            (Field::Trainer, if named { trainer.to_string() } else { String::new() }),
+            (Field::Launcher, launcher.unwrap_or_default()),
+            (Field::Python, if named { python } else { String::new() }),
+            (Field::Directory, directory.unwrap_or_default()),
+        ];
+        for (field, text) in texts {
+            self.set(field, &text);
+        }
+        self.environment = environment;
+    }
+
     /// The trainer of another make, if one is named.
     pub fn external(&self) -> Option<External> {
         let given = |field: Field| Some(self.text(field).to_owned()).filter(|text| !text.is_empty());
@@ -324,7 +345,7 @@ impl Form {
             launcher: given(Field::Launcher),
             python: given(Field::Python).unwrap_or(first.python),
             directory: given(Field::Directory),
-            environment: first.environment,
+            environment: self.environment.clone(),
         })
     }
 

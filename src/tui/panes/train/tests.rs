@@ -11,6 +11,7 @@ use crate::jobs::Steer;
 use crate::pipeline::train::{Preview, PreviewToken};
 use crate::records::{Heavy, LiveBoard, LiveState, PassPlace};
 use crate::train::TrainSettings;
+use crate::train::external::External;
 use crate::train::runs::follow::{LookedAt, Reading, RunNews};
 use crate::train::steer::Drawn;
 use crate::tui::effect::{Effect, Message, PreviewOf};
@@ -214,9 +215,23 @@ fn a_training_is_set_up_checked_and_started() {
     update(&mut state, TrainAction::Back);
     assert_eq!(update(&mut state, TrainAction::Activate), [Effect::LoadRunSettings("sft".into())]);
     let settings = TrainSettings { model: "other".into(), epochs: 7, ..TrainSettings::default() };
-    receive(&mut state, &Message::RunSettings { run: "sft".into(), settings: Box::new(settings) });
+    receive(&mut state, &Message::RunSettings { run: "sft".into(), settings: Box::new((settings, None)) });
     let text = drawn(&state, (80, 21), true);
     assert!(text.contains("Go on with sft") && text.contains("it is at step 80 of 120"), "{text}");
+    let external = External {
+        launcher: Some("accelerate launch".into()),
+        environment: vec!["HF_TOKEN".into()],
+        ..External::default()
+    };
+    let settings = (TrainSettings { model: "other".into(), ..TrainSettings::default() }, Some(external.clone()));
+    receive(&mut state, &Message::RunSettings { run: "sft".into(), settings: Box::new(settings) });
+    let started = update(&mut state, TrainAction::Start);
+    let [Effect::StartExternal(order)] = started.as_slice() else { panic!("{started:?}") };
+    assert_eq!(
+        (order.train.run.as_str(), &order.external),
+        ("sft", &external),
+        "another trainer goes on with what it has begun"
+    );
 }
 
 #[test]

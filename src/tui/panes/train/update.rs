@@ -416,7 +416,9 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
             state.screen = Screen::Tokens { of_form: state.screen == Screen::Setup };
         }
         Message::RunSettings { run, settings } => {
-            state.form.fill((**settings).clone());
+            let (settings, external) = (**settings).clone();
+            state.form.fill(settings);
+            state.form.fill_external(external);
             state.form.set(Field::Run, run);
             state.form.fields.go_to(Field::Start as usize);
             state.screen = Screen::Setup;

@@ -26,7 +26,7 @@ impl Work {
                 let mut order = match of {
                     PreviewOf::Order(order) => *order,
                     PreviewOf::Run(run) => {
-                        let settings = runs::settings(&runs, &run)?;
+                        let (settings, _) = runs::settings(&runs, &run)?;
                         TrainOrder { run, settings, compute: ComputeChoice::Auto }
                     }
                 };
