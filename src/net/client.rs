@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Client};
 
+/// Many servers hang up on a connection that is idle for 5 s; one that they are about to close is no good for a request.
+const IDLE: Duration = Duration::from_secs(3);
+
 /// Wherein clients differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
@@ -30,6 +33,7 @@ pub fn client(options: &ClientOptions) -> reqwest::Result<Client> {
         .retry(reqwest::retry::never())
         .http1_only()
         .tcp_nodelay(true)
+        .pool_idle_timeout(IDLE)
         .user_agent(concat!("cribble/", env!("CARGO_PKG_VERSION")));
     if !options.proxies {
         builder = builder.no_proxy();

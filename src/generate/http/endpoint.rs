@@ -1,9 +1,9 @@
 //! What is known of one server: how much it may be given, and whether it is well. No clock and no network in here:
 //! every call is told what time it is.
 //!
-//! - How much: additive increase, multiplicative decrease (Chiu and Jain 1989). One request more after a window of
-//!   answers that filled what is allowed, unless a token takes much longer than it did; half after a refusal for want
-//!   of room or a timeout.
+//! - How much: additive increase, multiplicative decrease (Chiu and Jain 1989) after a slow start, as in TCP. Twice as
+//!   many requests after a window of answers that filled what is allowed, until there is a first sign of trouble, then
+//!   one more; none while a token takes much longer than it did; half after a refusal for want of room or a timeout.
 //! - Whether: a circuit breaker. After some failures in a row the server rests, then one request finds out.
 
 use std::collections::VecDeque;
@@ -13,8 +13,8 @@ use super::failure::{Failure, FailureKind};
 use super::options::{FIRST_IN_FLIGHT, Pace};
 use crate::records::{LiveServer, ServerState, now_millis};
 
-/// Answers of a window before the first sign of trouble; later a window is as long as what is allowed.
-const EARLY_WINDOW: usize = 4;
+/// Fewest answers of a window, which else is as long as what is allowed.
+const LEAST_WINDOW: usize = 4;
 /// A server is slow when a token takes so many times what it took at best.
 const SLOW: f64 = 2.0;
 /// The best is forgotten slowly: by this factor a window.
@@ -205,8 +205,7 @@ impl EndpointState {
         self.window.answers += 1;
         self.window.seconds += now.saturating_duration_since(ticket.begun).as_secs_f64();
         self.window.tokens += tokens.max(1);
-        let length = if self.troubled { self.allowed.max(EARLY_WINDOW) } else { EARLY_WINDOW };
-        if self.window.answers >= length {
+        if self.window.answers >= self.allowed.max(LEAST_WINDOW) {
             self.end_window();
         }
     }
@@ -303,7 +302,8 @@ impl EndpointState {
         if self.slow {
             self.troubled = true;
         } else if window.filled {
-            self.allowed = (self.allowed + 1).min(self.most);
+            let more = if self.troubled { self.allowed + 1 } else { 2 * self.allowed };
+            self.allowed = more.min(self.most);
         }
     }
 

@@ -144,7 +144,8 @@ pub struct HttpOptions {
     pub idle_timeout: Duration,
     /// How often a request is sent again after the first try.
     pub retries: u32,
-    /// So many requests at once are streamed, for a person to watch; the others come whole, which is cheaper for both.
+    /// So many requests at once are streamed, for a person to watch; the others come whole. A server that shares its cores with its
+    /// own wake-ups writes slower the more it streams.
     pub streams: usize,
     /// Further fields of every request's body, such as `chat_template_kwargs`. They are part of the identity.
     pub extra: Map<String, Value>,
@@ -166,7 +167,7 @@ impl Default for HttpOptions {
             total_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(60),
             retries: 6,
-            streams: 16,
+            streams: 1,
             extra: Map::new(),
             max_tokens_total: None,
             sampling: Sampling::default(),
