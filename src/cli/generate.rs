@@ -233,8 +233,8 @@ pub(super) fn complete(outcome: &GenerateOutcome) -> Result<()> {
         let line = format!("{} samples stored; the same command goes on from there", outcome.samples);
         return Err(Interrupted(line).into());
     }
-    if outcome.failed > 0 {
-        return Err(eyre!("{} dialogues failed and are no samples; the same command tries them again", outcome.failed));
+    if let Some(failure) = outcome.failure() {
+        return Err(eyre!(failure));
     }
     Ok(())
 }

@@ -59,6 +59,16 @@ pub struct GenerateOutcome {
     pub settings: String,
 }
 
+impl GenerateOutcome {
+    /// What failed, in a line, if anything did.
+    pub fn failure(&self) -> Option<String> {
+        let why = self.last_error.as_deref().map_or_else(String::new, |error| format!(", the last with: {error}"));
+        let line =
+            format!("{} dialogues failed and are no samples{why}; the same command tries them again", self.failed);
+        (self.failed > 0).then_some(line)
+    }
+}
+
 /// Runs the step: `order.samples` of each problem. `problems` must be in the session.
 pub fn generate(
     session: &Session,

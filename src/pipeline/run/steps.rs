@@ -284,11 +284,9 @@ impl Pass<'_> {
     /// If samples are missing: it was stopped, or some failed.
     pub(super) fn whole(&self, step: &str, outcome: GenerateOutcome) -> Result<GenerateOutcome> {
         self.unless_stopped(step, outcome.stopped)?;
-        match outcome.failed {
-            0 => Ok(outcome),
-            failed => {
-                Err(eyre!("{step}: {failed} dialogues failed and are no samples; the same command tries them again"))
-            }
+        match outcome.failure() {
+            None => Ok(outcome),
+            Some(failure) => Err(eyre!("{step}: {failure}")),
         }
     }
 }
