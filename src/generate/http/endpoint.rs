@@ -21,6 +21,8 @@ const SLOW: f64 = 2.0;
 const FORGETTING: f64 = 1.02;
 /// The speed is taken over this much of the past.
 const SPEED_WINDOW: Duration = Duration::from_secs(30);
+/// Over less a speed says nothing.
+const LEAST_SPEED_WINDOW: Duration = Duration::from_secs(1);
 /// So many rests in a row make a server sick.
 const SICK_RESTS: u32 = 3;
 
@@ -79,6 +81,7 @@ pub(super) struct EndpointState {
     failed: u64,
     pub retried: u64,
     recent: VecDeque<(Instant, usize)>,
+    first_begun: Option<Instant>,
     last_error: Option<String>,
 }
 
@@ -107,6 +110,7 @@ impl EndpointState {
             failed: 0,
             retried: 0,
             recent: VecDeque::new(),
+            first_begun: None,
             last_error: None,
         }
     }
@@ -184,6 +188,7 @@ impl EndpointState {
         let probe = self.rests_until.is_some();
         self.probing |= probe;
         self.in_flight += 1;
+        self.first_begun.get_or_insert(now);
         self.window.filled |= self.in_flight >= self.allowed;
         Ticket { begun: now, probe }
     }
@@ -284,7 +289,8 @@ impl EndpointState {
     fn tokens_per_second(&self, now: Instant) -> f64 {
         let recent = self.recent.iter().filter(|(at, _)| now.saturating_duration_since(*at) < SPEED_WINDOW);
         let tokens: u64 = recent.map(|(_, tokens)| *tokens as u64).sum();
-        tokens as f64 / SPEED_WINDOW.as_secs_f64()
+        let at_work = self.first_begun.map_or(SPEED_WINDOW, |first| now.saturating_duration_since(first));
+        tokens as f64 / at_work.clamp(LEAST_SPEED_WINDOW, SPEED_WINDOW).as_secs_f64()
     }
 
     fn forget_recent(&mut self, now: Instant) {

@@ -182,12 +182,15 @@ fn one_that_did_not_answer_is_looked_at_before_it_gets_work() {
 }
 
 #[test]
-fn the_speed_is_that_of_the_last_half_minute() {
+fn the_speed_is_that_of_the_last_half_minute_or_since_the_first_request() {
     let (mut state, mut clock) = state(64);
-    for _ in 0..60 {
+    for second in 1..=60 {
         let ticket = state.begin(clock.0);
         let now = clock.forward(1.0);
         state.succeeded(ticket, now, 50);
+        if second == 6 {
+            assert_eq!(state.health(clock.0).tokens_per_second, 50.0);
+        }
     }
     let speed = state.health(clock.0).tokens_per_second;
     assert!((speed - 50.0).abs() < 2.0, "{speed}");
