@@ -155,7 +155,7 @@ pub struct ServerArguments {
     /// Further fields of every request, as a JSON object, such as {"chat_template_kwargs":{"enable_thinking":false}}
     #[arg(long, value_name = "JSON", requires = "asks", value_parser = object)]
     extra_body: Option<Map<String, Value>>,
-    /// Begin no request once servers have counted so many tokens, prompts and answers; those under way end
+    /// Begin no dialogue once servers have counted so many tokens of this call, prompts and answers; those begun are ended
     #[arg(long, value_name = "N", requires = "endpoint")]
     max_total_tokens: Option<u64>,
 }

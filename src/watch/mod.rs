@@ -185,6 +185,11 @@ impl Watcher {
         self
     }
 
+    /// The next look scans the directories, however short ago the last scan was.
+    pub fn scan_next(&mut self) {
+        self.scanned = None;
+    }
+
     /// Reads what was written since the last look: at most about 64 MiB, and 20,000 entries of directories. Runs that are gone
     /// come first, the others by their names.
     pub fn look(&mut self) -> Look {

@@ -155,9 +155,10 @@ impl HttpBackend {
         if let Some(most) = self.options.max_tokens_total
             && self.budget_is_used_up()
             && self.running.is_empty()
+            && self.waiting.iter().all(|waiting| waiting.request.stream.turn == 0)
         {
             bail!(
-                "budget of {most} tokens is used up; what was written is stored, and a larger budget goes on from there"
+                "budget of {most} tokens is used up; what was written is stored, and the same command goes on with as many again"
             );
         }
         let patience = self.options.pace.patience;

@@ -68,7 +68,7 @@ pub(super) struct Running {
 impl HttpBackend {
     /// Gives waiting requests to servers that can take them.
     pub(super) fn dispatch(&mut self, now: Instant, events: &mut Vec<Event>) {
-        if self.waiting.is_empty() || self.budget_is_used_up() {
+        if self.waiting.is_empty() {
             return;
         }
         for index in 0..self.servers.len() {
@@ -78,9 +78,14 @@ impl HttpBackend {
                 look(&self.worker, &self.client, (index, endpoint), self.options.key.clone(), &self.sender);
             }
         }
-        let mut at = 0;
+        let (mut at, spent) = (0, self.budget_is_used_up());
         while at < self.waiting.len() && self.servers.iter().any(|server| server.can_take(now)) {
             let waiting = &self.waiting[at];
+            // A dialogue that is begun is ended: half of one is stored nowhere.
+            if spent && waiting.request.stream.turn == 0 {
+                at += 1;
+                continue;
+            }
             let home = self.homes.get(&waiting.request.dialogue).copied();
             let server = (waiting.due <= now).then(|| choose(&self.servers, home, waiting.failed_at, now)).flatten();
             let Some(server) = server else {

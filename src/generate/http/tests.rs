@@ -328,6 +328,18 @@ fn a_budget_that_is_used_up_begins_nothing_more() {
     let error = step_error(&mut backend);
     assert!(error.starts_with("budget of 10 tokens is used up; what was written is stored"), "{error}");
     assert_eq!((server.asked().len(), backend.used, backend.in_flight()), (2, 14, 1));
+    // A dialogue that is begun goes on to its end.
+    let mut later = request(7);
+    later.stream.turn = 1;
+    backend.submit(later).unwrap();
+    let mut events = Vec::new();
+    let error = loop {
+        if let Err(error) = backend.step(&mut events) {
+            break error.to_string();
+        }
+    };
+    assert!(error.starts_with("budget of 10 tokens is used up"), "{error}");
+    assert!(events.iter().any(|event| matches!(event, Event::Finished { id: 7, .. })), "{events:?}");
 }
 
 #[test]

@@ -181,6 +181,8 @@ impl Follow {
     /// # Errors
     /// As [`Follow::look`].
     pub fn look_at_all(&mut self, report: &mut dyn Report) -> io::Result<()> {
+        // A trainer that was quick has begun its record since the last scan.
+        self.watcher.scan_next();
         while self.look(report)? {}
         self.flush(report)?;
         self.record.sync()
