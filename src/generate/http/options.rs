@@ -40,7 +40,7 @@ pub enum OptionsError {
 pub struct Endpoint {
     /// The root of its routes, such as `http://localhost:8000/v1`, without a slash at the end.
     url: String,
-    /// Most requests at once; `None` is [`MOST_IN_FLIGHT`]. Fewer are sent until it shows that it can take more.
+    /// Most requests at once; `None` is 64. Fewer are sent until it shows that it can take more.
     pub most_in_flight: Option<usize>,
 }
 

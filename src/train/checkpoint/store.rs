@@ -51,7 +51,7 @@ impl Fresh {
         Ok(Self { place: place.to_path_buf(), fresh, files: Vec::new(), done: false })
     }
 
-    /// Where files that others write must go; they are then entered with [`Fresh::adopt`].
+    /// Where files go that others write; the manifest names only those that are written here.
     pub fn path(&self) -> &Path {
         &self.fresh
     }
