@@ -6,6 +6,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::generate::http::tests::request;
 use crate::records::Role;
 
 /// What became of a request: text and reason, why it failed, or why it was asked again.
@@ -60,16 +61,6 @@ impl Bench {
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
-    }
-}
-
-fn request(id: u64) -> Request {
-    Request {
-        id,
-        messages: vec![Message::new(Role::User, format!("problem {id}"))],
-        sampling: Sampling::default(),
-        stream: StreamKey { seed: 1, problem_id: format!("p{id}"), draw: 0, turn: 0 },
-        dialogue: id,
     }
 }
 

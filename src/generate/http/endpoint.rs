@@ -245,10 +245,13 @@ impl EndpointState {
         }
     }
 
-    /// How long it has been sick, if it is and nothing is on its way that could show otherwise.
+    /// How long it has been sick, if it is and nothing is on its way that could show otherwise. One that was refused is without hope.
     pub(super) fn sick_for(&self, now: Instant) -> Option<Duration> {
+        if self.admission == Admission::Refused {
+            return Some(Duration::MAX);
+        }
         let hopes = self.in_flight.saturating_sub(usize::from(self.probing));
-        let since = self.sick_since.filter(|_| hopes == 0 || self.admission == Admission::Refused)?;
+        let since = self.sick_since.filter(|_| hopes == 0)?;
         Some(now.saturating_duration_since(since))
     }
 

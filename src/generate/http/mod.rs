@@ -22,7 +22,7 @@ mod pool;
 mod probe;
 mod sse;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod worker;
 
 use std::collections::{HashMap, VecDeque};
@@ -188,10 +188,13 @@ impl Backend for HttpBackend {
     fn submit(&mut self, request: Request) -> color_eyre::Result<()> {
         ensure!(!request.messages.is_empty(), "an empty chat was submitted");
         request.sampling.validate().map_err(|error| eyre!(error))?;
-        for (dialect, server) in self.dialects.iter().zip(&self.servers) {
-            if let Some(name) = dialect.ignores(&request.sampling) {
-                bail!(line(server.url(), &ignored(name)));
-            }
+        let ignoring = self.dialects.iter().zip(&self.servers).map(|(dialect, server)| {
+            let name = dialect.ignores(&request.sampling)?;
+            Some(line(server.url(), &ignored(name)))
+        });
+        // As long as there is another server it does the work.
+        if let Some(lines) = ignoring.collect::<Option<Vec<_>>>() {
+            bail!(lines.join("; "));
         }
         self.waiting.push_back(Waiting::new(request, Instant::now()));
         Ok(())
@@ -202,7 +205,7 @@ impl Backend for HttpBackend {
         if now.saturating_duration_since(self.last_step) > PAUSE {
             self.servers.iter_mut().for_each(|server| server.pardon(now));
         }
-        self.dispatch(now, events);
+        self.dispatch(now);
         if events.len() == before
             && self.in_flight() > 0
             && let Ok(report) = self.reports.recv_timeout(self.nap(now))
@@ -214,7 +217,7 @@ impl Backend for HttpBackend {
             self.take(report, Instant::now(), events);
         }
         let now = Instant::now();
-        self.dispatch(now, events);
+        self.dispatch(now);
         self.last_step = now;
         // What happened is told first: an error would lose it.
         if events.len() > before { Ok(()) } else { self.check(now) }

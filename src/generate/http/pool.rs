@@ -67,7 +67,7 @@ pub(super) struct Running {
 
 impl HttpBackend {
     /// Gives waiting requests to servers that can take them.
-    pub(super) fn dispatch(&mut self, now: Instant, events: &mut Vec<Event>) {
+    pub(super) fn dispatch(&mut self, now: Instant) {
         if self.waiting.is_empty() {
             return;
         }
@@ -93,15 +93,16 @@ impl HttpBackend {
                 continue;
             };
             if let Some(waiting) = self.waiting.remove(at) {
-                self.begin(waiting, server, now, events);
+                self.begin(waiting, server, now);
             }
         }
     }
 
-    fn begin(&mut self, waiting: Waiting, server: usize, now: Instant, events: &mut Vec<Event>) {
+    fn begin(&mut self, waiting: Waiting, server: usize, now: Instant) {
         let (request, dialect) = (&waiting.request, self.dialects[server]);
         if let Some(name) = dialect.ignores(&request.sampling) {
-            self.give_up(&waiting, server, &ignored(name), events);
+            self.servers[server].refuse(now, ignored(name));
+            self.waiting.push_front(waiting);
             return;
         }
         let streams = self.running.values().filter(|running| running.streamed).count();

@@ -29,7 +29,7 @@ fn backend(servers: &[&Server]) -> HttpBackend {
     HttpBackend::connect(options(servers)).unwrap()
 }
 
-fn request(id: u64) -> Request {
+pub(in crate::generate) fn request(id: u64) -> Request {
     Request {
         id,
         messages: vec![Message::new(Role::User, format!("problem {id}"))],
@@ -249,7 +249,19 @@ fn a_refused_sampling_value_is_named() {
     let ollama = Server::of_model(json!({"id": "m", "owned_by": "library"}), 0, good);
     let mut backend = HttpBackend::connect(options(&[&ollama])).unwrap();
     let sampling = Sampling { top_k: 5, ..Sampling::default() };
-    assert!(backend.submit(Request { sampling, ..request(0) }).unwrap_err().to_string().contains("`top_k`"));
+    let wanted = |id| Request { sampling: sampling.clone(), ..request(id) };
+    assert!(backend.submit(wanted(0)).unwrap_err().to_string().contains("`top_k`"));
+    // Beside another server it gets no work of that kind, and is named.
+    let other = Server::start(good);
+    let mut backend = HttpBackend::connect(options(&[&ollama, &other])).unwrap();
+    (0..5).for_each(|id| backend.submit(wanted(id)).unwrap());
+    assert!(drain(&mut backend).values().all(Result::is_ok));
+    assert_eq!((ollama.asked().len(), other.asked().len()), (0, 5));
+    let health = &backend.health()[0];
+    assert!(
+        health.state == crate::records::ServerState::Sick
+            && health.last_error.as_ref().is_some_and(|why| why.contains("`top_k`"))
+    );
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn one_that_did_not_answer_is_looked_at_before_it_gets_work() {
     assert!(state.can_take(later) && !state.wants_a_look(later));
     state.refuse(later, "another model".into());
     assert!(!state.can_take(later) && !state.wants_a_look(later));
-    assert_eq!(state.health(later).state, ServerState::Sick);
+    assert_eq!((state.health(later).state, state.sick_for(later)), (ServerState::Sick, Some(Duration::MAX)));
 }
 
 #[test]
