@@ -466,7 +466,15 @@ pub fn hints(state: &ReviewState) -> Vec<&'static str> {
     if state.read_only.is_none() {
         hints.extend(["review.accept", "review.reject", "review.skip", "review.undo"]);
     }
-    hints.extend(["review.next", "review.next_undecided", "review.page_down", "review.chain"]);
+    // Why a sample is rejected, and which ones, is what a newcomer looks for.
+    hints.extend([
+        "review.verdicts",
+        "review.filter",
+        "review.next",
+        "review.next_undecided",
+        "review.page_down",
+        "review.chain",
+    ]);
     if state.read_only.is_none() {
         hints.extend(["review.flag", "review.note"]);
     }
@@ -476,6 +484,6 @@ pub fn hints(state: &ReviewState) -> Vec<&'static str> {
     if !state.filter.is_empty() {
         hints.push("review.clear_filter");
     }
-    hints.extend(["review.filter", "review.verdicts", "review.funnel", "review.sort", "review.search", "review.copy"]);
+    hints.extend(["review.funnel", "review.sort", "review.search", "review.copy"]);
     hints
 }
