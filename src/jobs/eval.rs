@@ -73,7 +73,7 @@ fn end(context: &mut JobContext, message: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ComputeChoice, MICRO};
+    use crate::model::MICRO;
     use crate::pipeline::eval::list;
     use crate::records::Sampling;
 
@@ -84,18 +84,10 @@ mod tests {
         let generate = GenerateOrder {
             model: MICRO.into(),
             problems: Some("micro-test".into()),
-            held_out: false,
             samples: 4,
-            turns: 2,
             sampling: Sampling { temperature: 0.0, max_tokens: 60, ..Sampling::default() },
             limit: Some(3),
-            seed: 0,
-            prompt: None,
-            policy: None,
-            slots: None,
-            compute: ComputeChoice::Auto,
-            lookup: true,
-            writer: crate::pipeline::Writer::Here,
+            ..GenerateOrder::default()
         };
         let order = EvalOrder::new(Some("mine".into()), generate);
         let job = start_eval(dir.clone(), order.clone()).unwrap();

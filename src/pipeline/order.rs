@@ -132,6 +132,28 @@ pub struct GenerateOrder {
     pub writer: Writer,
 }
 
+impl Default for GenerateOrder {
+    /// One dialogue of two turns for each problem of the session, in this process; the model is still to be named.
+    fn default() -> Self {
+        Self {
+            model: String::new(),
+            problems: None,
+            held_out: false,
+            samples: 1,
+            turns: 2,
+            sampling: Sampling::default(),
+            limit: None,
+            seed: 0,
+            prompt: None,
+            policy: None,
+            slots: None,
+            compute: ComputeChoice::Auto,
+            lookup: true,
+            writer: Writer::Here,
+        }
+    }
+}
+
 impl GenerateOrder {
     /// Whether it can be done at all; looked at before anything is opened or made.
     pub fn check(&self) -> Result<(), OrderError> {
@@ -169,22 +191,7 @@ mod tests {
     use super::*;
 
     fn order(writer: Writer) -> GenerateOrder {
-        GenerateOrder {
-            model: String::new(),
-            problems: None,
-            held_out: false,
-            samples: 1,
-            turns: 1,
-            sampling: Sampling::default(),
-            limit: None,
-            seed: 0,
-            prompt: None,
-            policy: None,
-            slots: None,
-            compute: ComputeChoice::Auto,
-            lookup: true,
-            writer,
-        }
+        GenerateOrder { writer, ..GenerateOrder::default() }
     }
 
     fn asking(servers: Option<Servers>) -> GenerateOrder {

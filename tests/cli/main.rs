@@ -74,6 +74,17 @@ impl Home {
         }
     }
 
+    /// A copy of the model, to be spoilt.
+    fn model(&self) -> PathBuf {
+        let copy = self.path("model");
+        std::fs::create_dir(&copy).unwrap();
+        for entry in std::fs::read_dir(MODEL).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+        copy
+    }
+
     fn problems(&self, count: usize) -> PathBuf {
         let path = self.path("problems.jsonl");
         let lines: Vec<String> =

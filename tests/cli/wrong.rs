@@ -40,12 +40,7 @@ fn bad_input_is_one_line_and_changes_nothing() {
 fn a_model_cut_off_anywhere_is_one_line() {
     let home = Home::new();
     let problems = home.problems(1);
-    let copy = home.path("model");
-    std::fs::create_dir(&copy).unwrap();
-    for entry in std::fs::read_dir(MODEL).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
-    }
+    let copy = home.model();
     let weights = copy.join("model.safetensors");
     let whole = std::fs::read(&weights).unwrap();
     for length in [0, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
@@ -59,12 +54,7 @@ fn a_model_cut_off_anywhere_is_one_line() {
 fn a_template_that_loops_or_raises_is_one_line() {
     let home = Home::new();
     let problems = home.problems(1);
-    let copy = home.path("model");
-    std::fs::create_dir(&copy).unwrap();
-    for entry in std::fs::read_dir(MODEL).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
-    }
+    let copy = home.model();
     for (template, says) in [
         ("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", "template"),
         ("{{ raise_exception('no system prompt here') }}", "no system prompt here"),

@@ -13,8 +13,7 @@ use super::{GenerateOutcome, generate};
 use crate::dialogue::{Library, Policy};
 use crate::generate::batch::{BatchBackend, BatchOptions};
 use crate::generate::{Backend, Event, Request, RequestId};
-use crate::model::ComputeChoice;
-use crate::records::{FinishReason, LiveBoard, LiveState, Message, ModelIdentity, Problem, Sampling};
+use crate::records::{FinishReason, LiveBoard, LiveState, Message, ModelIdentity, Problem};
 use crate::session::Session;
 
 /// Writes each turn in two deltas, three tokens each; what a turn comes to is asked of `plan`.
@@ -147,22 +146,7 @@ impl Bench {
             })
             .collect();
         session.add_problems(&problems).unwrap();
-        let order = GenerateOrder {
-            model: "scripted".into(),
-            held_out: false,
-            problems: None,
-            samples,
-            turns: 2,
-            sampling: Sampling::default(),
-            limit: None,
-            seed: 0,
-            prompt: None,
-            policy: None,
-            slots: None,
-            compute: ComputeChoice::Auto,
-            lookup: true,
-            writer: crate::pipeline::Writer::Here,
-        };
+        let order = GenerateOrder { model: "scripted".into(), samples, ..GenerateOrder::default() };
         let policy = Library::load(None).unwrap().policy(None).unwrap();
         Self { _dir: dir, session, problems, policy, order }
     }

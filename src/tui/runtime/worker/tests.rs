@@ -133,22 +133,8 @@ fn until_told() -> (super::super::start::StartGenerate, std::sync::mpsc::Sender<
 }
 
 fn generate() -> Effect {
-    Effect::StartGenerate(Box::new(crate::pipeline::GenerateOrder {
-        model: "m".into(),
-        problems: None,
-        held_out: false,
-        samples: 1,
-        turns: 1,
-        sampling: Sampling::default(),
-        limit: None,
-        seed: 0,
-        prompt: None,
-        policy: None,
-        slots: None,
-        compute: crate::model::ComputeChoice::Auto,
-        lookup: true,
-        writer: crate::pipeline::Writer::Here,
-    }))
+    let order = crate::pipeline::GenerateOrder { model: "m".into(), ..Default::default() };
+    Effect::StartGenerate(Box::new(order))
 }
 
 fn sft() -> Effect {
