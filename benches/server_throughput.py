@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Tokens per second of dialogues that a server writes: asked by cribble, and by a plain client that keeps as many requests open.
 
-    server_throughput.py BINARY URL PROBLEMS.jsonl [--rounds 5] [--dialogues 40] [--at-once 8] [--max-tokens 128] [--key K]
+    server_throughput.py BINARY URL PROBLEMS.jsonl [--rounds 6] [--dialogues 40] [--at-once 8] [--max-tokens 128] [--key K]
 
-A round asks twice, cribble first in even rounds and the plain client first in odd ones. The plain client puts the words of cribble's
-prompts: it is a pool of threads, each with a connection that it keeps, one dialogue after another. Both count the tokens that the
-server says it wrote, over the time from the start (of the process; of the pool) to the end. Prints one JSON object.
+A round asks twice, cribble first in even rounds and the plain client first in odd ones, each time for problems that the server has
+not seen: it keeps prompts, and would read those that come again quicker. So there must be two times rounds times dialogues problems.
+The plain client puts the words of cribble's prompts (which a server of our own has heard before, and answered with nothing): it is a
+pool of threads, each with a connection that it keeps, one dialogue after another. Both count the tokens that the server says it
+wrote, over the time from the start (of the process; of the pool) to the end. Prints one JSON object.
 """
-import argparse, http.client, json, os, sqlite3, statistics, subprocess, sys, tempfile, threading, time, urllib.parse
+import argparse, http.client, http.server, json, os, sqlite3, statistics, subprocess, sys, tempfile, threading, time, urllib.parse
 
 a = argparse.ArgumentParser()
 a.add_argument("binary"), a.add_argument("url"), a.add_argument("problems")
-a.add_argument("--rounds", type=int, default=5)
+a.add_argument("--rounds", type=int, default=6)
 a.add_argument("--dialogues", type=int, default=40)
 a.add_argument("--at-once", type=int, default=8)
 a.add_argument("--max-tokens", type=int, default=128)
@@ -25,10 +27,56 @@ place = urllib.parse.urlsplit(o.url.rstrip("/"))
 route = (place.path or "/v1") + "/chat/completions"
 
 
-def cribble(session, seed):
+lines = open(o.problems).read().splitlines()
+if len(lines) < 2 * o.rounds * o.dialogues:
+    sys.exit(f"{o.problems}: {len(lines)} problems, and {2 * o.rounds * o.dialogues} are needed")
+
+
+def problems(number):
+    """A file with the problems of one time of asking."""
+    path = f"{home}/problems-{number}.jsonl"
+    with open(path, "w") as file:
+        file.write("\n".join(lines[number * o.dialogues : (number + 1) * o.dialogues]))
+    return path
+
+
+class Mute(http.server.BaseHTTPRequestHandler):
+    """Answers everything at once with a word."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def say(self, what):
+        text = json.dumps(what).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_GET(self):
+        self.say({"object": "list", "data": [{"id": "mute", "object": "model"}]})
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        said = {"index": 0, "finish_reason": "stop"}
+        if asked.get("stream"):
+            text = f"data: {json.dumps({'choices': [dict(said, delta={'content': 'Yes.'})]})}\n\ndata: [DONE]\n\n".encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+        else:
+            self.say({"choices": [dict(said, message={"role": "assistant", "content": "Yes."})], "usage": {"completion_tokens": 1}})
+
+
+def cribble(session, number, url=o.url):
     """Tokens, and seconds of the whole process."""
-    command = [o.binary, "generate", "--session", session, "--endpoint", o.url, "--problems", o.problems, "--limit", str(o.dialogues)]
-    command += ["--samples", "1", "--turns", "2", "--max-tokens", str(o.max_tokens), "--temperature", "0.7", "--seed", str(seed)]
+    command = [o.binary, "generate", "--session", session, "--endpoint", url, "--problems", problems(number)]
+    command += ["--seed", str(number), "--samples", "1", "--turns", "2", "--max-tokens", str(o.max_tokens), "--temperature", "0.7"]
     begun = time.time()
     done = subprocess.run(command + ["--max-in-flight", str(o.at_once), "--json"], env=env, capture_output=True, text=True)
     seconds = time.time() - begun
@@ -40,8 +88,12 @@ def cribble(session, seed):
     return told["tokens"], seconds
 
 
-def prompts(session):
+def prompts(number):
     """The user's words of every dialogue, turn by turn."""
+    session, mute = f"{home}/prompts-{number}", http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mute)
+    threading.Thread(target=mute.serve_forever, daemon=True).start()
+    cribble(session, number, f"http://127.0.0.1:{mute.server_port}/v1")
+    mute.shutdown()
     rows = sqlite3.connect(f"{session}/session.db").execute("select sample, position, text from turns order by sample, position")
     said = {}
     for sample, position, text in rows:
@@ -65,7 +117,7 @@ def plain(dialogues, seed):
             messages = []
             for turn, said in enumerate(turns):
                 messages.append({"role": "user", "content": said})
-                body = dict(messages=messages, max_tokens=o.max_tokens, temperature=0.7, top_p=1.0, top_k=0, min_p=0.0, stream=False)
+                body = dict(messages=messages, max_tokens=o.max_tokens, temperature=0.7, top_p=0.95, top_k=0, min_p=0.0, stream=False)
                 link.request("POST", route, json.dumps(dict(body, seed=seed * 1000 + number * 2 + turn)), headers)
                 answer = json.loads(link.getresponse().read())
                 messages.append({"role": "assistant", "content": answer["choices"][0]["message"]["content"]})
@@ -81,10 +133,11 @@ def plain(dialogues, seed):
     return written[0], time.time() - begun
 
 
-cribble(f"{home}/first", 1000)  # the server has then seen the prompts, for either side alike
-said, rounds = prompts(f"{home}/first"), []
+rounds = []
 for number in range(o.rounds):
-    sides = [("cribble", lambda: cribble(f"{home}/{number}", number)), ("plain", lambda: plain(said, number))]
+    first, second = 2 * number, 2 * number + 1
+    said = prompts(second)
+    sides = [("cribble", lambda: cribble(f"{home}/{first}", first)), ("plain", lambda: plain(said, second))]
     told = {}
     for name, side in sides if number % 2 == 0 else sides[::-1]:
         tokens, seconds = side()
