@@ -464,17 +464,14 @@ pub fn hints(state: &ReviewState) -> Vec<&'static str> {
         hints.extend(["review.next_hit", "review.previous_hit"]);
     }
     if state.read_only.is_none() {
-        hints.extend(["review.accept", "review.reject", "review.skip", "review.undo"]);
+        hints.extend(["review.accept", "review.reject"]);
     }
     // Why a sample is rejected, and which ones, is what a newcomer looks for.
-    hints.extend([
-        "review.verdicts",
-        "review.filter",
-        "review.next",
-        "review.next_undecided",
-        "review.page_down",
-        "review.chain",
-    ]);
+    hints.push("review.verdicts");
+    if state.read_only.is_none() {
+        hints.extend(["review.undo", "review.skip"]);
+    }
+    hints.extend(["review.filter", "review.next", "review.next_undecided", "review.page_down", "review.chain"]);
     if state.read_only.is_none() {
         hints.extend(["review.flag", "review.note"]);
     }
