@@ -8,7 +8,7 @@
 //! | faces | [`cli`], [`tui`] |
 //! | work | [`pipeline`], [`exchange`], [`jobs`], [`micro`] |
 //! | method | [`generate`], [`dialogue`], [`filter`], [`difficulty`], [`train`], [`eval`] |
-//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`], [`stats`], [`watch`], [`hub`], [`net`] |
+//! | ground | [`session`], [`model`], [`math`], [`config`], [`records`], [`stats`], [`watch`], [`hub`], [`net`], [`launch`] |
 //!
 //! Other programs call the rooms of the method and the ground: answers are compared in [`math`], chains judged in [`filter`],
 //! problems weighed in [`difficulty`], text drawn in [`generate`]; the head of each has an example.
@@ -43,6 +43,7 @@ pub mod filter;
 pub mod generate;
 pub mod hub;
 pub mod jobs;
+pub mod launch;
 pub mod math;
 pub mod micro;
 pub mod model;

@@ -49,6 +49,7 @@ fn session(at: &Path, count: usize) {
             token_ids: Vec::new(),
             tokens: 0,
             finish: None,
+            logprob: None,
         };
         let sample = Sample {
             problem_id: problem.id.clone(),

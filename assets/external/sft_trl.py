@@ -36,16 +36,19 @@ def newest_checkpoint(output):
     return max(found)[1] if found else None
 
 
-def read_rows(path):
+def read_rows(path, tokenized):
+    names = ("input_ids", "labels") if tokenized else ("prompt", "completion")
     with open(path, encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
-    return [{"prompt": row["prompt"], "completion": row["completion"]} for row in rows]
+    return [{name: row[name] for name in names} for row in rows]
 
 
 def fitting(rows, tokenizer, most):
     """Rows that are not too long: longer ones are left out, not cut."""
 
     def length(row):
+        if "input_ids" in row:
+            return len(row["input_ids"])
         text = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
         return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -53,6 +56,24 @@ def fitting(rows, tokenizer, most):
     if len(kept) < len(rows):
         print(f"{len(rows) - len(kept)} of {len(rows)} chains are longer than {most} tokens and left out", flush=True)
     return kept
+
+
+def collating(pad, torch):
+    """What makes a batch of rows of tokens: their labels as they are. Collators of some versions make labels of their own."""
+
+    def filled(rows, name, value):
+        width = max(len(row[name]) for row in rows)
+        return torch.tensor([row[name] + [value] * (width - len(row[name])) for row in rows])
+
+    def collate(rows):
+        masks = [{"mask": [1] * len(row["input_ids"])} for row in rows]
+        return {
+            "input_ids": filled(rows, "input_ids", pad),
+            "attention_mask": filled(masks, "mask", 0),
+            "labels": filled(rows, "labels", -100),
+        }
+
+    return collate
 
 
 def steering(config, torch, transformers):
@@ -127,7 +148,8 @@ def main():
     tokenizer = transformers.AutoTokenizer.from_pretrained(config["model"])
     if tokenizer.chat_template is None:
         tokenizer.chat_template = config["chat_template"]
-    if tokenizer.chat_template is None:
+    tokenized = config["tokenized"]
+    if tokenizer.chat_template is None and not tokenized:
         sys.exit(f"{config['model']}: it has no chat template, so nothing says how a conversation is written")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -143,21 +165,27 @@ def main():
     arguments["report_to"] = "tensorboard" if importlib.util.find_spec("tensorboard") else "none"
     arguments["logging_dir"] = config["tensorboard"]
     arguments["use_cpu"] = not (on_gpu or torch.backends.mps.is_available())
+    if tokenized:
+        # Rows go to the collator as they are.
+        arguments["dataset_kwargs"] = {"skip_prepare_dataset": True}
+        arguments["remove_unused_columns"] = False
     # Arguments have other names in other versions.
     known = {field.name for field in dataclasses.fields(SFTConfig)}
     for old, new in (("warmup_ratio", "warmup_steps"), ("max_length", "max_seq_length")):
-        if old not in known and new in known:
+        if old in arguments and old not in known and new in known:
             arguments[new] = arguments.pop(old)
+    if "group_by_length" not in known and arguments.pop("group_by_length", False):
+        arguments["train_sampling_strategy"] = "group_by_length"
     for name in sorted(set(arguments) - known):
         value = arguments.pop(name)
         if value and name != "logging_dir":
             print(f"this version of trl knows no {name}; it is left out", flush=True)
 
     most = config["arguments"]["max_length"]
-    data = fitting(read_rows(config["data"]), tokenizer, most)
+    data = fitting(read_rows(config["data"], tokenized), tokenizer, most)
     if not data:
         sys.exit(f"no chain is as short as {most} tokens; raise max_length")
-    validation = fitting(read_rows(config["validation"]), tokenizer, most) if config["validation"] else []
+    validation = fitting(read_rows(config["validation"], tokenized), tokenizer, most) if config["validation"] else []
     if not validation:
         arguments["eval_strategy"] = "no"
     lora = None
@@ -171,6 +199,7 @@ def main():
         train_dataset=Dataset.from_list(data),
         eval_dataset=Dataset.from_list(validation) if validation else None,
         processing_class=tokenizer,
+        data_collator=collating(tokenizer.pad_token_id, torch) if tokenized else None,
         peft_config=lora,
         callbacks=[steering(config, torch, transformers)],
     )

@@ -1,6 +1,7 @@
 //! Arguments that several subcommands share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use color_eyre::Result;
@@ -9,7 +10,9 @@ use serde_json::{Map, Value};
 use super::failure::BadInput;
 use crate::config::Directories;
 use crate::difficulty::{Pick, Rule, ShapeName};
+use crate::generate::http::HttpOptions;
 use crate::model::ComputeChoice;
+use crate::pipeline::budget::{Budget, BudgetError, Price};
 use crate::pipeline::{GenerateOrder, Servers, Writer};
 use crate::records::Sampling;
 use crate::session::{Session, SessionError};
@@ -155,9 +158,31 @@ pub struct ServerArguments {
     /// Further fields of every request, as a JSON object, such as {"chat_template_kwargs":{"enable_thinking":false}}
     #[arg(long, value_name = "JSON", requires = "asks", value_parser = object)]
     extra_body: Option<Map<String, Value>>,
-    /// Begin no dialogue once servers have counted so many tokens of this call, prompts and answers; those begun are ended
+    /// Begin no dialogue once servers have counted so many tokens in this session, prompts and answers of all calls; those begun are
+    /// ended
     #[arg(long, value_name = "N", requires = "endpoint")]
     max_total_tokens: Option<u64>,
+    /// The same, once they have cost so much in this session
+    #[arg(long, value_name = "USD", requires = "price")]
+    max_cost: Option<f64>,
+    /// What a million tokens of prompts and of answers cost in USD, such as 0.15,0.60; one number is for both
+    #[arg(long, value_name = "IN[,OUT]", requires = "endpoint", value_parser = price)]
+    price: Option<Price>,
+    /// Render prompts here with this model's chat template and send them as tokens to /v1/completions; its weights are
+    /// neither fetched nor needed
+    #[arg(long, value_name = "MODEL", requires = "endpoint")]
+    tokenizer: Option<String>,
+    /// Keep the log probability of each turn where servers tell it
+    #[arg(long, requires = "endpoint")]
+    logprobs: bool,
+    /// Most seconds for a whole answer; long chains of slow servers need more
+    #[arg(long, value_name = "SECONDS", requires = "endpoint", default_value_t = HttpOptions::default().total_timeout.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    request_timeout: u64,
+}
+
+fn price(text: &str) -> Result<Price, String> {
+    text.parse().map_err(|error: BudgetError| error.to_string())
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
@@ -175,7 +200,10 @@ impl ServerArguments {
             allow_plain_key: self.allow_plain_key,
             most_in_flight: self.max_in_flight.map(|most| most as usize),
             extra: self.extra(),
-            most_tokens: self.max_total_tokens,
+            budget: Budget { tokens: self.max_total_tokens, cost: self.max_cost, price: self.price },
+            tokenizer: self.tokenizer.clone(),
+            logprobs: self.logprobs,
+            request_timeout: Some(Duration::from_secs(self.request_timeout)),
         })
     }
 

@@ -1,4 +1,4 @@
-//! `cribble chat`: asks a model, or two the same, from the command line.
+//! `cribble chat`: asks a model, or two the same, from the command line; the answer may be begun for them.
 
 use std::io::IsTerminal;
 
@@ -26,6 +26,9 @@ pub struct Arguments {
     /// What is said before it
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
+    /// The beginning of the answer, from which the model goes on: an answer that was cut off is continued so
+    #[arg(long, value_name = "TEXT")]
+    begin: Option<String>,
     /// Most new tokens of an answer
     #[arg(long, value_name = "N", default_value_t = Sampling::default().max_tokens)]
     max_tokens: usize,
@@ -36,7 +39,8 @@ pub struct Arguments {
     top_p: f32,
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Print a JSON line for each answer: {"model","text","tokens","tokens_per_second","end"}
+    /// Print a JSON line for each answer: {"model","text","tokens","tokens_per_second","end"}; the text has its beginning, the
+    /// tokens are those written
     #[arg(long)]
     json: bool,
 }
@@ -53,8 +57,12 @@ impl Arguments {
         if prompt.trim().is_empty() {
             return Err(BadInput("the prompt is empty".into()).into());
         }
+        if self.begin.as_ref().is_some_and(|begin| begin.trim().is_empty()) {
+            return Err(BadInput("--begin is empty: give it words, or leave it out".into()).into());
+        }
         let system = self.system.iter().map(|text| Message::new(Role::System, text));
-        let messages: Vec<Message> = system.chain([Message::new(Role::User, prompt)]).collect();
+        let begin = self.begin.iter().map(|text| Message::new(Role::Assistant, text));
+        let messages: Vec<Message> = system.chain([Message::new(Role::User, prompt)]).chain(begin).collect();
         let models = std::iter::once(&self.model).chain(&self.against);
         let (temperature, top_p, max_tokens) = (self.temperature, self.top_p, self.max_tokens);
         Ok(Question {
@@ -63,6 +71,7 @@ impl Arguments {
             sampling: Sampling { temperature, top_p, max_tokens, ..Sampling::default() },
             seed: self.seed,
             turn: 0,
+            part: 0,
             problem: None,
         })
     }
@@ -71,6 +80,7 @@ impl Arguments {
 /// Gathers the answers. One model's is printed as it is written where somebody looks on.
 struct Printer {
     models: Vec<String>,
+    /// With what they were begun with.
     texts: Vec<String>,
     ends: Vec<Option<(End, usize, f64)>>,
     streams: bool,
@@ -78,19 +88,29 @@ struct Printer {
     broken: Option<color_eyre::Report>,
 }
 
+impl Printer {
+    fn print(&mut self, text: &str) {
+        if self.streams && self.broken.is_none() {
+            self.broken = out::text(&clean(text)).err();
+        }
+    }
+}
+
 impl Listener for Printer {
     fn tell(&mut self, news: News) {
         match news {
+            News::Started { side, .. } => {
+                let begun = self.texts[side].clone();
+                self.print(&begun);
+            }
             News::Text { side, delta, .. } => {
                 self.texts[side].push_str(&delta);
-                if self.streams && self.broken.is_none() {
-                    self.broken = out::text(&clean(&delta)).err();
-                }
+                self.print(&delta);
             }
             News::Ended { side, end, tokens, tokens_per_second, .. } => {
                 self.ends[side] = Some((end, tokens, tokens_per_second));
             }
-            News::Loading { .. } | News::Loaded(_) | News::Started { .. } | News::Refused { .. } => {}
+            News::Loading { .. } | News::Loaded(_) | News::Refused { .. } => {}
         }
     }
 
@@ -117,7 +137,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let sides = question.sides.len();
     let mut printer = Printer {
         models: question.sides.iter().map(|side| side.model.clone()).collect(),
-        texts: vec![String::new(); sides],
+        texts: question.sides.iter().map(|side| side.begun().to_owned()).collect(),
         ends: vec![None; sides],
         streams: terminal && sides == 1 && !arguments.json,
         control,
@@ -152,4 +172,34 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return Err(Interrupted("the answer is cut short".into()).into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(begin: Option<&str>) -> Arguments {
+        Arguments {
+            model: "micro".into(),
+            against: Some("other".into()),
+            prompt: Some("Hi".into()),
+            system: None,
+            begin: begin.map(str::to_owned),
+            max_tokens: 5,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: 0,
+            json: false,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_begun_for_each_model_and_not_with_nothing() {
+        let asked = arguments(None).question().unwrap();
+        assert_eq!((asked.sides[0].messages.len(), asked.sides[0].begun()), (1, ""));
+        let begun = arguments(Some("5*7= ")).question().unwrap();
+        assert!(begun.sides.iter().all(|side| side.messages.len() == 2 && side.begun() == "5*7= "), "{begun:?}");
+        let refused = arguments(Some(" ")).question().unwrap_err().to_string();
+        assert!(refused.contains("--begin is empty"), "{refused}");
+    }
 }

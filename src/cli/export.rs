@@ -11,7 +11,7 @@ use super::failure::BadInput;
 use crate::exchange::dataset::{self, DatasetOrder, DatasetReport, FileKind};
 use crate::exchange::messages::{self, ExportError, Which};
 use crate::exchange::rows::{DataFormat, Wanted};
-use crate::model::ModelFiles;
+use crate::model::TextFiles;
 use crate::pipeline;
 use crate::session::Session;
 use crate::train::dataset::{DataSettings, LossOn};
@@ -37,20 +37,21 @@ pub struct Arguments {
     #[arg(long)]
     dialogue: bool,
     /// With --directory: what holds the rows
-    #[arg(long, value_enum, default_value_t, requires = "directory")]
+    #[arg(long, value_enum, default_value_t, requires = "directory", conflicts_with = "output")]
     file_kind: FileKind,
     /// With --directory: share of the problems that is held out to validate
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "directory")]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "directory", conflicts_with = "output")]
     validation_share: f64,
     /// With --directory: seed of the split
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "directory")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "directory", conflicts_with = "output")]
     seed: u64,
     /// With --directory: replace one that cribble made
-    #[arg(long, requires = "directory")]
+    #[arg(long, requires = "directory", conflicts_with = "output")]
     force: bool,
     /// With --directory: write input_ids, attention_mask and labels by the tokenizer and chat template of this model, of what is
     /// trained on
-    #[arg(long, value_name = "MODEL", requires = "directory", conflicts_with_all = ["format", "which", "dialogue"])]
+    #[arg(long, value_name = "MODEL", requires = "directory",
+          conflicts_with_all = ["format", "which", "dialogue", "output"])]
     tokens: Option<String>,
     /// With --tokens: a selection, by its name or hash; left out, every accepted chain
     #[arg(long, value_name = "NAME", requires = "tokens")]
@@ -106,7 +107,7 @@ fn write_directory(
         ..default
     };
     let examples = pipeline::train::examples(session, &settings)?;
-    let files = ModelFiles::open(model)?;
+    let files = TextFiles::open(model)?;
     let data = crate::train::dataset::build(&examples, &files.tokenizer, &files.template, &settings, arguments.seed)?;
     dataset::export_tokens(session, &data, model, &order).map_err(refused)
 }

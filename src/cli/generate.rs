@@ -14,8 +14,9 @@ use super::signals;
 use crate::generate::batch::Dialect;
 use crate::jobs;
 use crate::model::ComputeChoice;
+use crate::pipeline::budget::money;
 use crate::pipeline::{Batch, GenerateOrder, GenerateOutcome, Writer};
-use crate::records::Sampling;
+use crate::records::{Sampling, Spent};
 use crate::tui::text::clean;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,7 +106,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["endpoint", "batch"])]
     no_lookup: bool,
     /// Print a JSON object: {"session","problems","samples","existing","tokens","tokens_per_second","wall_seconds","compute"}; of a batch
-    /// also {"postponed","requests","requests_file"}
+    /// also {"postponed","requests","requests_file"}, of servers {"spent","cost"}
     #[arg(long)]
     json: bool,
 }
@@ -186,8 +187,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             outcome.wall_seconds,
             outcome.compute
         ))?;
+        if let Some(line) = used(&outcome) {
+            super::out::line(line)?;
+        }
     }
     complete(&outcome)
+}
+
+/// What servers counted in this call, where they wrote.
+fn used(outcome: &GenerateOutcome) -> Option<String> {
+    let Spent { calls, prompt_tokens, completion_tokens } = outcome.spent?;
+    let cost = outcome.cost.map_or_else(String::new, |cost| format!(", {}", money(cost)));
+    Some(format!(
+        "counted by the servers: {calls} calls, {prompt_tokens} tokens of prompts, {completion_tokens} of answers{cost}"
+    ))
 }
 
 /// What a call came to whose answers are written elsewhere, and what is to be done now.

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::arguments::SessionArgument;
 use super::failure::BadInput;
-use crate::exchange::formats::SampleFormat;
-use crate::exchange::samples;
+use crate::exchange::formats::{Detokenizer, SampleFormat};
+use crate::exchange::samples::{self, Reading};
 use crate::exchange::store::{self, StoreError};
 use crate::exchange::{ColumnMap, problems};
+use crate::model::TextFiles;
 use crate::tui::text;
 
 #[derive(Debug, Args)]
@@ -28,25 +29,30 @@ pub struct Arguments {
     /// Shape of the samples; left out, the columns of the first row tell
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<SampleFormat>,
+    /// Samples that are tokens (input_ids and labels): the model whose tokenizer and chat template made them
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
     /// Columns under other names: problem=COLUMN,answer=COLUMN
     #[arg(long, value_name = "NAMES", default_value = "")]
     map: ColumnMap,
     /// Say what the file is taken for and what would be added, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print a JSON object: {"session","format","problems","added","unchanged"}; with --samples also "samples","graded","correct"
+    /// Print a JSON object: {"session","format","problems","added","unchanged"}; with --samples also "samples","graded","correct",
+    /// "accepted","rejected"
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    if arguments.samples || arguments.format.is_some() {
+    if arguments.samples || arguments.format.is_some() || arguments.model.is_some() {
         return import_samples(arguments);
     }
     let (read, report) = problems::read_mapped(&arguments.input, &arguments.map).map_err(|error| {
         // Whoever has samples may not know that a switch reads them.
-        match samples::guess(&arguments.input, None, &arguments.map) {
-            Ok(guess) => Report::from(BadInput(format!("{error}; --samples reads it as {} samples", guess.format))),
+        let reading = Reading { map: arguments.map.clone(), ..Reading::default() };
+        match samples::guess(&arguments.input, &reading) {
+            Ok(guess) => Report::from(BadInput(format!("{error}; --samples reads it as samples ({})", guess.format))),
             Err(_) => Report::from(error),
         }
     })?;
@@ -77,9 +83,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn import_samples(arguments: &Arguments) -> Result<()> {
-    let guess = samples::guess(&arguments.input, arguments.format, &arguments.map)?;
+    let files = arguments.model.as_deref().map(TextFiles::open).transpose()?;
+    let detokenizer = files.map(Detokenizer::of).transpose()?;
+    let reading = Reading { format: arguments.format, map: arguments.map.clone(), detokenizer };
+    let guess = samples::guess(&arguments.input, &reading)?;
     let columns: Vec<String> = guess.columns.iter().map(|column| text::clean(column)).collect();
-    let readable = store::look(&arguments.input, Some(guess.format), &arguments.map)?;
+    let reading = Reading { format: Some(guess.format), ..reading };
+    let readable = store::look(&arguments.input, &reading)?;
     let mut told = readable.found.json();
     told["columns"] = json!(guess.columns);
     if arguments.dry_run {
@@ -109,6 +119,15 @@ fn import_samples(arguments: &Arguments) -> Result<()> {
         "{}; {} added, {} were there already; {} of {} graded are right",
         readable.found, stored.added, stored.unchanged, stored.correct, stored.graded
     ))?;
+    if stored.repeated > 0 {
+        super::out::line(format_args!("{} repeat another one word for word and were left out", stored.repeated))?;
+    }
+    if stored.accepted + stored.rejected > 0 {
+        super::out::line(format_args!(
+            "decided as the file does: {} accepted, {} rejected; undo in the workbench takes each lot back",
+            stored.accepted, stored.rejected
+        ))?;
+    }
     if stored.other_gold > 0 {
         super::out::line(format_args!(
             "{} samples were graded by the answer that the session has for their problem; the file has another",

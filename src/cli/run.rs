@@ -15,8 +15,8 @@ use super::signals;
 use crate::eval::Comparison;
 use crate::jobs;
 use crate::jobs::PassEnd;
-use crate::pipeline::recipe::{Recipe, Wanted};
-use crate::pipeline::run::{Halt, RunOrder, RunOutcome, plan, problems, release};
+use crate::pipeline::recipe::{Recipe, RecipeServers, Wanted};
+use crate::pipeline::run::{BASE, Halt, Probe, RunOrder, RunOutcome, plan, problems, release};
 use crate::records::PASS;
 use crate::session::Session;
 
@@ -174,11 +174,17 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
     let left = |at: usize| if steps[at].done { 0.0 } else { forecasts[at].seconds.unwrap_or_default() };
     let whole: f64 = (0..steps.len()).map(left).sum();
     let commands = jobs::pass_commands(path, recipe)?;
+    let start = jobs::serve_command(path, recipe)?;
     let trainer = recipe.external.as_ref().map(|external| external.trainer.name());
     if arguments.json {
+        let servers = recipe.servers.as_ref();
+        let servers = servers.map(|servers| json!({ "endpoints": servers.endpoints, "command": start }));
+        // Where servers write nothing is measured.
+        let probe = servers.is_none().then_some(probe);
         let value = json!({
             "recipe": recipe.name, "seed": recipe.seed, "session": path.display().to_string(), "pool": pool.len(),
             "test": test.len(), "steps": forecasts, "seconds": whole, "probe": probe, "not_forecast": trainer,
+            "servers": servers,
             "commands": commands.iter().map(|(run, command)| json!({ "run": run, "command": command })).collect::<Vec<_>>(),
         });
         return super::out::line(value);
@@ -197,11 +203,23 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
         let cost = if step.done { "done".to_owned() } else { forecast.seconds.map_or("?".into(), duration) };
         text.push_str(&format!("{:>2} {:<widest$}  {cost:>7}  {}\n", at + 1, step.name, step.about));
     }
+    text.push_str(&match &recipe.servers {
+        Some(servers) => served(servers, start.as_deref(), &recipe.model),
+        None => measured(&probe, whole, trainer),
+    });
+    for (run, command) in commands {
+        text.push_str(&format!("\n{run} is trained by\n  {command}\n"));
+    }
+    super::out::text(&crate::tui::text::clean(&text))
+}
+
+/// What the steps take by what was measured.
+fn measured(probe: &Probe, whole: f64, trainer: Option<&str>) -> String {
     let (besides, trained) = match trainer {
         Some(name) => (" besides the trainings", format!("training is not forecast: {name}")),
         None => ("", format!("{:.0} tok/s trained on", probe.trained_per_second)),
     };
-    text.push_str(&format!(
+    format!(
         "\nabout {} in all{besides}; measured: {:.0} and {:.0} tok/s written ({:.0} tokens an answer, {:.0} a dialogue), \
          {:.0}% of dialogues accepted, {trained}\n",
         duration(whole),
@@ -210,11 +228,19 @@ fn dry_run(arguments: &Arguments, recipe: &Recipe, path: &Path) -> Result<()> {
         probe.answer,
         probe.dialogue,
         100.0 * probe.accepted,
-    ));
-    for (run, command) in commands {
-        text.push_str(&format!("\n{run} is trained by\n  {command}\n"));
-    }
-    super::out::text(&crate::tui::text::clean(&text))
+    )
+}
+
+/// Why nothing was measured, and how the first model is served.
+fn served(servers: &RecipeServers, start: Option<&str>, model: &str) -> String {
+    let at = servers.endpoints.join(", ");
+    let how = match start {
+        Some(command) => format!("{BASE} is served by\n  {command}"),
+        None => format!(
+            "the pass waits until {model} is served as `{BASE}`, then each model that it makes under its own name"
+        ),
+    };
+    format!("\nnot forecast: servers write the samples ({at}), and there is nothing to train on before\n\n{how}\n")
 }
 
 fn duration(seconds: f64) -> String {

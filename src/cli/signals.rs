@@ -1,14 +1,19 @@
-//! Signals of a run without a screen: an interrupt or a termination asks the job to stop, a second one ends the process,
-//! and a hang-up (a dropped connection) changes nothing, so that long work survives it.
+//! Signals of a run without a screen: an interrupt asks the job to stop, a second one or a termination to leave what is under way
+//! too. Once a job was asked for the second time the process ends soon, with it or without. A hang-up (a dropped connection)
+//! changes nothing, so that long work survives it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use color_eyre::Result;
 use color_eyre::eyre::WrapErr;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::jobs::{Control, Steer};
+
+/// What a job that was asked twice has to say its last words.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Whether a signal asked the job to stop.
 #[derive(Debug, Clone, Default)]
@@ -41,14 +46,22 @@ async fn serve(control: Control, asked: Asked) {
         return;
     };
     loop {
-        tokio::select! {
+        let steer = tokio::select! {
             _ = hangup.recv() => continue,
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+            _ = interrupt.recv() => Steer::Stop,
+            _ = terminate.recv() => Steer::StopNow,
+        };
         if asked.0.swap(true, Ordering::AcqRel) {
-            std::process::exit(130);
+            control.steer(Steer::StopNow);
+            break;
         }
-        control.steer(Steer::Stop);
+        control.steer(steer);
     }
+    // A job that listens ends the process itself. A third signal does not wait for that.
+    tokio::select! {
+        () = tokio::time::sleep(LAST_WORDS) => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    std::process::exit(130);
 }

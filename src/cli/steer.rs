@@ -18,7 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 enum Verb {
     Pause,
     Resume,
+    /// Begin nothing more; what servers are writing is ended first, unless it is asked for a second time
     Stop,
+    /// Stop, and leave what servers are writing
+    StopNow,
     /// Training: a checkpoint now
     Checkpoint,
     /// Training: another highest learning rate (--to RATE)
@@ -33,6 +36,7 @@ impl Verb {
             Verb::Pause => "pause",
             Verb::Resume => "resume",
             Verb::Stop => "stop",
+            Verb::StopNow => "stop_now",
             Verb::Checkpoint => "checkpoint",
             Verb::Rate => "rate",
             Verb::Choose => "choose",

@@ -103,6 +103,9 @@ pub struct Arguments {
     /// Make activations again in the backward pass: less memory, a third more time
     #[arg(long)]
     gradient_checkpointing: bool,
+    /// Write an offline run of W&B too, in the run's folder `wandb`; `wandb sync` uploads it
+    #[arg(long, conflicts_with = "trainer")]
+    wandb: bool,
     /// Number format: auto, f32, bf16
     #[arg(long, value_name = "MODE", default_value = "auto")]
     compute: ComputeChoice,
@@ -167,6 +170,7 @@ impl Arguments {
         set(&mut s.early_stop, &self.early_stop);
         set(&mut s.look.every, &self.look_every);
         s.gradient_checkpointing |= self.gradient_checkpointing;
+        s.wandb |= self.wandb;
         if let Some(rank) = self.lora {
             s.method = Method::Lora;
             s.lora.rank = rank;

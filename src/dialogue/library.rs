@@ -19,6 +19,9 @@ const POLICIES: &[(&str, &str)] = &[
     ("policies/gold-conditioned.toml", include_str!("../../assets/policies/gold-conditioned.toml")),
 ];
 
+/// Characters of the longest text with which an answer is begun.
+const LONGEST_BEGIN: usize = 2000;
+
 /// What a guidance turn asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +33,10 @@ pub struct Strategy {
     pub guidance: Vec<String>,
     /// Phrases that join two turns in the chain; one is drawn for each turn.
     pub bridge: Vec<String>,
+    /// Beginnings of the revision, from which the model goes on; one is drawn for each turn, and an empty one leaves all of it
+    /// to the model. They are no templates.
+    #[serde(default)]
+    pub begin: Vec<String>,
 }
 
 /// How a policy chooses.
@@ -59,6 +66,8 @@ struct PolicyFile {
     mode: Mode,
     prompt: String,
     system: Option<String>,
+    #[serde(default)]
+    begin: String,
     weights: BTreeMap<String, f64>,
 }
 
@@ -71,6 +80,8 @@ pub struct Policy {
     /// Template of the first user turn.
     pub prompt: String,
     pub system: Option<String>,
+    /// The beginning of the attempt, from which the model goes on; empty where all of it is the model's.
+    pub begin: String,
     /// Strategies with their weights, by name; all weights are above zero.
     pub choices: Vec<(Strategy, f64)>,
     /// A template reads the gold answer.
@@ -84,16 +95,24 @@ impl Policy {
         Ok(Self { shows_answer: policy.reads_answer()?, ..policy })
     }
 
-    /// Everything that decides what is asked, for the settings hash.
+    /// Everything that decides what is asked, for the settings hash. Beginnings are left out where there are none, so that a
+    /// policy without them has the hash that it always had.
     pub fn record(&self) -> Value {
-        let choices: Vec<Value> = self
-            .choices
-            .iter()
-            .map(|(strategy, weight)| {
-                json!({"name": strategy.name, "weight": weight, "guidance": strategy.guidance, "bridge": strategy.bridge})
-            })
-            .collect();
-        json!({"name": self.name, "mode": self.mode.name(), "prompt": self.prompt, "system": self.system, "strategies": choices})
+        let choice = |(strategy, weight): &(Strategy, f64)| {
+            let Strategy { name, guidance, bridge, begin, .. } = strategy;
+            let mut choice = json!({"name": name, "weight": weight, "guidance": guidance, "bridge": bridge});
+            if !begin.is_empty() {
+                choice["begin"] = json!(begin);
+            }
+            choice
+        };
+        let choices: Vec<Value> = self.choices.iter().map(choice).collect();
+        let (name, mode, prompt, system) = (&self.name, self.mode.name(), &self.prompt, &self.system);
+        let mut record = json!({"name": name, "mode": mode, "prompt": prompt, "system": system, "strategies": choices});
+        if !self.begin.is_empty() {
+            record["begin"] = json!(self.begin);
+        }
+        record
     }
 
     fn reads_answer(&self) -> Result<bool, DialogueError> {
@@ -201,6 +220,20 @@ fn check_strategy(strategy: &Strategy) -> Result<(), String> {
     for guidance in &strategy.guidance {
         template::variables("guidance", guidance).map_err(|error| error.to_string())?;
     }
+    strategy.begin.iter().try_for_each(|begin| check_begin(begin))
+}
+
+/// Whether an answer can be begun with a text.
+fn check_begin(begin: &str) -> Result<(), String> {
+    if begin.chars().count() > LONGEST_BEGIN {
+        return Err(format!("a text of `begin` has more than {LONGEST_BEGIN} characters; shorten it"));
+    }
+    if begin.contains('\0') {
+        return Err("a text of `begin` has a NUL character; take it out".into());
+    }
+    if !begin.is_empty() && begin.trim().is_empty() {
+        return Err("a text of `begin` is white space alone; give it words, or leave it empty for no beginning".into());
+    }
     Ok(())
 }
 
@@ -227,8 +260,9 @@ fn join(file: PolicyFile, strategies: &BTreeMap<String, Strategy>) -> Result<Pol
             }
         }
     }
-    let PolicyFile { name, description, mode, prompt, system, .. } = file;
-    let policy = Policy { name, description, mode, prompt, system, choices, shows_answer: false };
+    check_begin(&file.begin)?;
+    let PolicyFile { name, description, mode, prompt, system, begin, .. } = file;
+    let policy = Policy { name, description, mode, prompt, system, begin, choices, shows_answer: false };
     let shows_answer = policy.reads_answer().map_err(|error| error.to_string())?;
     Ok(Policy { shows_answer, ..policy })
 }

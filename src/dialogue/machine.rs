@@ -2,6 +2,9 @@
 //!
 //! A turn that was cut off at its length is still revised, and says so in its record: what a model can make of half an
 //! attempt is worth seeing. A turn for which the context has no room ends the dialogue.
+//!
+//! A policy may begin the attempt for the model, and a strategy the revision. What was begun is part of the turn as it is
+//! recorded, of what the model sees of it later, and of the chain.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -16,17 +19,32 @@ use crate::records::{FinishReason, Message, Problem, Role, Sample, Turn, TurnKin
 /// What comes next in a dialogue.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Write the next assistant turn of this chat.
+    /// Write the next assistant turn of this chat, or go on with it where its beginning is the last message.
     Ask {
         messages: Vec<Message>,
         /// `attempt`, or the strategy's name.
         label: String,
         /// What the user side says now.
         prompt: String,
+        /// The beginning of the assistant turn; empty where all of it is to be written.
+        begin: String,
         /// Index of the assistant turn, from 0.
         turn: u32,
     },
     Done,
+}
+
+/// What came back for a turn: what was written after its beginning, where it had one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub text: String,
+    /// As sampled; empty where a server does not tell them.
+    pub token_ids: Vec<u32>,
+    /// Tokens written.
+    pub tokens: usize,
+    /// Sum of the natural log probabilities of the tokens written, where it is known.
+    pub logprob: Option<f64>,
+    pub finish: FinishReason,
 }
 
 /// One dialogue about one problem.
@@ -40,6 +58,8 @@ pub struct Dialogue<'a> {
     turns: Vec<Turn>,
     /// The phrase that leads to each revision, in order.
     bridges: Vec<String>,
+    /// The beginning of the turn that was asked for last.
+    begin: String,
 }
 
 impl<'a> Dialogue<'a> {
@@ -54,7 +74,8 @@ impl<'a> Dialogue<'a> {
         if !(1..=6).contains(&turns) {
             return Err(DialogueError::Turns(turns));
         }
-        Ok(Self { problem, policy, turns_wanted: turns, seed, draw, turns: Vec::new(), bridges: Vec::new() })
+        let (bridges, begin) = (Vec::new(), String::new());
+        Ok(Self { problem, policy, turns_wanted: turns, seed, draw, turns: Vec::new(), bridges, begin })
     }
 
     /// What to ask next. To be followed by [`Dialogue::answer`] before it is called again.
@@ -66,14 +87,23 @@ impl<'a> Dialogue<'a> {
         }
         let label = if answered == 0 { self.ask_problem()? } else { self.ask_revision(answered)? };
         let prompt = self.turns.last().map(|turn| turn.text.clone()).unwrap_or_default();
-        Ok(Step::Ask { messages: self.messages(), label, prompt, turn: answered as u32 })
+        let mut messages = self.messages();
+        if !self.begin.is_empty() {
+            messages.push(Message::new(Role::Assistant, &self.begin));
+        }
+        Ok(Step::Ask { messages, label, prompt, begin: self.begin.clone(), turn: answered as u32 })
     }
 
-    /// Takes the turn that was asked for.
-    pub fn answer(&mut self, text: String, token_ids: Vec<u32>, tokens: usize, finish: FinishReason) {
+    /// Takes the turn that was asked for. Its text is recorded with its beginning; its tokens are those written after it.
+    pub fn answer(&mut self, answer: Answer) {
+        let Answer { text: written, token_ids, tokens, logprob, finish } = answer;
+        let begin = std::mem::take(&mut self.begin);
+        // A turn for which there was no room was never begun.
+        let nothing = written.is_empty() && finish == FinishReason::ContextFull;
+        let text = if nothing { written } else { begin + &written };
         let strategy = self.turns.last().and_then(|turn| turn.strategy.clone());
         let kind = if strategy.is_some() { TurnKind::Revision } else { TurnKind::Attempt };
-        self.turns.push(Turn { kind, strategy, text, token_ids, tokens, finish: Some(finish) });
+        self.turns.push(Turn { kind, strategy, text, token_ids, tokens, logprob, finish: Some(finish) });
     }
 
     /// The sample that the dialogue came to. `settings`: hash of the settings; `seconds`: wall time.
@@ -120,6 +150,7 @@ impl<'a> Dialogue<'a> {
         }
         let text = template::render(&format!("policy {}, prompt", self.policy.name), &self.policy.prompt, &variables)?;
         self.turns.push(user(TurnKind::Problem, None, text));
+        self.begin.clone_from(&self.policy.begin);
         Ok("attempt".to_owned())
     }
 
@@ -130,9 +161,12 @@ impl<'a> Dialogue<'a> {
         let nothing = String::new();
         let guidance = strategy.guidance.choose(&mut random).unwrap_or(&nothing);
         let bridge = strategy.bridge.choose(&mut random).unwrap_or(&nothing).trim().to_owned();
+        // The last choice, so that those before it are what they are without it.
+        let begin = strategy.begin.choose(&mut random).unwrap_or(&nothing);
         let variables = self.variables(&attempt, turn);
         let text = template::render(&format!("strategy {}, guidance", strategy.name), guidance, &variables)?;
         let name = strategy.name.clone();
+        self.begin.clone_from(begin);
         self.bridges.push(bridge);
         self.turns.push(user(TurnKind::Guidance, Some(name.clone()), text));
         Ok(name)
@@ -184,7 +218,7 @@ impl<'a> Dialogue<'a> {
 }
 
 fn user(kind: TurnKind, strategy: Option<String>, text: String) -> Turn {
-    Turn { kind, strategy, text, token_ids: Vec::new(), tokens: 0, finish: None }
+    Turn { kind, strategy, text, token_ids: Vec::new(), tokens: 0, logprob: None, finish: None }
 }
 
 /// The random stream of one guidance: a function of what names it, so that a dialogue can be held again.

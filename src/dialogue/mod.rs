@@ -14,5 +14,5 @@ mod tests;
 
 pub use error::DialogueError;
 pub use library::{Library, Mode, Policy, Strategy};
-pub use machine::{Dialogue, Step};
+pub use machine::{Answer, Dialogue, Step};
 pub use stitch::stitch;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Dialogue, DialogueError, Library, Policy, Step, stitch};
+use super::{Answer, Dialogue, DialogueError, Library, Policy, Step, stitch};
 use crate::records::{FinishReason, Problem, Role, SegmentKind, Turn, TurnKind};
 
 fn policy(name: &str) -> Policy {
@@ -24,7 +24,18 @@ fn ask(dialogue: &mut Dialogue<'_>) -> (Vec<crate::records::Message>, String, u3
 }
 
 fn answer(dialogue: &mut Dialogue<'_>, text: &str) {
-    dialogue.answer(text.to_owned(), vec![1, 2], 2, FinishReason::Stop);
+    dialogue.answer(Answer {
+        text: text.to_owned(),
+        token_ids: vec![1, 2],
+        tokens: 2,
+        logprob: Some(-0.5),
+        finish: FinishReason::Stop,
+    });
+}
+
+fn no_room() -> Answer {
+    let finish = FinishReason::ContextFull;
+    Answer { text: String::new(), token_ids: Vec::new(), tokens: 0, logprob: None, finish }
 }
 
 #[test]
@@ -53,8 +64,15 @@ fn two_turns_become_one_chain_with_one_box() {
 
 #[test]
 fn answers_that_lost_their_box_are_remembered() {
-    let turn =
-        |kind, text: &str| Turn { kind, strategy: None, text: text.into(), token_ids: vec![], tokens: 0, finish: None };
+    let turn = |kind, text: &str| Turn {
+        kind,
+        strategy: None,
+        text: text.into(),
+        token_ids: vec![],
+        tokens: 0,
+        logprob: None,
+        finish: None,
+    };
     let turns = [
         turn(TurnKind::Problem, "q"),
         turn(TurnKind::Attempt, "So it is $\\boxed{42}$.\n\nBye."),
@@ -86,7 +104,7 @@ fn a_full_context_ends_the_dialogue_and_is_told() {
     ask(&mut dialogue);
     answer(&mut dialogue, "So \\boxed{41}.");
     ask(&mut dialogue);
-    dialogue.answer(String::new(), Vec::new(), 0, FinishReason::ContextFull);
+    dialogue.answer(no_room());
     assert_eq!(dialogue.next_step().unwrap(), Step::Done);
     let sample = dialogue.finish("s", 0.0);
     assert_eq!(sample.finish, FinishReason::ContextFull);
@@ -104,6 +122,121 @@ fn a_gold_conditioned_choice_depends_on_the_attempt_and_is_tagged() {
         assert_eq!(ask(&mut dialogue).1, strategy);
         assert_eq!(dialogue.finish("s", 0.0).tags, ["gold_conditioned"]);
     }
+}
+
+/// The default policy with an attempt that is begun, and all revisions too.
+fn begun() -> Policy {
+    let mut policy = Policy { begin: "5*8 is".into(), ..policy("default") };
+    for (strategy, _) in &mut policy.choices {
+        strategy.begin = vec!["Let me see:".into(), "Once more:".into()];
+    }
+    policy
+}
+
+#[test]
+fn a_turn_that_is_begun_for_the_model_is_asked_for_from_there_and_recorded_whole() {
+    let (problem, policy) = (problem(), begun());
+    let mut dialogue = Dialogue::new(&problem, &policy, 2, 7, 0).unwrap();
+    let Step::Ask { messages, prompt, begin, .. } = dialogue.next_step().unwrap() else { panic!("done too early") };
+    assert_eq!((begin.as_str(), messages.len()), ("5*8 is", 2));
+    assert_eq!((messages[1].role, messages[1].content.as_str()), (Role::Assistant, "5*8 is"));
+    assert!(prompt.starts_with("What is 5*8+1?"), "what is said to the model is what it was: {prompt}");
+    answer(&mut dialogue, " 42: \\boxed{42}");
+    let Step::Ask { messages, begin, .. } = dialogue.next_step().unwrap() else { panic!("done too early") };
+    assert_eq!(messages[1].content, "5*8 is 42: \\boxed{42}", "the model sees its turn whole");
+    assert!(["Let me see:", "Once more:"].contains(&begin.as_str()), "{begin}");
+    assert_eq!((messages.len(), &messages[3].content), (4, &begin));
+    answer(&mut dialogue, " 41, so \\boxed{41}.");
+    assert_eq!(dialogue.next_step().unwrap(), Step::Done);
+    let sample = dialogue.finish("s", 0.0);
+    let turn = &sample.turns[3];
+    assert_eq!(turn.text, format!("{begin} 41, so \\boxed{{41}}."));
+    assert_eq!((&turn.token_ids, turn.tokens, turn.logprob), (&vec![1, 2], 2, Some(-0.5)), "what was written alone");
+    let text = &sample.chain.text;
+    assert!(text.starts_with("5*8 is 42: 42") && text.ends_with(&turn.text), "{text}");
+    assert_eq!((sample.correct, sample.tokens), (Some(true), 4));
+}
+
+#[test]
+fn a_begun_turn_for_which_there_was_no_room_is_empty() {
+    let (problem, policy) = (problem(), begun());
+    let mut dialogue = Dialogue::new(&problem, &policy, 2, 0, 0).unwrap();
+    ask(&mut dialogue);
+    answer(&mut dialogue, " 41: \\boxed{41}.");
+    ask(&mut dialogue);
+    dialogue.answer(no_room());
+    let sample = dialogue.finish("s", 0.0);
+    assert_eq!((sample.turns[3].text.as_str(), sample.chain.text.as_str()), ("", "5*8 is 41: \\boxed{41}."));
+}
+
+#[test]
+fn beginnings_change_no_other_choice() {
+    let (problem, plain, begun) = (problem(), policy("default"), begun());
+    let mut beginnings = HashMap::new();
+    for draw in 0..200 {
+        let chosen = |policy: &Policy, beginnings: &mut HashMap<String, usize>| {
+            let mut dialogue = Dialogue::new(&problem, policy, 3, 1, draw).unwrap();
+            let mut asked = Vec::new();
+            for _ in 0..3 {
+                let Step::Ask { label, prompt, begin, turn, .. } = dialogue.next_step().unwrap() else {
+                    panic!("done")
+                };
+                *beginnings.entry(begin).or_default() += 1;
+                asked.push((label, prompt, turn));
+                answer(&mut dialogue, "41");
+            }
+            let chain = dialogue.finish("s", 0.0).chain;
+            let bridges = chain.segments.iter().filter(|segment| segment.kind == SegmentKind::Bridge);
+            let bridges: Vec<String> = bridges.map(|at| chain.text[at.begin..at.end].to_owned()).collect();
+            (asked, bridges)
+        };
+        assert_eq!(chosen(&plain, &mut HashMap::new()), chosen(&begun, &mut beginnings));
+    }
+    assert!(beginnings["Let me see:"] > 150 && beginnings["Once more:"] > 150, "{beginnings:?}");
+    assert_eq!(beginnings["5*8 is"], 200);
+}
+
+#[test]
+fn a_policy_without_beginnings_has_the_record_that_it_always_had() {
+    let keys = |value: &serde_json::Value| {
+        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    let record = policy("default").record();
+    assert_eq!(keys(&record), ["mode", "name", "prompt", "strategies", "system"]);
+    assert_eq!(keys(&record["strategies"][0]), ["bridge", "guidance", "name", "weight"]);
+    let record = begun().record();
+    assert_eq!((&record["begin"], &record["strategies"][0]["begin"][1]), (&json!("5*8 is"), &json!("Once more:")));
+}
+
+#[test]
+fn beginnings_are_read_from_files_and_checked() {
+    let load = |begin: &str, attempt: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["strategies", "policies"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        let own = format!("name='own'\ntitle=''\ndescription=''\nguidance=['g']\nbridge=['b']\nbegin=[{begin}]\n");
+        std::fs::write(dir.path().join("strategies/own.toml"), own).unwrap();
+        let own = "name='own'\ndescription=''\nmode='blind'\nprompt='{{ problem }}'\n";
+        let own = format!("{own}begin={attempt}\n[weights]\nown=1\n");
+        std::fs::write(dir.path().join("policies/own.toml"), own).unwrap();
+        Library::load(Some(dir.path())).map(|library| library.policy(Some("own")).unwrap())
+    };
+    let own = load("'{{ problem }}', ''", "'So'").unwrap();
+    assert_eq!(
+        (own.begin.as_str(), own.choices[0].0.begin.as_slice()),
+        ("So", ["{{ problem }}".into(), String::new()].as_slice())
+    );
+    let long = format!("'{}'", "é".repeat(2001));
+    for (text, says) in [(long.as_str(), "2000 characters"), ("\"a\\u0000\"", "NUL"), ("' '", "white space alone")] {
+        for error in [load(text, "''"), load("", text)] {
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains("own.toml: a text of `begin`"), "{error}");
+        }
+    }
+    assert!(load(&format!("'{}'", "é".repeat(2000)), "''").is_ok());
 }
 
 #[test]
@@ -185,7 +318,10 @@ proptest! {
     #[test]
     fn segments_cover_the_chain(texts in prop::collection::vec("(\\PC|\n|\\\\boxed\\{[0-9]\\}){0,40}", 1..5)) {
         let mut turns = Vec::new();
-        let turn = |kind, text: &str| Turn { kind, strategy: None, text: text.into(), token_ids: vec![], tokens: 0, finish: None };
+        let turn = |kind, text: &str| {
+            let (text, token_ids) = (text.into(), vec![]);
+            Turn { kind, strategy: None, text, token_ids, tokens: 0, logprob: None, finish: None }
+        };
         for (index, text) in texts.iter().enumerate() {
             turns.push(turn(if index == 0 { TurnKind::Problem } else { TurnKind::Guidance }, "q"));
             turns.push(turn(if index == 0 { TurnKind::Attempt } else { TurnKind::Revision }, text));

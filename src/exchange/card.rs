@@ -9,8 +9,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::columns::Told;
 use super::dataset::{DatasetOrder, DatasetReport, FileKind};
+use super::formats::SampleFormat;
+use super::front_matter;
 use super::messages::ExportError;
+use super::parquet::write::Shape;
 use super::split::Split;
 use crate::records::{DecisionVerb, EDITED, SampleSettings};
 use crate::session::{SampleRow, Session};
@@ -18,6 +22,9 @@ use crate::train::dataset::Dataset;
 
 /// Pass rates, as far as each bin goes. The first is of problems that no sample solved, the last of those that all did.
 const BINS: [&str; 6] = ["none right", "below 1/4", "below 1/2", "below 3/4", "below all", "all right"];
+
+/// What holds the rows, where each column has a kind.
+const PARQUET: &str = "parquet";
 
 /// What is known of a data set.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +46,9 @@ pub struct Card {
     settings: Vec<Provenance>,
     person: Person,
     tokens: Option<Value>,
+    /// The columns of the files and their kinds, as the Hub writes them.
+    features: Option<String>,
+    columns: Told,
 }
 
 /// What wrote some of the samples.
@@ -104,7 +114,7 @@ impl Card {
     pub fn with_order(mut self, format: &str, order: &DatasetOrder) -> Self {
         self.kind = match order.kind {
             FileKind::Jsonl => "jsonl",
-            FileKind::Parquet => "parquet",
+            FileKind::Parquet => PARQUET,
         };
         (self.format, self.dialogue, self.seed) = (format.to_owned(), order.wanted.dialogue, order.seed);
         self
@@ -119,6 +129,15 @@ impl Card {
             "model": file_name(model), "data": data.hash, "tokens": all, "tokens_with_a_loss": trained,
             "too_long": data.too_long,
         }));
+        self
+    }
+
+    /// What kinds the columns are of, once it is known how the rows are written. Without it who loads the files guesses by the first
+    /// rows, where a column may be empty.
+    pub fn with_columns(mut self, shape: &Shape, format: SampleFormat) -> Self {
+        let parquet = self.kind == PARQUET;
+        self.features = shape.features(parquet);
+        self.columns = Told::of(shape, format, parquet);
         self
     }
 
@@ -139,13 +158,13 @@ impl Card {
                 "accepted": self.person.accepted, "rejected": self.person.rejected,
                 "against_filter": self.person.against_filter, "edited": self.person.edited,
             },
-            "tokens": self.tokens,
+            "tokens": self.tokens, "other_columns": self.columns.others, "json_columns": self.columns.texts,
         })
     }
 
     /// The card.
     pub fn markdown(&self, name: &str, report: &DatasetReport) -> String {
-        let mut out = self.front_matter(report);
+        let mut out = front_matter::of(&self.format, self.features.as_deref(), report);
         let _ = write!(out, "# {}\n\n", plain(name));
         self.contents(&mut out, report);
         self.filtering(&mut out);
@@ -153,23 +172,6 @@ impl Card {
         self.contamination(&mut out);
         self.provenance(&mut out);
         self.decisions(&mut out);
-        out
-    }
-
-    /// What the Hub reads. The license is the person's to say.
-    fn front_matter(&self, report: &DatasetReport) -> String {
-        let mut out =
-            String::from("---\nlicense: other\ntask_categories:\n- text-generation\ntags:\n- reasoning\n- math\n");
-        if self.format == "preference" {
-            out.push_str("- preference\n");
-        }
-        out.push_str("configs:\n- config_name: default\n  data_files:\n");
-        for (part, rows) in [("train", report.train), ("validation", report.validation)] {
-            if rows > 0 {
-                let _ = write!(out, "  - split: {part}\n    path: \"data/{part}-*\"\n");
-            }
-        }
-        out.push_str("---\n\n");
         out
     }
 
@@ -196,6 +198,7 @@ impl Card {
             ["source of the problems", "samples"],
             self.sources.iter().map(|(name, count)| (plain(name), *count)),
         );
+        self.columns.write(out);
         if let Some(tokens) = &self.tokens {
             let _ = write!(
                 out,
@@ -359,7 +362,7 @@ fn number(value: &Value) -> u64 {
 }
 
 /// A name that a card's markup cannot take for markup.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let plain = text.chars().map(|letter| match letter {
         '`' | '|' | '<' | '>' | '[' | ']' => '_',
         letter if letter.is_control() => ' ',
@@ -387,13 +390,6 @@ mod tests {
         assert_eq!(plain("a|b`\n<script>"), "a_b_ _script_");
         assert_eq!(file_name("/home/someone/models/m.gguf"), "m.gguf");
         assert_eq!(file_name("hf:org/name"), "hf:org/name");
-    }
-
-    #[test]
-    fn the_front_matter_names_the_splits_that_are_there() {
-        let matter = Card::default().front_matter(&DatasetReport { train: 3, validation: 0 });
-        assert!(matter.starts_with("---\nlicense: other\n") && matter.ends_with("---\n\n"));
-        assert!(matter.contains("path: \"data/train-*\"") && !matter.contains("validation"));
     }
 
     #[test]

@@ -13,8 +13,10 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::card::Card;
-use super::formats;
+use super::columns;
+use super::formats::{self, SampleFormat};
 use super::messages::ExportError;
+use super::parquet::shape::MOST_COLUMNS;
 use super::parquet::write::{self as parquet_file, Shape};
 use super::rows::{self, DataFormat, Wanted};
 use super::split::Split;
@@ -89,14 +91,15 @@ pub struct DatasetReport {
 /// If there is nothing to write, the directory is not ours to replace, or the session or the disk fails. Nothing is left behind.
 pub fn export(session: &Session, order: &DatasetOrder) -> Result<DatasetReport, ExportError> {
     order.check()?;
+    let format = order.wanted.format.read_as();
     let mut all = session.sample_rows()?;
     all.sort_by(|a, b| (&a.problem_id, a.draw, &a.settings).cmp(&(&b.problem_id, b.draw, &b.settings)));
-    let taken: Vec<&SampleRow> = all.iter().filter(|row| order.wanted.which.takes(row)).collect();
+    let taken: Vec<&SampleRow> = all.iter().filter(|row| order.wanted.takes(row)).collect();
     let split = Split::of(taken.iter().map(|row| row.problem_id.as_str()), order.validation_share, order.seed);
     let place = Place::beside(&order.directory, order.force)?;
     let mut parts = Parts::new(&place, order.kind)?;
     rows::each(session, &all, order.wanted, &mut |problem, row| parts.push(split.holds_out(problem), &row))?;
-    let report = parts.finish()?;
+    let (report, shape) = parts.finish(format)?;
     if report.train == 0 {
         let what = match order.wanted.format {
             DataFormat::Preference => "no problem has both a chain that is taken and one that is rejected",
@@ -105,8 +108,9 @@ pub fn export(session: &Session, order: &DatasetOrder) -> Result<DatasetReport, 
         return Err(ExportError::Refused(what.into()));
     }
     let card = Card::of(session, &all, &taken, &split)?.with_order(order.wanted.format.name(), order);
+    let card = card.with_columns(&shape, format);
     place.write("README.md", &card.markdown(&order.name(), &report))?;
-    let info = info(order, &report);
+    let info = info(order, &report, &shape);
     if let Some(info) = &info {
         place.write("dataset_info.json", &pretty(info))?;
     }
@@ -132,7 +136,7 @@ pub fn export_tokens(
             parts.push(held_out, &formats::token_row(item))?;
         }
     }
-    let report = parts.finish()?;
+    let (report, shape) = parts.finish(SampleFormat::Tokens)?;
     if report.train == 0 {
         return Err(ExportError::Refused("no chain to write".into()));
     }
@@ -143,15 +147,15 @@ pub fn export_tokens(
     let taken: Vec<&SampleRow> = all.iter().filter(|row| keys.contains(key(row).as_str())).collect();
     let split = Split::known(data.validation.iter().map(|item| item.problem_id.as_str()));
     let card = Card::of(session, &all, &taken, &split)?.with_order("tokens", order);
-    let card = card.with_tokens(model, data);
+    let card = card.with_tokens(model, data).with_columns(&shape, SampleFormat::Tokens);
     place.write("README.md", &card.markdown(&order.name(), &report))?;
     place.appear(&card.json(&report), false, order.kind, &report)?;
     Ok(report)
 }
 
 /// What LLaMA-Factory wants to know of the files; it reads neither pairs nor prompts as messages the way that TRL does.
-fn info(order: &DatasetOrder, report: &DatasetReport) -> Option<Value> {
-    let shape = match order.wanted.format {
+fn info(order: &DatasetOrder, report: &DatasetReport, shape: &Shape) -> Option<Value> {
+    let mut described = match order.wanted.format {
         DataFormat::Messages => json!({
             "formatting": "sharegpt", "columns": {"messages": "messages"},
             "tags": {
@@ -169,14 +173,20 @@ fn info(order: &DatasetOrder, report: &DatasetReport) -> Option<Value> {
         DataFormat::Alpaca => json!({
             "formatting": "alpaca", "columns": {"prompt": "instruction", "query": "input", "response": "output"},
         }),
-        DataFormat::PromptCompletion | DataFormat::Preference => return None,
+        DataFormat::PromptCompletion | DataFormat::Preference | DataFormat::Unpaired => return None,
     };
+    // Columns that some rows have; one that is named and in no row is an error there.
+    for column in ["system", "history"] {
+        if order.wanted.format == DataFormat::Alpaca && shape.has(column) {
+            described["columns"][column] = Value::from(column);
+        }
+    }
     let mut info = Row::new();
     for (part, suffix, count) in [("train", "", report.train), ("validation", "_validation", report.validation)] {
         if count > 0 {
             let mut entry = json!({"file_name": file_name(part, order.kind)});
-            if let (Value::Object(entry), Value::Object(shape)) = (&mut entry, &shape) {
-                entry.extend(shape.clone());
+            if let (Value::Object(entry), Value::Object(described)) = (&mut entry, &described) {
+                entry.extend(described.clone());
             }
             info.insert(format!("{}{suffix}", order.name()), entry);
         }
@@ -195,22 +205,32 @@ fn pretty(value: &Value) -> String {
 /// The files of rows while they are written.
 struct Parts {
     kind: FileKind,
+    /// Of both files: a column has one kind in all of a data set, or nobody can load it.
+    shape: Shape,
     files: [Part; 2],
 }
 
 impl Parts {
     fn new(place: &Place, kind: FileKind) -> Result<Self, ExportError> {
         std::fs::create_dir(place.fresh.join("data")).map_err(|error| place.io(error))?;
-        Ok(Self { kind, files: [Part::new(place, "train")?, Part::new(place, "validation")?] })
+        let files = [Part::new(place, "train")?, Part::new(place, "validation")?];
+        Ok(Self { kind, shape: Shape::default(), files })
     }
 
     fn push(&mut self, held_out: bool, row: &Row) -> Result<(), ExportError> {
+        self.shape.take_in(row);
         self.files[usize::from(held_out)].push(row)
     }
 
-    fn finish(self) -> Result<DatasetReport, ExportError> {
-        let [train, validation] = self.files;
-        Ok(DatasetReport { train: train.finish(self.kind)?, validation: validation.finish(self.kind)? })
+    fn finish(self, format: SampleFormat) -> Result<(DatasetReport, Shape), ExportError> {
+        let Self { kind, mut shape, files: [train, validation] } = self;
+        if kind == FileKind::Parquet && shape.overflows() {
+            let what = format!("more than {MOST_COLUMNS} columns; write JSON lines, or import files with fewer");
+            return Err(ExportError::Refused(what));
+        }
+        shape.settle(&columns::known(format));
+        let report = DatasetReport { train: train.finish(kind, &shape)?, validation: validation.finish(kind, &shape)? };
+        Ok((report, shape))
     }
 }
 
@@ -218,7 +238,6 @@ impl Parts {
 struct Part {
     lines: PathBuf,
     out: BufWriter<File>,
-    shape: Shape,
     rows: usize,
 }
 
@@ -226,7 +245,7 @@ impl Part {
     fn new(place: &Place, part: &str) -> Result<Self, ExportError> {
         let lines = place.fresh.join(file_name(part, FileKind::Jsonl));
         let out = BufWriter::new(File::create(&lines).map_err(|error| place.io(error))?);
-        Ok(Self { lines, out, shape: Shape::default(), rows: 0 })
+        Ok(Self { lines, out, rows: 0 })
     }
 
     fn io(&self, source: std::io::Error) -> ExportError {
@@ -234,32 +253,31 @@ impl Part {
     }
 
     fn push(&mut self, row: &Row) -> Result<(), ExportError> {
-        self.shape.take_in(row);
         self.rows += 1;
         let line = serde_json::to_string(row).map_err(|error| self.io(error.into()))?;
         writeln!(self.out, "{line}").map_err(|source| ExportError::Io { path: self.lines.clone(), source })
     }
 
     /// Brings the file to the disk, or where it is empty away. Returns how many rows it has.
-    fn finish(mut self, kind: FileKind) -> Result<usize, ExportError> {
+    fn finish(mut self, kind: FileKind, shape: &Shape) -> Result<usize, ExportError> {
         self.out.flush().and_then(|()| self.out.get_ref().sync_all()).map_err(|error| self.io(error))?;
         if self.rows == 0 {
             std::fs::remove_file(&self.lines).map_err(|error| self.io(error))?;
         } else if kind == FileKind::Parquet {
-            self.convert()?;
+            self.convert(shape)?;
             std::fs::remove_file(&self.lines).map_err(|error| self.io(error))?;
         }
         Ok(self.rows)
     }
 
-    fn convert(&self) -> Result<(), ExportError> {
+    fn convert(&self, shape: &Shape) -> Result<(), ExportError> {
         let path = self.lines.with_extension(FileKind::Parquet.extension());
         let io = |source| ExportError::Io { path: path.clone(), source };
         let rows = BufReader::new(File::open(&self.lines).map_err(io)?).lines().map(|line| {
             let line = line.map_err(|error| error.to_string())?;
             serde_json::from_str::<Row>(&line).map_err(|error| error.to_string())
         });
-        let written = parquet_file::write(File::create(&path).map_err(io)?, &self.shape, rows);
+        let written = parquet_file::write(File::create(&path).map_err(io)?, shape, rows);
         written.map(|_| ()).map_err(|error| ExportError::Data { path: path.clone(), message: error.to_string() })
     }
 }

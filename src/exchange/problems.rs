@@ -14,9 +14,6 @@ use super::table::{self, ColumnMap, Container, ImportError, Row};
 use crate::hub::Name;
 use crate::records::Problem;
 
-/// Numbers from here on lose digits when JSON is read.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
 /// Problems that come with the program: the pool of its model, for training, and the test set, for evaluation.
 const EMBEDDED: [(&str, &str); 2] = [
     ("micro", include_str!("../../assets/micro/pool.jsonl")),
@@ -191,10 +188,7 @@ fn take_text(row: &mut Map<String, Value>, keys: &[&str]) -> Result<Option<Strin
     };
     match row.shift_remove(*key) {
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(Value::Number(number)) if number.is_f64() && number.as_f64().is_some_and(|value| value.abs() >= EXACT) => {
-            Err(format!("`{key}` is a number too long to keep its digits; write it in quotes"))
-        }
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(Value::Number(number)) => table::number_text(key, &number).map(Some),
         _ => Err(format!("`{key}` is neither text nor a number")),
     }
 }

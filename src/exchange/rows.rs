@@ -1,16 +1,17 @@
 //! The samples of a session as rows of training data.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use super::columns;
 use super::formats::{self, SampleFormat};
 use super::messages::{ExportError, Which};
 use super::samples::{ImportedProblem, ImportedSample};
 use super::table::Row;
 use crate::records::{DecisionVerb, Role, Sample, TurnKind};
-use crate::session::{SampleRow, Session};
+use crate::session::{Extras, SampleRow, Session};
 
 /// A shape that training data is written in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -27,6 +28,8 @@ pub enum DataFormat {
     Alpaca,
     /// `prompt`, `chosen`, `rejected`: a chain that was taken against one of the same problem that was not
     Preference,
+    /// `prompt`, `completion`, `label`: chains that were taken, and those that were rejected
+    Unpaired,
 }
 
 impl DataFormat {
@@ -38,17 +41,19 @@ impl DataFormat {
             DataFormat::ShareGpt => "sharegpt",
             DataFormat::Alpaca => "alpaca",
             DataFormat::Preference => "preference",
+            DataFormat::Unpaired => "unpaired",
         }
     }
 
-    /// The shape of a single sample; a pair has none.
-    fn of_one(self) -> Option<SampleFormat> {
+    /// What it is read as.
+    pub(super) fn read_as(self) -> SampleFormat {
         match self {
-            DataFormat::Messages => Some(SampleFormat::Messages),
-            DataFormat::PromptCompletion => Some(SampleFormat::PromptCompletion),
-            DataFormat::ShareGpt => Some(SampleFormat::ShareGpt),
-            DataFormat::Alpaca => Some(SampleFormat::Alpaca),
-            DataFormat::Preference => None,
+            DataFormat::Messages => SampleFormat::Messages,
+            DataFormat::PromptCompletion => SampleFormat::PromptCompletion,
+            DataFormat::ShareGpt => SampleFormat::ShareGpt,
+            DataFormat::Alpaca => SampleFormat::Alpaca,
+            DataFormat::Preference => SampleFormat::Preference,
+            DataFormat::Unpaired => SampleFormat::Unpaired,
         }
     }
 }
@@ -60,6 +65,13 @@ pub struct Wanted {
     pub which: Which,
     /// The whole dialogue instead of the stitched chain.
     pub dialogue: bool,
+}
+
+impl Wanted {
+    /// Whether a chain goes out as one that was taken, or where rows have labels as one that was rejected.
+    pub(super) fn takes(&self, row: &SampleRow) -> bool {
+        self.which.takes(row) || self.format == DataFormat::Unpaired && !row.held_out && is_rejected(row)
+    }
 }
 
 /// Who is told of each row, with its problem.
@@ -77,26 +89,39 @@ pub fn each(
 ) -> Result<(), ExportError> {
     let golds: HashMap<String, String> =
         session.problems()?.into_iter().map(|problem| (problem.id, problem.answer)).collect();
-    let read = |row: &SampleRow| -> Result<Option<ImportedSample>, ExportError> {
+    let read = |row: &SampleRow| -> Result<Option<Outgoing>, ExportError> {
         let gold = golds.get(&row.problem_id).map_or("", String::as_str);
-        Ok(session.sample(row.id)?.map(|sample| talk(&sample, gold, wanted.dialogue)))
+        let Some(sample) = session.sample(row.id)? else { return Ok(None) };
+        Ok(Some(Outgoing { sample: talk(&sample, gold, wanted.dialogue), theirs: session.extras(row.id)? }))
     };
-    let Some(format) = wanted.format.of_one() else { return pairs(rows, wanted.which, &read, visit) };
-    for row in rows.iter().filter(|row| wanted.which.takes(row)) {
-        if let Some(sample) = read(row)? {
-            visit(&row.problem_id, format.render(&sample))?;
+    let format = wanted.format.read_as();
+    if format == SampleFormat::Preference {
+        return pairs(rows, wanted.which, &read, visit);
+    }
+    for row in rows.iter().filter(|row| wanted.takes(row)) {
+        let Some(Outgoing { sample, theirs }) = read(row)? else { continue };
+        // A person's word goes before what was asked for, as all samples may be.
+        let chosen = wanted.which.takes(row) && row.standing.verb != Some(DecisionVerb::Reject);
+        if let Some(mut written) = format.render(&ImportedSample { chosen: Some(chosen), ..sample }) {
+            columns::append(format, &mut written, theirs);
+            visit(&row.problem_id, written)?;
         }
     }
     Ok(())
 }
 
-/// Pairs of chains of one problem: the first that is taken with the first that is not, and so on; none is in two pairs.
-fn pairs(
-    rows: &[SampleRow],
-    which: Which,
-    read: &dyn Fn(&SampleRow) -> Result<Option<ImportedSample>, ExportError>,
-    visit: &mut VisitRow<'_>,
-) -> Result<(), ExportError> {
+/// A sample on its way out, and the columns of others that it came with.
+struct Outgoing {
+    sample: ImportedSample,
+    theirs: Extras,
+}
+
+/// What reads the sample of a row.
+type Read<'r> = dyn Fn(&SampleRow) -> Result<Option<Outgoing>, ExportError> + 'r;
+
+/// Pairs of chains of one problem: the first that is taken with the first that is not, and so on. None is in two pairs, and none
+/// says what another of its side said: who reads the pairs could not tell the two apart.
+fn pairs(rows: &[SampleRow], which: Which, read: &Read<'_>, visit: &mut VisitRow<'_>) -> Result<(), ExportError> {
     let mut problems: BTreeMap<&str, (Vec<&SampleRow>, Vec<&SampleRow>)> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.held_out) {
         let (chosen, rejected) = problems.entry(&row.problem_id).or_default();
@@ -110,15 +135,42 @@ fn pairs(
         for side in [&mut chosen, &mut rejected] {
             side.sort_by(|a, b| (a.draw, &a.settings).cmp(&(b.draw, &b.settings)));
         }
-        for (chosen, rejected) in chosen.into_iter().zip(rejected) {
-            let (Some(chosen), Some(rejected)) = (read(chosen)?, read(rejected)?) else { continue };
-            let Some(mut row) = formats::pair(&chosen, &rejected) else { continue };
+        let (mut chosen, mut rejected) = (Distinct::of(chosen), Distinct::of(rejected));
+        while let (Some(chosen), Some(rejected)) = (chosen.next(read)?, rejected.next(read)?) {
+            let Some(mut row) = formats::pair(&chosen.sample, &rejected.sample) else { continue };
             row.insert("problem_id".into(), Value::from(problem));
-            row.insert("gold".into(), chosen.extra.get("gold").cloned().unwrap_or(Value::Null));
+            row.insert("gold".into(), chosen.sample.extra.get("gold").cloned().unwrap_or(Value::Null));
+            // What only one of the two came with says nothing of the pair.
+            let mut theirs = chosen.theirs;
+            theirs.retain(|name, value| rejected.theirs.get(name) == Some(&*value));
+            columns::append(SampleFormat::Preference, &mut row, theirs);
             visit(problem, row)?;
         }
     }
     Ok(())
+}
+
+/// Samples of some rows, each of which says something else.
+struct Distinct<'r> {
+    rows: std::vec::IntoIter<&'r SampleRow>,
+    said: HashSet<[u8; 32]>,
+}
+
+impl<'r> Distinct<'r> {
+    fn of(rows: Vec<&'r SampleRow>) -> Self {
+        Self { rows: rows.into_iter(), said: HashSet::new() }
+    }
+
+    fn next(&mut self, read: &Read<'_>) -> Result<Option<Outgoing>, ExportError> {
+        for row in self.rows.by_ref() {
+            if let Some(outgoing) = read(row)?
+                && self.said.insert(outgoing.sample.said())
+            {
+                return Ok(Some(outgoing));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// What a person, else the filter, else the grader says against a chain.
@@ -148,7 +200,7 @@ pub fn talk(sample: &Sample, gold: &str, dialogue: bool) -> ImportedSample {
     let text = turns.first().map_or_else(String::new, |(_, text)| text.clone());
     let answer = Some(gold.to_owned()).filter(|gold| !gold.is_empty());
     let problem = ImportedProblem { text, answer, id: Some(sample.problem_id.clone()) };
-    ImportedSample { problem, system, turns, finish: Some(sample.finish), extra: facts(sample, gold) }
+    ImportedSample { problem, system, turns, finish: Some(sample.finish), chosen: None, extra: facts(sample, gold) }
 }
 
 /// What stands beside the turns.

@@ -4,7 +4,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::formats::SampleFormat;
+use sha2::{Digest, Sha256};
+
+use super::formats::{Detokenizer, SampleFormat};
 use super::table::{self, ColumnMap, Container, ImportError, Row};
 use crate::records::{FinishReason, Role};
 
@@ -28,8 +30,35 @@ pub struct ImportedSample {
     pub turns: Vec<(Role, String)>,
     /// How the last turn ended, if the file says so.
     pub finish: Option<FinishReason>,
+    /// Whether the file says that it is wanted, or that it is not.
+    pub chosen: Option<bool>,
     /// All columns that the fields above do not hold, as they are.
     pub extra: Row,
+}
+
+impl ImportedSample {
+    /// Names all that was said: two samples with this in common are told apart by nothing in their turns.
+    pub fn said(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for (who, text) in
+            self.system.iter().map(|text| (Role::System, text)).chain(self.turns.iter().map(|turn| (turn.0, &turn.1)))
+        {
+            digest.update([who as u8]);
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text);
+        }
+        digest.finalize().into()
+    }
+}
+
+/// How the rows of a file are read.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// What every row is; left out, the first one tells.
+    pub format: Option<SampleFormat>,
+    pub map: ColumnMap,
+    /// Makes text of tokens.
+    pub detokenizer: Option<Detokenizer>,
 }
 
 /// What a file is taken for.
@@ -46,11 +75,11 @@ pub struct Guess {
 ///
 /// # Errors
 /// If there is none, or it is not clear what it is.
-pub fn guess(path: &Path, format: Option<SampleFormat>, map: &ColumnMap) -> Result<Guess, ImportError> {
+pub fn guess(path: &Path, reading: &Reading) -> Result<Guess, ImportError> {
     let mut found = None;
     let container = table::each(path, &mut |line, row| {
-        let row = map.apply(row, true).map_err(|what| ImportError::line(path, line, what))?;
-        let format = format.map_or_else(|| SampleFormat::guess(&row), Ok);
+        let row = reading.map.apply(row, true).map_err(|what| ImportError::line(path, line, what))?;
+        let format = reading.format.map_or_else(|| SampleFormat::guess(&row), Ok);
         found = Some((format.map_err(|what| ImportError::line(path, line, what))?, row));
         Ok(ControlFlow::Break(()))
     })?;
@@ -58,26 +87,27 @@ pub fn guess(path: &Path, format: Option<SampleFormat>, map: &ColumnMap) -> Resu
     Ok(Guess { container, format, columns: first.keys().cloned().collect(), first })
 }
 
-/// Tells of every sample with the line or row that it stands in. The first row says what all of them are, where `format` does not.
+/// Tells of every sample with the line or row that it stands in. The first row says what all of them are, where the reading does
+/// not.
 ///
 /// # Errors
 /// The first row that is no sample of the format, or what the visitor said of one.
 pub fn each(
     path: &Path,
-    format: Option<SampleFormat>,
-    map: &ColumnMap,
+    reading: &Reading,
     visit: &mut dyn FnMut(usize, ImportedSample) -> Result<(), ImportError>,
 ) -> Result<(Container, SampleFormat), ImportError> {
-    let mut settled = format;
+    let mut settled = reading.format;
     let mut first = true;
     let container = table::each(path, &mut |line, row| {
         let wrong = |what: String| ImportError::line(path, line, what);
-        let row = map.apply(row, std::mem::take(&mut first)).map_err(wrong)?;
+        let row = reading.map.apply(row, std::mem::take(&mut first)).map_err(wrong)?;
         let format = match settled {
             Some(format) => format,
             None => *settled.insert(SampleFormat::guess(&row).map_err(wrong)?),
         };
-        for sample in format.parse(row).map_err(|what| wrong(format!("{format}: {what}")))? {
+        let samples = format.parse(row, reading.detokenizer.as_ref());
+        for sample in samples.map_err(|what| wrong(format!("{format}: {what}")))? {
             visit(line, sample)?;
         }
         Ok(ControlFlow::Continue(()))

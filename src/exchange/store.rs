@@ -1,32 +1,40 @@
 //! Imported samples into a session: under settings that name the file, each graded where there is a right answer.
 //!
 //! The settings' hash is made of the content of the file and of how it was read, and the draws of a problem are counted in the
-//! order of the file. So a file that is stored twice adds nothing. A session has no place for columns that are not of the problem
-//! or the sample; they stay in the file.
+//! order of the file. So a file that is stored twice adds nothing. What a file says is wanted or not is stored as a person's
+//! decision: somebody made it, and a decision of this session goes before it. What else a file says is kept beside the sample
+//! (`columns`), whatever its size: no row has more than the reader of tables takes.
 
-use std::collections::HashMap;
+mod found;
+
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::columns;
 use super::formats::{SampleFormat, peek_text};
-use super::samples::{self, ImportedSample};
-use super::table::{ColumnMap, Container, ImportError};
+use super::samples::{self, ImportedSample, Reading};
+use super::table::{ImportError, Row};
 use crate::dialogue;
 use crate::hub;
 use crate::math;
 use crate::records::{
-    FinishReason, ModelIdentity, Problem, Role, Sample, SampleSettings, Sampling, Turn, TurnKind, now_millis,
+    DecisionVerb, FinishReason, ModelIdentity, Problem, Role, Sample, SampleSettings, Sampling, Turn, TurnKind,
+    now_millis,
 };
 use crate::session::{Session, SessionError};
 use crate::train::checkpoint::store::hash_file;
 
-/// Tag of a sample that came from a file.
+pub use found::Found;
+
+/// Tag of a sample that came from a file, and the reason of a decision that did.
 pub const IMPORTED: &str = "imported";
-/// Samples stored in one transaction.
+/// Samples stored in one transaction, and about how many bytes of theirs wait for it.
 const CHUNK: usize = 256;
+const MOST_WAITING: usize = 32 << 20;
 
 /// Why samples were not stored.
 #[derive(Debug, thiserror::Error)]
@@ -37,23 +45,17 @@ pub enum StoreError {
     Session(#[from] SessionError),
 }
 
-/// What a file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    pub container: Container,
-    pub format: SampleFormat,
-    pub samples: usize,
-    pub problems: usize,
-    /// Samples with a right answer to compare with.
-    pub with_gold: usize,
-}
-
 /// What was stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Stored {
     pub added: usize,
     /// There already, from the same file.
     pub unchanged: usize,
+    /// In several pairs, word for word: one sample, with the columns of the first.
+    pub repeated: usize,
+    /// Decisions that the file made.
+    pub accepted: usize,
+    pub rejected: usize,
     pub problems_added: usize,
     /// Of all samples of the file: those that could be graded, and the right ones.
     pub graded: usize,
@@ -69,7 +71,7 @@ pub struct Stored {
 pub struct Readable {
     pub found: Found,
     path: PathBuf,
-    map: ColumnMap,
+    reading: Reading,
     /// The right answer of each problem, by [`Problem::id_of_text`]: the first that the file gives.
     golds: HashMap<String, Option<String>>,
     content: String,
@@ -79,21 +81,24 @@ pub struct Readable {
 ///
 /// # Errors
 /// The first row that is no sample.
-pub fn look(path: &Path, format: Option<SampleFormat>, map: &ColumnMap) -> Result<Readable, ImportError> {
+pub fn look(path: &Path, reading: &Reading) -> Result<Readable, ImportError> {
     let content = content(path)?;
     let mut golds: HashMap<String, Option<String>> = HashMap::new();
-    let (mut samples, mut with_gold) = (0, 0);
-    let (container, format) = samples::each(path, format, map, &mut |_, sample| {
+    let (mut samples, mut with_gold, mut chosen, mut rejected) = (0, 0, 0, 0);
+    let (container, format) = samples::each(path, reading, &mut |_, sample| {
         samples += 1;
         with_gold += usize::from(sample.problem.answer.is_some());
+        chosen += usize::from(sample.chosen == Some(true));
+        rejected += usize::from(sample.chosen == Some(false));
         let known = golds.entry(Problem::id_of_text(&sample.problem.text)).or_default();
         if known.is_none() {
             *known = sample.problem.answer;
         }
         Ok(())
     })?;
-    let found = Found { container, format, samples, problems: golds.len(), with_gold };
-    Ok(Readable { found, path: path.to_path_buf(), map: map.clone(), golds, content })
+    let found = Found { container, format, samples, problems: golds.len(), with_gold, chosen, rejected };
+    let reading = Reading { format: Some(format), ..reading.clone() };
+    Ok(Readable { found, path: path.to_path_buf(), reading, golds, content })
 }
 
 /// Stores the samples of a file.
@@ -110,8 +115,7 @@ pub fn store(session: &Session, readable: &Readable) -> Result<Stored, StoreErro
     let mut storing = Storing::new(session, readable, hash);
     // The visitor speaks of files; what the session says is kept aside.
     let mut failed = None;
-    let format = Some(readable.found.format);
-    let read = samples::each(&readable.path, format, &readable.map, &mut |line, sample| {
+    let read = samples::each(&readable.path, &readable.reading, &mut |line, sample| {
         storing.take(sample).map_err(|error| {
             failed = Some(error);
             ImportError::line(&readable.path, line, "could not be stored")
@@ -120,7 +124,7 @@ pub fn store(session: &Session, readable: &Readable) -> Result<Stored, StoreErro
     match (read, failed) {
         (Err(_), Some(error)) => return Err(error.into()),
         (Err(error), None) => return Err(error.into()),
-        (Ok(_), _) => storing.flush()?,
+        (Ok(_), _) => storing.finish()?,
     }
     Ok(storing.stored)
 }
@@ -129,6 +133,12 @@ pub fn store(session: &Session, readable: &Readable) -> Result<Stored, StoreErro
 fn settings(readable: &Readable) -> SampleSettings {
     let format = readable.found.format.to_string();
     let file = readable.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut dialogue = json!({"name": IMPORTED, "format": format, "columns": readable.reading.map.record()});
+    if readable.found.format == SampleFormat::Tokens
+        && let Some(detokenizer) = &readable.reading.detokenizer
+    {
+        dialogue["model"] = Value::from(detokenizer.identity());
+    }
     SampleSettings {
         model: ModelIdentity {
             name: format!("imported from {file} ({format})"),
@@ -140,7 +150,7 @@ fn settings(readable: &Readable) -> SampleSettings {
         turns: 1,
         sampling: Sampling::default(),
         seed: 0,
-        dialogue: json!({"name": IMPORTED, "format": format, "columns": readable.map.record()}),
+        dialogue,
     }
 }
 
@@ -166,8 +176,14 @@ struct Storing<'a> {
     /// The problem of each text and of each id that a file gives it.
     known: HashMap<(String, Option<String>), Known>,
     draws: HashMap<String, u32>,
+    /// What was said in samples that are wanted or not, and whether they are.
+    said: HashSet<([u8; 32], bool)>,
+    /// Whether a draw of a problem is wanted.
+    decided: HashMap<(String, u32), bool>,
     problems: Vec<Problem>,
-    samples: Vec<Sample>,
+    samples: Vec<(Sample, Row)>,
+    /// About how many bytes these have.
+    waiting: usize,
     stored: Stored,
 }
 
@@ -180,24 +196,39 @@ impl<'a> Storing<'a> {
             settings,
             known: HashMap::new(),
             draws: HashMap::new(),
+            said: HashSet::new(),
+            decided: HashMap::new(),
             problems: Vec::new(),
             samples: Vec::new(),
+            waiting: 0,
             stored,
         }
     }
 
-    fn take(&mut self, imported: ImportedSample) -> Result<(), SessionError> {
+    fn take(&mut self, mut imported: ImportedSample) -> Result<(), SessionError> {
+        // One that is wanted in one pair and not in another is two: each pair keeps what it says.
+        if let Some(chosen) = imported.chosen
+            && !self.said.insert((imported.said(), chosen))
+        {
+            self.stored.repeated += 1;
+            return Ok(());
+        }
         let Known { id, gold } = self.problem_of(&imported)?;
         let other =
             imported.problem.answer.as_deref().is_some_and(|answer| answer != gold && !math::equal(answer, &gold));
         self.stored.other_gold += usize::from(other);
         let draw = self.draws.entry(id.clone()).or_default();
+        if let Some(chosen) = imported.chosen {
+            self.decided.insert((id.clone(), *draw), chosen);
+        }
+        let theirs = columns::theirs(self.readable.found.format, std::mem::take(&mut imported.extra));
         let sample = sample(imported, (id, *draw, self.settings.clone()), &gold);
         *draw += 1;
         self.stored.graded += usize::from(sample.correct.is_some());
         self.stored.correct += usize::from(sample.correct == Some(true));
-        self.samples.push(sample);
-        if self.samples.len() >= CHUNK { self.flush() } else { Ok(()) }
+        self.waiting += weight(&sample, &theirs);
+        self.samples.push((sample, theirs));
+        if self.samples.len() >= CHUNK || self.waiting >= MOST_WAITING { self.flush() } else { Ok(()) }
     }
 
     /// The problem of the session with this text, else a new one.
@@ -257,15 +288,46 @@ impl<'a> Storing<'a> {
         }
     }
 
+    fn finish(&mut self) -> Result<(), SessionError> {
+        self.flush()?;
+        self.decide()
+    }
+
+    /// Decides as the file does on what nobody has decided on yet.
+    fn decide(&mut self) -> Result<(), SessionError> {
+        if self.decided.is_empty() {
+            return Ok(());
+        }
+        let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
+        for row in self.session.sample_rows()? {
+            if row.settings != self.settings || row.standing.verb.is_some() {
+                continue;
+            }
+            match self.decided.get(&(row.problem_id, row.draw)) {
+                Some(true) => accepted.push(row.id),
+                Some(false) => rejected.push(row.id),
+                None => {}
+            }
+        }
+        for (samples, verb) in [(&accepted, DecisionVerb::Accept), (&rejected, DecisionVerb::Reject)] {
+            if !samples.is_empty() {
+                self.session.decide_all(samples, verb, Some(IMPORTED))?;
+            }
+        }
+        (self.stored.accepted, self.stored.rejected) = (accepted.len(), rejected.len());
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), SessionError> {
         if !self.problems.is_empty() {
             self.stored.problems_added += self.session.add_problems(&self.problems)?.added;
             self.problems.clear();
         }
-        let added = self.session.add_samples(&self.samples)?;
+        let added = self.session.add_samples_with(self.samples.iter().map(|(sample, theirs)| (sample, theirs)))?;
         self.stored.added += added;
         self.stored.unchanged += self.samples.len() - added;
         self.samples.clear();
+        self.waiting = 0;
         Ok(())
     }
 }
@@ -306,31 +368,16 @@ fn sample(imported: ImportedSample, (problem_id, draw, settings): (String, u32, 
     }
 }
 
+/// About how many bytes a sample has.
+fn weight(sample: &Sample, theirs: &Row) -> usize {
+    let said: usize = sample.turns.iter().map(|turn| turn.text.len()).sum();
+    said + serde_json::to_string(theirs).map_or(0, |json| json.len())
+}
+
 /// No file says how many tokens a turn had: English text has about one for each four bytes.
 fn turn(kind: TurnKind, text: String) -> Turn {
     let wrote = matches!(kind, TurnKind::Attempt | TurnKind::Revision);
     let finish = wrote.then_some(FinishReason::Stop);
     let tokens = if wrote { text.len().div_ceil(4) } else { 0 };
-    Turn { kind, strategy: None, text, token_ids: Vec::new(), tokens, finish }
-}
-
-/// A line on what a file holds.
-impl std::fmt::Display for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Found { container, format, samples, problems, with_gold } = self;
-        write!(
-            f,
-            "{samples} samples of {problems} problems, read as {format} from {container}, {with_gold} with an answer"
-        )
-    }
-}
-
-impl Found {
-    /// As `--json` prints it.
-    pub fn json(&self) -> Value {
-        json!({
-            "container": self.container.to_string(), "format": self.format.to_string(), "samples": self.samples,
-            "problems": self.problems, "with_gold": self.with_gold,
-        })
-    }
+    Turn { kind, strategy: None, text, token_ids: Vec::new(), tokens, finish, logprob: None }
 }

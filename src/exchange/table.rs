@@ -2,6 +2,7 @@
 //!
 //! Rows are handed out one by one, so that memory does not depend on the size of a file.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
@@ -10,7 +11,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::de::{Error, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::parquet;
 use crate::hub::{self, HubError};
@@ -19,6 +20,8 @@ use crate::hub::{self, HubError};
 pub const LONGEST_LINE: u64 = 16 << 20;
 /// An array is one value to whoever wrote it; a larger one is a slip.
 const LARGEST_ARRAY: u64 = 512 << 20;
+/// Numbers from here on lose digits when JSON is read.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The columns of one row, in the order of the file.
 pub type Row = Map<String, Value>;
@@ -163,18 +166,42 @@ pub(super) fn lines(path: &Path, mut reader: impl BufRead, visit: &mut Visit<'_>
 
 /// Tells of the items of an array, which has no lines of its own: they are counted.
 fn array(path: &Path, reader: impl Read, visit: &mut Visit<'_>) -> Result<(), ImportError> {
-    let mut items = Items { path, visit, ended: None };
-    let mut json = serde_json::Deserializer::from_reader(reader);
+    let room = Cell::new(LONGEST_LINE);
+    let mut items = Items { path, visit, room: &room, read: 0, ended: None };
+    let mut json = serde_json::Deserializer::from_reader(Metered { reader, room: &room });
     let read = serde::Deserializer::deserialize_seq(&mut json, &mut items).and_then(|()| json.end());
     if let Some(ended) = items.ended {
         return ended;
     }
-    read.map_err(|error| ImportError::line(path, error.line(), without_position(&error)))
+    read.map_err(|error| {
+        // What the reader says has no place in the text, wherever it was then.
+        let place = if error.is_io() { items.read + 1 } else { error.line() };
+        ImportError::line(path, place, without_position(&error))
+    })
+}
+
+/// Gives up where an item is longer than a line may be: it would be in memory whole, at many times its length.
+struct Metered<'a, R> {
+    reader: R,
+    /// Bytes that the item under way may still have.
+    room: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(bytes)?;
+        let room = self.room.get().checked_sub(read as u64);
+        self.room.set(room.ok_or_else(|| std::io::Error::other("an item of more than 16 MiB; leave it out"))?);
+        Ok(read)
+    }
 }
 
 struct Items<'a, 'v> {
     path: &'a Path,
     visit: &'a mut Visit<'v>,
+    room: &'a Cell<u64>,
+    /// Items so far.
+    read: usize,
     /// What ended the walk before the end of the array.
     ended: Option<Result<(), ImportError>>,
 }
@@ -187,12 +214,12 @@ impl<'de> Visitor<'de> for &mut Items<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let mut at = 0;
         while let Some(item) = items.next_element::<Value>()? {
-            at += 1;
+            self.read += 1;
+            self.room.set(LONGEST_LINE);
             let said = match item {
-                Value::Object(row) => (self.visit)(at, row),
-                _ => Err(not_an_object(self.path, at)),
+                Value::Object(row) => (self.visit)(self.read, row),
+                _ => Err(not_an_object(self.path, self.read)),
             };
             let ended = match said {
                 Ok(ControlFlow::Continue(())) => continue,
@@ -208,6 +235,14 @@ impl<'de> Visitor<'de> for &mut Items<'_, '_> {
 
 fn not_an_object(path: &Path, line: usize) -> ImportError {
     ImportError::line(path, line, "not a JSON object")
+}
+
+/// A number as text; one that lost digits when it was read is refused.
+pub(super) fn number_text(name: &str, number: &Number) -> Result<String, String> {
+    if number.is_f64() && number.as_f64().is_some_and(|value| value.abs() >= EXACT) {
+        return Err(format!("`{name}` is a number too long to keep its digits; write it in quotes"));
+    }
+    Ok(number.to_string())
 }
 
 /// serde_json's message without its own line and column, which count within one line here.
@@ -312,9 +347,39 @@ mod tests {
         assert!(rows("{\"a\":1}\n3", 9).unwrap_err().ends_with("file:2: not a JSON object"));
         assert!(rows(b"{\"a\":\"\xff\"}", 9).unwrap_err().ends_with("file:1: no UTF-8 at byte 7"));
         assert!(rows(b"[{\"a\":\"\xff\"}]", 9).unwrap_err().contains("file:1: "));
-        let deep = format!("{{\"a\":{}", "[".repeat(100_000));
-        assert!(rows(deep, 9).unwrap_err().contains("recursion limit"));
+        for begin in ["{\"a\":", "[{\"a\":", "["] {
+            let deep = format!("{begin}{}", "[".repeat(10_000));
+            assert!(rows(deep, 9).unwrap_err().contains("recursion limit"), "{begin}");
+        }
         assert!(rows("PAR1", 9).unwrap_err().contains("cut off"));
+    }
+
+    #[test]
+    fn no_line_and_no_item_is_read_beyond_its_limit() {
+        // As a file of 200 MB that is one line would come.
+        let endless = |begin: &'static str| {
+            let bytes = Read::chain(begin.as_bytes(), std::io::repeat(b'1').take(200 << 20));
+            let read = Cell::new(0);
+            (bytes, read)
+        };
+        struct Counted<'a, R>(R, &'a Cell<u64>);
+        impl<R: Read> Read for Counted<'_, R> {
+            fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+                let read = self.0.read(bytes)?;
+                self.1.set(self.1.get() + read as u64);
+                Ok(read)
+            }
+        }
+        let path = Path::new("file");
+        let mut none = |_: usize, _: Row| -> Result<ControlFlow<()>, ImportError> { Ok(ControlFlow::Continue(())) };
+        let (bytes, read) = endless("{\"a\":\"");
+        let said = lines(path, BufReader::new(Counted(bytes, &read)), &mut none).unwrap_err().to_string();
+        assert_eq!(said, "file:1: a line of more than 16 MiB; is this a JSONL file?");
+        assert!(read.get() <= LONGEST_LINE + (1 << 20));
+        let (bytes, read) = endless("[{\"a\":1},{\"a\":\"");
+        let said = array(path, BufReader::new(Counted(bytes, &read)), &mut none).unwrap_err().to_string();
+        assert_eq!(said, "file:2: an item of more than 16 MiB; leave it out");
+        assert!(read.get() <= LONGEST_LINE + (1 << 20));
     }
 
     #[test]

@@ -8,12 +8,16 @@ use super::dataset::{DatasetOrder, FileKind, export, export_tokens};
 use super::formats::SampleFormat;
 use super::messages::{ExportError, Which};
 use super::rows::{DataFormat, Wanted};
-use super::samples;
+use super::samples::{self, Reading};
 use super::store::{look, store};
 use super::table::{self, ColumnMap};
 use crate::records::{DecisionVerb, Problem, TurnKind};
 use crate::session::Session;
 use crate::train::dataset::{Dataset, Item};
+
+mod columns;
+mod pairs;
+mod round_trips;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exchange").join(name)
@@ -22,7 +26,7 @@ fn fixture(name: &str) -> PathBuf {
 fn session(dir: &Path, files: &[&str]) -> Session {
     let session = Session::create(&dir.join("session")).unwrap();
     for file in files {
-        let readable = look(&fixture(file), None, &ColumnMap::default()).unwrap();
+        let readable = look(&fixture(file), &Reading::default()).unwrap();
         store(&session, &readable).unwrap();
     }
     session
@@ -60,7 +64,7 @@ fn refusal(error: ExportError) -> String {
 fn a_file_is_stored_once_however_often_it_is_imported() {
     let dir = tempfile::tempdir().unwrap();
     let session = Session::create(&dir.path().join("session")).unwrap();
-    let readable = look(&fixture("open-r1.jsonl"), None, &ColumnMap::default()).unwrap();
+    let readable = look(&fixture("open-r1.jsonl"), &Reading::default()).unwrap();
     assert_eq!((readable.found.samples, readable.found.problems, readable.found.with_gold), (2, 1, 2));
     let stored = store(&session, &readable).unwrap();
     assert_eq!((stored.added, stored.unchanged, stored.problems_added), (2, 0, 1));
@@ -68,7 +72,7 @@ fn a_file_is_stored_once_however_often_it_is_imported() {
     // The same bytes under another name.
     let copy = dir.path().join("copy.jsonl");
     std::fs::copy(fixture("open-r1.jsonl"), &copy).unwrap();
-    let again = store(&session, &look(&copy, None, &ColumnMap::default()).unwrap()).unwrap();
+    let again = store(&session, &look(&copy, &Reading::default()).unwrap()).unwrap();
     assert_eq!((again.added, again.unchanged, again.settings), (0, 2, stored.settings.clone()));
     let settings = session.settings(&stored.settings).unwrap().unwrap();
     assert_eq!(settings.model.name, "imported from open-r1.jsonl (Open-R1)");
@@ -116,7 +120,7 @@ fn what_the_session_says_of_a_problem_goes_before_the_file() {
         ),
     )
     .unwrap();
-    let stored = store(&session, &look(&file, None, &ColumnMap::default()).unwrap()).unwrap();
+    let stored = store(&session, &look(&file, &Reading::default()).unwrap()).unwrap();
     assert_eq!((stored.added, stored.problems_added, stored.other_gold, stored.correct), (1, 0, 1, 0));
 }
 
@@ -125,10 +129,10 @@ fn a_file_is_stored_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file.jsonl");
     std::fs::write(&file, "{\"query\":\"q\",\"resp\":\"r\"}\n{\"query\":\"q\"}\n").unwrap();
-    let error = look(&file, None, &ColumnMap::default()).unwrap_err().to_string();
+    let error = look(&file, &Reading::default()).unwrap_err().to_string();
     assert!(error.ends_with("file.jsonl:2: DART-Math: no `resp` or `response`"), "{error}");
     std::fs::write(&file, "").unwrap();
-    assert!(look(&file, None, &ColumnMap::default()).unwrap_err().to_string().contains("holds no rows"));
+    assert!(look(&file, &Reading::default()).unwrap_err().to_string().contains("holds no rows"));
 }
 
 #[test]
@@ -137,12 +141,12 @@ fn a_guess_shows_what_it_is_made_of() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file.jsonl");
     std::fs::write(&file, "{\"problem\":\"q\",\"output\":\"r\"}\noops\n").unwrap();
-    let guess = samples::guess(&file, None, &map).unwrap();
+    let guess = samples::guess(&file, &Reading { map, ..Reading::default() }).unwrap();
     assert_eq!(
         (guess.format, guess.columns),
         (SampleFormat::Nemo, vec!["problem".to_owned(), "generation".to_owned()])
     );
-    assert!(samples::guess(&file, None, &ColumnMap::default()).is_err());
+    assert!(samples::guess(&file, &Reading::default()).is_err());
 }
 
 #[test]
@@ -157,7 +161,7 @@ fn every_format_goes_out_in_both_kinds_of_files() {
             assert_eq!((report.train, report.validation), (8, 0), "{format:?}");
             let file = order.directory.join(format!("data/train-00000-of-00001.{extension}"));
             let mut found = 0;
-            samples::each(&file, None, &ColumnMap::default(), &mut |_, sample| {
+            samples::each(&file, &Reading::default(), &mut |_, sample| {
                 found += 1;
                 assert!(sample.problem.answer.is_some() && sample.extra.contains_key("settings"));
                 Ok(())
@@ -166,7 +170,10 @@ fn every_format_goes_out_in_both_kinds_of_files() {
             assert_eq!(found, report.train);
             assert!(!order.directory.join("data/train-00000-of-00001.jsonl").exists() || kind == FileKind::Jsonl);
             let card = std::fs::read_to_string(order.directory.join("README.md")).unwrap();
-            assert!(card.starts_with("---\nlicense: other\n") && card.contains("imported from nemo.jsonl"), "{card}");
+            assert!(card.starts_with("---\ntask_categories:\n") && card.contains("imported from nemo.jsonl"), "{card}");
+            // One of their columns has values of different kinds: in lines of JSON nothing is declared then.
+            let declared = card.contains("\n  - name: correct\n    dtype: bool\n");
+            assert_eq!(declared, kind == FileKind::Parquet, "{card}");
             let info = order.directory.join("dataset_info.json");
             assert_eq!(info.exists(), format != DataFormat::PromptCompletion);
         }
@@ -187,6 +194,29 @@ fn no_problem_is_in_both_splits() {
     let info = rows_of_json(&order.directory.join("dataset_info.json"));
     assert_eq!(info["out"]["file_name"], "data/train-00000-of-00001.jsonl");
     assert_eq!(info["out_validation"]["tags"]["role_tag"], "role");
+}
+
+#[test]
+fn a_column_has_one_kind_in_both_splits() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file.jsonl");
+    let line = |at: usize, gold: &str| format!("{{\"problem\":\"p{at}\",\"generation\":\"\\\\boxed{{1}}\"{gold}}}\n");
+    std::fs::write(&file, format!("{}{}{}", line(0, ",\"gold\":\"1\""), line(1, ""), line(2, ""))).unwrap();
+    let session = Session::create(&dir.path().join("session")).unwrap();
+    store(&session, &look(&file, &Reading::default()).unwrap()).unwrap();
+    let mut order = order(dir.path(), DataFormat::Messages, FileKind::Parquet);
+    (order.wanted.which, order.validation_share, order.force) = (Which::All, 0.34, true);
+    for seed in 0..6 {
+        order.seed = seed;
+        assert_eq!(export(&session, &order).unwrap().validation, 1);
+        let of = |part: &str| rows(&order.directory.join(format!("data/{part}-00000-of-00001.parquet")));
+        let all: Vec<Value> =
+            of("train").into_iter().chain(of("validation")).map(|row| row["correct"].clone()).collect();
+        assert_eq!(all.iter().filter(|correct| **correct == true).count(), 1, "{all:?}");
+        assert_eq!(all.iter().filter(|correct| correct.is_null()).count(), 2, "{all:?}");
+        let card = std::fs::read_to_string(order.directory.join("README.md")).unwrap();
+        assert!(card.contains("\n  - name: correct\n    dtype: bool\n"), "{card}");
+    }
 }
 
 fn rows_of_json(path: &Path) -> Value {

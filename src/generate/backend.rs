@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::records::{FinishReason, LiveServer, Message, ModelIdentity, Sampling};
+use crate::records::{FinishReason, LiveServer, Message, ModelIdentity, Sampling, Spent};
 
 /// Chosen by the caller, unique among the requests in flight.
 pub type RequestId = u64;
@@ -24,7 +24,8 @@ pub struct StreamKey {
 pub struct Request {
     /// What events of it are told under.
     pub id: RequestId,
-    /// The chat so far, ending with a user message.
+    /// The chat so far, ending with a user message; or with one of the assistant's, the beginning of the answer, which is
+    /// gone on with. The texts of events hold only what is written after it.
     pub messages: Vec<Message>,
     pub sampling: Sampling,
     pub stream: StreamKey,
@@ -42,8 +43,17 @@ pub enum Event {
     /// `tokens`: written of this turn so far, all deltas together.
     Text { id: RequestId, delta: String, tokens: usize },
     /// The turn is done. `text` has no stop string and no end-of-turn token; `token_ids` are as sampled, the ending
-    /// token included where there was one, and empty where a server does not tell them.
-    Finished { id: RequestId, text: String, token_ids: Vec<u32>, tokens: usize, reason: FinishReason },
+    /// token included where there was one, and empty where a server does not tell them. `logprob`: the sum of the natural
+    /// logarithms of its tokens' probabilities, where who writes tells those of all; most servers mean the probabilities
+    /// before sampling values change them.
+    Finished {
+        id: RequestId,
+        text: String,
+        token_ids: Vec<u32>,
+        tokens: usize,
+        logprob: Option<f64>,
+        reason: FinishReason,
+    },
     /// The turn could not be written; this is not a result and nothing of it is stored.
     Failed { id: RequestId, error: String },
     /// The turn is to be written elsewhere, and not while this process runs. Nothing of its dialogue is stored; the
@@ -90,6 +100,19 @@ pub trait Backend: Send {
     /// Ends the work: what was put off is brought to where it can be answered. `None` where that is nothing new.
     fn hand_over(&mut self) -> color_eyre::Result<Option<Handover>> {
         Ok(None)
+    }
+
+    /// The dialogue that a person looks at now: its turns are told as they are written where that costs something.
+    fn look_at(&mut self, _dialogue: Option<u64>) {}
+
+    /// Tokens used so far, as who writes counts them.
+    fn spent(&self) -> Spent {
+        Spent::default()
+    }
+
+    /// Whether what is under way is worth waiting for when the work is to stop: elsewhere it has been paid for.
+    fn drains(&self) -> bool {
+        false
     }
 
     /// How each server is that writes; none where this process does.

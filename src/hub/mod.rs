@@ -94,12 +94,8 @@ impl Hub {
     ) -> Result<PathBuf, HubError> {
         let mut meter = Meter::new(progress);
         let repository = self.repository(Kind::Model, name, name.revision().unwrap_or("main"));
-        let judge = |cached: Option<&Listing>| {
-            cached.map_or(Held::Lacking, |cached| {
-                let read = |file: &RemoteFile| std::fs::read(repository.path(cached, &file.path)).ok();
-                model::held(cached, name, read, |path| repository.is_absent(cached, path))
-            })
-        };
+        let judge =
+            |cached: Option<&Listing>| cached.map_or(Held::Lacking, |cached| held_model(&repository, cached, name));
         let listing = repository.listing(judge, &mut meter)?;
         let choice = model::choose(&listing, name).map_err(|reason| repository.unfit(&listing, reason))?;
         if let Some(index) = &choice.index {
@@ -115,6 +111,38 @@ impl Hub {
         }
         repository.remember(&listing);
         repository.note_absent(&listing, model::perhaps(&choice));
+        Ok(repository.path(&listing, &choice.root))
+    }
+
+    /// The same of what turns chats into tokens: the weights are not fetched and need not be there. A `.gguf` file has it inside and
+    /// comes whole.
+    ///
+    /// # Errors
+    /// As [`Hub::model`], but that the architecture may be any and that a tokenizer must be there.
+    pub fn text(
+        &self,
+        name: &Name,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<PathBuf, HubError> {
+        if name.path().is_some_and(|path| model::extension(path) == "gguf") {
+            return self.model(name, progress);
+        }
+        let mut meter = Meter::new(progress);
+        let repository = self.repository(Kind::Model, name, name.revision().unwrap_or("main"));
+        let judge = |cached: Option<&Listing>| {
+            let held = |cached: &Listing| model::held_text(cached, name, |path| repository.is_absent(cached, path));
+            cached.map_or(Held::Lacking, held)
+        };
+        let listing = repository.listing(judge, &mut meter)?;
+        let choice = model::choose_text(&listing, name, |path| repository.is_absent(&listing, path));
+        let choice = choice.map_err(|reason| repository.unfit(&listing, reason))?;
+        repository.fetch(&listing, &choice.files, &mut meter)?;
+        // A whole model of an older commit stays what the revision is on offline days.
+        let before = repository.cached().filter(|before| before.commit != listing.commit);
+        if before.is_none_or(|before| held_model(&repository, &before, name) == Held::Lacking) {
+            repository.remember(&listing);
+        }
+        repository.note_absent(&listing, model::perhaps_text(&choice));
         Ok(repository.path(&listing, &choice.root))
     }
 
@@ -194,6 +222,12 @@ impl Hub {
     }
 }
 
+/// How much the cache has of a model.
+fn held_model(repository: &Repository<'_>, cached: &Listing, name: &Name) -> Held {
+    let read = |file: &RemoteFile| std::fs::read(repository.path(cached, &file.path)).ok();
+    model::held(cached, name, read, |path| repository.is_absent(cached, path))
+}
+
 fn finish(
     repository: &Repository<'_>,
     listing: &Listing,
@@ -212,6 +246,15 @@ fn finish(
 pub fn model_path(name: &str) -> Result<PathBuf, HubError> {
     let name = Name::parse(name)?;
     Hub::from_environment()?.model(&name, &mut |progress| progress::tell_watcher(&progress))
+}
+
+/// [`Hub::text`] as the environment says, told to the one who watches ([`watch_downloads`]).
+///
+/// # Errors
+/// As [`Name::parse`], [`Hub::from_environment`] and [`Hub::text`].
+pub fn text_path(name: &str) -> Result<PathBuf, HubError> {
+    let name = Name::parse(name)?;
+    Hub::from_environment()?.text(&name, &mut |progress| progress::tell_watcher(&progress))
 }
 
 /// [`Hub::dataset`] as the environment says, told to the one who watches ([`watch_downloads`]).

@@ -11,13 +11,16 @@ use super::name::{Name, is_safe_path};
 const COMPANIONS: [&str; 8] = [
     "config.json",
     "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
+    TOKENIZER,
+    TOKENIZER_CONFIG,
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template.jinja",
     "chat_template.json",
 ];
+const TOKENIZER: &str = "tokenizer.json";
+/// Often holds the chat template.
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const WHOLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 /// Of a PEFT adapter.
@@ -40,14 +43,20 @@ pub(super) struct Choice {
     pub index: Option<RemoteFile>,
 }
 
-/// Chooses, or says in one line why there is nothing to choose.
-pub(super) fn choose(listing: &Listing, name: &Name) -> Result<Choice, String> {
+/// What a name means in a repository.
+enum Target<'l> {
+    File(&'l RemoteFile),
+    /// With what the paths of its files begin with.
+    Directory(String),
+}
+
+fn target<'l>(listing: &'l Listing, name: &Name) -> Result<Target<'l>, String> {
     if name.part().is_some() {
         return Err("after a colon comes a part of a data set, and a model has none; leave it off".to_owned());
     }
     let root = name.path().unwrap_or_default();
     if let Some(file) = listing.file(root) {
-        return one_file(file);
+        return Ok(Target::File(file));
     }
     let prefix = if root.is_empty() { String::new() } else { format!("{root}/") };
     if !listing.files.iter().any(|file| file.path.starts_with(&prefix)) {
@@ -57,10 +66,20 @@ pub(super) fn choose(listing: &Listing, name: &Name) -> Result<Choice, String> {
             format!("there is no `{root}` in it")
         });
     }
+    Ok(Target::Directory(prefix))
+}
+
+/// Chooses, or says in one line why there is nothing to choose.
+pub(super) fn choose(listing: &Listing, name: &Name) -> Result<Choice, String> {
+    let prefix = match target(listing, name)? {
+        Target::File(file) => return one_file(file),
+        Target::Directory(prefix) => prefix,
+    };
+    let root = name.path().unwrap_or_default();
     let find = |file: &str| listing.file(&format!("{prefix}{file}"));
     let (whole, index, adapter) = (find(WHOLE), find(INDEX), find(ADAPTER[1]));
     let is_adapter = find(ADAPTER[0]).is_some() && find("config.json").is_none();
-    let mut files: Vec<RemoteFile> = COMPANIONS.iter().filter_map(|file| find(file)).cloned().collect();
+    let mut files = companions(listing, &prefix);
     if is_adapter && adapter.is_some() {
         files.extend(ADAPTER.iter().filter_map(|file| find(file)).cloned());
         return Ok(Choice { root: root.to_owned(), files, index: None });
@@ -72,12 +91,34 @@ pub(super) fn choose(listing: &Listing, name: &Name) -> Result<Choice, String> {
         (None, Some(whole)) => files.push(whole.clone()),
         (None, None) => return Err(without_weights(listing, &prefix, name)),
     }
-    for needed in ["config.json", "tokenizer.json"] {
+    for needed in ["config.json", TOKENIZER] {
         if find(needed).is_none() {
             return Err(format!("it has no {needed}, so it is no model that can be opened here"));
         }
     }
     Ok(Choice { root: root.to_owned(), files, index: index.cloned() })
+}
+
+/// Chooses what turns chats into tokens, and no weights. `is_absent` knows of what the repository does not have: a cache that has
+/// `tokenizer.json` alone would be taken for a model without a chat template.
+pub(super) fn choose_text(listing: &Listing, name: &Name, is_absent: impl Fn(&str) -> bool) -> Result<Choice, String> {
+    let prefix = match target(listing, name)? {
+        Target::File(file) => return one_file(file),
+        Target::Directory(prefix) => prefix,
+    };
+    if listing.file(&format!("{prefix}{TOKENIZER}")).is_none() {
+        return Err(without_tokenizer(listing, &prefix));
+    }
+    let config = format!("{prefix}{TOKENIZER_CONFIG}");
+    if listing.cached && !is_known(listing, &config, is_absent) {
+        return Err(format!("`{config}` is missing"));
+    }
+    let root = name.path().unwrap_or_default().to_owned();
+    Ok(Choice { root, files: companions(listing, &prefix), index: None })
+}
+
+fn companions(listing: &Listing, prefix: &str) -> Vec<RemoteFile> {
+    COMPANIONS.iter().filter_map(|file| listing.file(&format!("{prefix}{file}"))).cloned().collect()
 }
 
 fn one_file(file: &RemoteFile) -> Result<Choice, String> {
@@ -123,16 +164,37 @@ pub(super) fn held(
     if !is_whole {
         return Held::Lacking;
     }
-    let is_known = |path: String| listing.file(&path).is_some() || is_absent(&path);
-    if listing.was_taken_whole() || perhaps(&choice).all(is_known) { Held::Whole } else { Held::Enough }
+    let is_whole = perhaps(&choice).all(|path| is_known(listing, &path, &is_absent));
+    if is_whole { Held::Whole } else { Held::Enough }
+}
+
+/// How much of a model's text a cache with these files has. Says nothing of weights.
+pub(super) fn held_text(listing: &Listing, name: &Name, is_absent: impl Fn(&str) -> bool) -> Held {
+    let Ok(choice) = choose_text(listing, name, &is_absent) else { return Held::Lacking };
+    let is_whole = perhaps_text(&choice).all(|path| is_known(listing, &path, &is_absent));
+    if is_whole { Held::Whole } else { Held::Enough }
+}
+
+/// Whether a cache knows of a file that it is there, or that it is not in the repository either.
+fn is_known(listing: &Listing, path: &str, is_absent: impl Fn(&str) -> bool) -> bool {
+    listing.was_taken_whole() || listing.file(path).is_some() || is_absent(path)
 }
 
 /// The files that change a choice where they are there.
 pub(super) fn perhaps(choice: &Choice) -> impl Iterator<Item = String> {
+    beside(choice, COMPANIONS.into_iter().chain([INDEX]))
+}
+
+/// The same where no weights are wanted.
+pub(super) fn perhaps_text(choice: &Choice) -> impl Iterator<Item = String> {
+    beside(choice, COMPANIONS.into_iter())
+}
+
+/// Files in the directory that was chosen; none where a file was.
+fn beside(choice: &Choice, names: impl Iterator<Item = &'static str>) -> impl Iterator<Item = String> {
     let is_file = choice.files.iter().any(|file| file.path == choice.root);
     let prefix = if choice.root.is_empty() { String::new() } else { format!("{}/", choice.root) };
-    let names = COMPANIONS.into_iter().chain([INDEX]).filter(move |_| !is_file);
-    names.map(move |name| format!("{prefix}{name}"))
+    names.filter(move |_| !is_file).map(move |name| format!("{prefix}{name}"))
 }
 
 /// Says what there is in the place of weights.
@@ -152,6 +214,17 @@ fn without_weights(listing: &Listing, prefix: &str, name: &Name) -> String {
         return no_pickles();
     }
     format!("it has neither {WHOLE} nor {INDEX} nor a .gguf file, so it is no model that can be opened here")
+}
+
+/// Says what there is in the place of a tokenizer.
+fn without_tokenizer(listing: &Listing, prefix: &str) -> String {
+    let mut here = listing.files.iter().filter(|file| file.path.starts_with(prefix));
+    if here.any(|file| extension(&file.path) == "gguf") {
+        return format!(
+            "it holds GGUF files and no {TOKENIZER}; name the repository that they were made of, or a directory with its tokenizer"
+        );
+    }
+    format!("it has no {TOKENIZER}; name a repository or a directory that has one")
 }
 
 fn no_pickles() -> String {
@@ -256,6 +329,70 @@ mod tests {
         // A file is all of it.
         let name = Name::parse("hf:a/b/m.gguf").unwrap();
         assert_eq!(held(&listing(&["m.gguf"]), &name, |_| None, |_| false), Held::Whole);
+    }
+
+    fn text(name: &str, paths: &[&str]) -> Result<Vec<String>, String> {
+        let choice = choose_text(&listing(paths), &Name::parse(name).unwrap(), |_| false)?;
+        assert!(choice.index.is_none());
+        Ok(choice.files.into_iter().map(|file| file.path).collect())
+    }
+
+    #[test]
+    fn of_a_tokenizer_no_weights_are_fetched() {
+        let all = [
+            "README.md",
+            "added_tokens.json",
+            "chat_template.jinja",
+            "config.json",
+            "generation_config.json",
+            INDEX,
+            "model-1.safetensors",
+            WHOLE,
+            "pytorch_model.bin",
+            "special_tokens_map.json",
+            "tokenizer.json",
+            "tokenizer.model",
+            "tokenizer_config.json",
+            "vocab.json",
+        ];
+        let mut few = text("hf:a/b", &all).unwrap();
+        few.sort_unstable();
+        let wanted = [all[1], all[2], all[3], all[4], all[9], all[10], all[12]];
+        assert_eq!(few, wanted);
+        // Neither numbers nor weights need be there, of whatever kind they are.
+        assert_eq!(text("hf:a/b", &["tokenizer.json", "pytorch_model.bin"]).unwrap(), ["tokenizer.json"]);
+        let below = ["x/tokenizer.json", "x/model.safetensors", "config.json"];
+        assert_eq!(text("hf:a/b/x", &below).unwrap(), ["x/tokenizer.json"]);
+        assert_eq!(text("hf:a/b/m.gguf", &["m.gguf", "tokenizer.json"]).unwrap(), ["m.gguf"]);
+        let error = text("hf:a/b", &["m-q4.gguf", "m-q8.gguf", "config.json"]).unwrap_err();
+        assert!(error.contains("GGUF") && error.contains("a directory with its tokenizer"), "{error}");
+        assert!(text("hf:a/b", &[WHOLE, "config.json"]).unwrap_err().contains("no tokenizer.json"));
+        for name in ["hf:a/b:main", "hf:a/b/none", "hf:a/b/tokenizer.json", "hf:a/b/pytorch_model.bin"] {
+            assert!(text(name, &["tokenizer.json", "pytorch_model.bin"]).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_tokenizer_in_the_cache_is_no_model_there() {
+        let name = Name::parse("hf:a/b").unwrap();
+        let cached = |paths: &[&str]| Listing { cached: true, ..listing(paths) };
+        let of = |paths: &[&str], absent: &[&str]| held_text(&cached(paths), &name, |path| absent.contains(&path));
+        let here = ["config.json", "tokenizer.json", "tokenizer_config.json"];
+        let absent = [
+            "generation_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "chat_template.jinja",
+            "chat_template.json",
+        ];
+        assert_eq!(of(&here, &absent), Held::Whole);
+        assert_eq!(held(&cached(&here), &name, |_| None, |_| true), Held::Lacking);
+        assert_eq!(of(&here, &absent[1..]), Held::Enough);
+        assert_eq!(of(&[&here[..], &[".gitattributes"]].concat(), &[]), Held::Whole);
+        // Where the chat template may be on the Hub alone the cache will not do.
+        assert_eq!(of(&here[..2], &absent), Held::Lacking);
+        assert_eq!(of(&here[..2], &[&absent[..], &here[2..]].concat()), Held::Whole);
+        assert_eq!(of(&["config.json", WHOLE], &absent), Held::Lacking);
     }
 
     #[test]

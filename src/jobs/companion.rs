@@ -97,7 +97,13 @@ fn perform(command: &Command, job: &str, control: &Control) -> &'static str {
     match command.verb.as_str() {
         "pause" => steer(control, Steer::Pause, "paused"),
         "resume" => steer(control, Steer::Resume, "resumed"),
+        "stop" if control.stopping() => steer(control, Steer::Stop, "leaving what is under way"),
         "stop" => steer(control, Steer::Stop, "stopping"),
+        "stop_now" => steer(control, Steer::StopNow, "leaving what is under way"),
+        "look" => match command.args.get("key").and_then(serde_json::Value::as_u64) {
+            Some(dialogue) => steer(control, Steer::Look(dialogue), "looked at"),
+            None => "the number of a dialogue is needed",
+        },
         "checkpoint" if job == TRAINING => {
             control.wishes().checkpoint = Some(());
             "a checkpoint comes after this step"
@@ -123,4 +129,39 @@ fn perform(command: &Command, job: &str, control: &Control) -> &'static str {
 fn steer(control: &Control, steer: Steer, said: &'static str) -> &'static str {
     control.steer(steer);
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn asked(verb: &str, args: Value) -> Command {
+        let (job, by) = ("generate".to_owned(), "somebody".to_owned());
+        Command { id: 1, job, verb: verb.to_owned(), args, by, at: 0, answer: None }
+    }
+
+    #[test]
+    fn a_stop_lets_things_end_and_another_one_does_not() {
+        let control = Control::new();
+        assert_eq!(perform(&asked("stop", Value::Null), "generate", &control), "stopping");
+        assert!(control.stopping() && !control.stopping_now());
+        assert_eq!(perform(&asked("stop", Value::Null), "generate", &control), "leaving what is under way");
+        assert!(control.stopping_now());
+        let hurried = Control::new();
+        perform(&asked("stop_now", Value::Null), "generate", &hurried);
+        assert!(hurried.stopping() && hurried.stopping_now());
+    }
+
+    #[test]
+    fn who_looks_on_says_at_what() {
+        let control = Control::new();
+        for args in [Value::Null, json!({"key": -1}), json!({"key": "1"}), json!([1])] {
+            assert_eq!(perform(&asked("look", args), "generate", &control), "the number of a dialogue is needed");
+        }
+        assert_eq!(control.looked_at(), None);
+        assert_eq!(perform(&asked("look", json!({"key": 5})), "generate", &control), "looked at");
+        assert_eq!(control.looked_at(), Some(5));
+    }
 }

@@ -1,6 +1,6 @@
 //! The switches of a running job, shared by the one who steers and the one who works.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -11,8 +11,12 @@ use crate::train::SpikeAction;
 pub enum Steer {
     Pause,
     Resume,
-    /// Finish nothing more, keep what is stored, end.
+    /// Begin nothing more, keep what is stored, end. Asked for while it stops already, it is [`Steer::StopNow`].
     Stop,
+    /// The same, and leave what is under way.
+    StopNow,
+    /// Tell the dialogue with this number on the board as it is written.
+    Look(u64),
 }
 
 /// What a person can ask of a training besides; each is taken once.
@@ -26,9 +30,23 @@ pub struct Wishes {
     pub choice: Option<SpikeAction>,
 }
 
+/// Looked at, where nothing is.
+const NOTHING: u64 = u64::MAX;
+
+#[derive(Debug)]
+struct LookedAt(AtomicU64);
+
+impl Default for LookedAt {
+    fn default() -> Self {
+        Self(AtomicU64::new(NOTHING))
+    }
+}
+
 #[derive(Debug, Default)]
 struct Switches {
     stop: AtomicBool,
+    now: AtomicBool,
+    looked_at: LookedAt,
     wishes: Mutex<Wishes>,
     paused: Mutex<bool>,
     changed: Condvar,
@@ -49,7 +67,16 @@ impl Control {
         match steer {
             Steer::Pause => *self.lock() = true,
             Steer::Resume => *self.lock() = false,
-            Steer::Stop => self.switches.stop.store(true, Ordering::Release),
+            Steer::Stop => {
+                if self.switches.stop.swap(true, Ordering::AcqRel) {
+                    self.switches.now.store(true, Ordering::Release);
+                }
+            }
+            Steer::StopNow => {
+                self.switches.now.store(true, Ordering::Release);
+                self.switches.stop.store(true, Ordering::Release);
+            }
+            Steer::Look(dialogue) => self.switches.looked_at.0.store(dialogue, Ordering::Release),
         }
         self.switches.changed.notify_all();
     }
@@ -61,6 +88,16 @@ impl Control {
 
     pub fn stopping(&self) -> bool {
         self.switches.stop.load(Ordering::Acquire)
+    }
+
+    /// Whether what is under way is to be left too.
+    pub fn stopping_now(&self) -> bool {
+        self.switches.now.load(Ordering::Acquire)
+    }
+
+    /// The dialogue that a person looked at last.
+    pub fn looked_at(&self) -> Option<u64> {
+        Some(self.switches.looked_at.0.load(Ordering::Acquire)).filter(|dialogue| *dialogue != NOTHING)
     }
 
     pub fn paused(&self) -> bool {
@@ -94,5 +131,27 @@ mod tests {
         control.steer(Steer::Stop);
         assert!(!waiter.join().unwrap(), "still paused, but awake");
         assert!(control.stopping());
+    }
+
+    #[test]
+    fn a_second_stop_is_one_at_once() {
+        let control = Control::new();
+        control.steer(Steer::Stop);
+        assert!(control.stopping() && !control.stopping_now());
+        control.clone().steer(Steer::Stop);
+        assert!(control.stopping_now());
+        let hurried = Control::new();
+        hurried.steer(Steer::StopNow);
+        assert!(hurried.stopping() && hurried.stopping_now());
+    }
+
+    #[test]
+    fn what_is_looked_at_is_the_last_that_was_said() {
+        let control = Control::new();
+        assert_eq!(control.looked_at(), None);
+        control.steer(Steer::Look(0));
+        assert_eq!(control.looked_at(), Some(0));
+        control.clone().steer(Steer::Look(7));
+        assert_eq!((control.looked_at(), control.stopping()), (Some(7), false));
     }
 }

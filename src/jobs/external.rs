@@ -23,8 +23,8 @@ use crate::pipeline::{OrderError, TrainOrder, TrainOutcome};
 use crate::records::{LiveBoard, LiveState, TRAINING};
 use crate::session::Session;
 use crate::train::TrainSettings;
-use crate::train::dataset::{self, Example, LossOn};
-use crate::train::external::{self, Ended, External, Known, Pace, Plan, Wanted};
+use crate::train::dataset::{self, Dataset, Example, LossOn};
+use crate::train::external::{self, Data, Ended, External, Known, Pace, Plan, Trainer, Wanted};
 use crate::train::runs;
 use crate::train::steer::{Event, StepReport};
 
@@ -43,10 +43,6 @@ impl ExternalOrder {
     pub fn check(&self) -> Result<(), OrderError> {
         self.train.check()?;
         self.external.validate().map_err(|error| OrderError(error.to_string()))?;
-        if self.train.settings.data.loss_on != LossOn::All {
-            let line = "loss_on: another trainer learns from whole chains; use all, or train here";
-            return Err(OrderError(line.into()));
-        }
         Ok(())
     }
 }
@@ -121,8 +117,7 @@ pub fn pass_commands(dir: &Path, recipe: &Recipe) -> Result<Vec<(String, String)
             settings: &settings,
             compute: ComputeChoice::Auto,
             external: &external,
-            train: &some,
-            validation,
+            data: Data::Messages { train: &some, validation },
             known: &Known::default(),
         })?;
         commands.push((run, external::template::join(&plan.command()?)));
@@ -260,14 +255,27 @@ struct Prepared {
     notes: Vec<String>,
 }
 
-/// Chains as they are handed on.
-#[derive(Default)]
+/// What is handed on, and what a person should know of it.
 struct Chosen<'e> {
-    train: Vec<&'e Example>,
-    validation: Vec<&'e Example>,
+    chains: Chains<'e>,
     too_long: usize,
     known: Known,
     notes: Vec<String>,
+}
+
+/// Chains as they are handed on: as text where all of their answers is learnt, else as tokens with labels.
+enum Chains<'e> {
+    Messages { train: Vec<&'e Example>, validation: Vec<&'e Example> },
+    Tokens(Dataset),
+}
+
+impl Chains<'_> {
+    fn data(&self) -> Data<'_> {
+        match self {
+            Self::Messages { train, validation } => Data::Messages { train, validation },
+            Self::Tokens(set) => Data::Tokens { train: &set.train, validation: &set.validation },
+        }
+    }
 }
 
 fn prepare(session: &Session, order: &ExternalOrder) -> Result<Prepared> {
@@ -285,26 +293,34 @@ fn prepare(session: &Session, order: &ExternalOrder) -> Result<Prepared> {
         chosen.notes.push("another trainer takes no looks at held-out problems".into());
     }
     let dir = std::fs::canonicalize(session.dir()).map_err(|error| eyre!("{}: {error}", session.dir().display()))?;
-    let Chosen { train, validation, too_long, known, notes } = chosen;
+    let Chosen { chains, too_long, known, notes } = chosen;
+    let data = chains.data();
     let plan = Plan::new(Wanted {
         run: &order.train.directory(&dir),
         settings,
         compute: order.train.compute,
         external: &order.external,
-        train: &train,
-        validation: &validation,
+        data,
         known: &known,
     })?;
-    Ok(Prepared { plan, chains: train.len(), held_out: validation.len(), too_long, notes })
+    Ok(Prepared { plan, chains: data.chains(), held_out: data.held_out(), too_long, notes })
 }
 
 /// Which chains are trained on and which held out: as a training here would have it where the model opens here, else by the same
-/// rule for problems, and what is too long is the trainer's to see.
+/// rule for problems, and what is too long is the trainer's to see. A loss on parts of a chain needs the model's tokens.
 fn choose<'e>(examples: &'e [Example], order: &ExternalOrder) -> Result<Chosen<'e>> {
     let settings = &order.train.settings;
     let files = match ModelFiles::open(&settings.model) {
         Ok(files) => files,
         Err(error) if !is_the_trainers(&error, order) => return Err(error.into()),
+        Err(_) if settings.data.loss_on != LossOn::All => {
+            let line = format!(
+                "loss_on: `{}` does not open here, so that nothing tells which of its tokens have a loss; use all, or \
+                 a model that opens here",
+                settings.model
+            );
+            return Err(OrderError(line).into());
+        }
         Err(_) => {
             let problems = examples.iter().map(|example| example.problem_id.as_str());
             let split = Split::of(problems, settings.data.validation_share, settings.seed);
@@ -313,32 +329,36 @@ fn choose<'e>(examples: &'e [Example], order: &ExternalOrder) -> Result<Chosen<'
                 "`{}` does not open here: the trainer alone will see which chains are too long",
                 settings.model
             );
-            return Ok(Chosen { train, validation, notes: vec![note], ..Chosen::default() });
+            let chains = Chains::Messages { train, validation };
+            return Ok(Chosen { chains, too_long: 0, known: Known::default(), notes: vec![note] });
         }
     };
     let data = dataset::build(examples, &files.tokenizer, &files.template, &settings.data, settings.seed)?;
+    let too_long = data.too_long;
+    let mut notes = Vec::new();
+    if too_long > 0 {
+        notes.push(format!("{too_long} chains are too long and left out (the longest has {} tokens)", data.longest));
+    }
+    let items = || data.train.iter().chain(&data.validation);
+    let known = Known {
+        parameters: Some(files.architecture.parameter_count()),
+        content: Some(files.content_hash.clone()),
+        longest: items().map(|item| item.tokens.len()).max(),
+        template: files.template.is_plain().then(|| files.template.source().to_owned()),
+    };
+    if settings.data.loss_on != LossOn::All {
+        if matches!(order.external.trainer, Trainer::Command(_)) {
+            let note = "{data} holds tokens with labels, not messages: nothing else tells of a loss on parts (loss_on)";
+            notes.push(note.into());
+        }
+        return Ok(Chosen { chains: Chains::Tokens(data), too_long, known, notes });
+    }
     let by_key: HashMap<&str, &Example> = examples.iter().map(|example| (example.key.as_str(), example)).collect();
     let of = |items: &[dataset::Item]| -> Vec<&'e Example> {
         items.iter().filter_map(|item| by_key.get(item.key.as_str()).copied()).collect()
     };
-    let items = || data.train.iter().chain(&data.validation);
-    let mut notes = Vec::new();
-    if data.too_long > 0 {
-        let (count, longest) = (data.too_long, data.longest);
-        notes.push(format!("{count} chains are too long and left out (the longest has {longest} tokens)"));
-    }
-    Ok(Chosen {
-        train: of(&data.train),
-        validation: of(&data.validation),
-        too_long: data.too_long,
-        known: Known {
-            parameters: Some(files.architecture.parameter_count()),
-            content: Some(files.content_hash.clone()),
-            longest: items().map(|item| item.tokens.len()).max(),
-            template: files.template.is_plain().then(|| files.template.source().to_owned()),
-        },
-        notes,
-    })
+    let chains = Chains::Messages { train: of(&data.train), validation: of(&data.validation) };
+    Ok(Chosen { chains, too_long, known, notes })
 }
 
 /// Whether a model that does not open here may open for the trainer: by a name that it knows, on another machine, or as a kind of

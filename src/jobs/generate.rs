@@ -14,7 +14,7 @@ use crate::dialogue::{Dialogue, Library, Policy, Step};
 use crate::exchange::problems;
 use crate::generate::Backend;
 use crate::generate::batch::BatchBackend;
-use crate::generate::http::{HttpBackend, HttpOptions};
+use crate::generate::http::{HttpBackend, HttpOptions, PromptTokens, Prompts};
 use crate::generate::local::{LocalBackend, LocalOptions};
 use crate::pipeline::{GenerateOrder, GenerateOutcome, Watcher, Writer, generate};
 use crate::records::{GENERATION, Heavy, LiveBoard, LiveState, Problem};
@@ -55,8 +55,13 @@ pub(super) fn backend(order: &GenerateOrder) -> Result<Box<dyn Backend>> {
         }
         Writer::Servers(servers) => servers,
     };
+    let prompts = match &servers.tokenizer {
+        Some(model) => Prompts::Tokens(Box::new(PromptTokens::open(model)?)),
+        None => Prompts::Chat,
+    };
     let options = HttpOptions {
         model: Some(order.model.clone()).filter(|name| !name.is_empty()),
+        prompts,
         sampling: order.sampling.clone(),
         ..servers.options(servers.key()?)?
     };
@@ -173,6 +178,14 @@ pub(super) fn chosen(session: &Session, given: Option<Vec<Problem>>, order: &Gen
 impl Watcher for JobContext {
     fn stopping(&self) -> bool {
         self.control().stopping()
+    }
+
+    fn stopping_now(&self) -> bool {
+        self.control().stopping_now()
+    }
+
+    fn looked_at(&self) -> Option<u64> {
+        self.control().looked_at()
     }
 
     fn paused(&self) -> bool {

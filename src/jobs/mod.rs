@@ -15,6 +15,7 @@ mod own;
 mod run;
 mod sample;
 mod scores;
+mod serve;
 mod train;
 
 pub use chat::ChatJob;
@@ -28,6 +29,7 @@ pub use own::OwnJob;
 pub use run::{ForecastJob, PassEnd, RunJob, start_forecast, start_run};
 pub use sample::{SampleJob, start_sample};
 pub use scores::ScoreReader;
+pub use serve::serve_command;
 pub use train::{TrainJob, start_train};
 
 /// A running or finished generation.

@@ -4,14 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use color_eyre::Result;
+use color_eyre::eyre::WrapErr;
 
 use super::generate::hold;
 use super::job::Part;
+use super::serve::Serving;
 use super::{ExternalOrder, Job, JobContext};
 use crate::config::Directories;
 use crate::dialogue::{Library, Policy};
+use crate::generate::Backend;
 use crate::pipeline::Watcher;
-use crate::pipeline::run::{self, Forecast, Halt, Host, Probe, RunOrder, RunOutcome, forecast};
+use crate::pipeline::run::{self, Forecast, Halt, Host, Probe, RunOrder, RunOutcome, Served, forecast};
 use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome};
 use crate::records::{FORECAST, Heavy, LiveBoard, LiveState, PASS, PassPlace, now_millis};
 use crate::session::Session;
@@ -57,7 +60,7 @@ pub fn start_forecast(order: RunOrder) -> Result<ForecastJob> {
         order.recipe.complete()?;
         let policies = policies(&order)?;
         context.set_part(Part { job: Some(FORECAST), words: "probe".into() });
-        let mut host = Staged { context, say: &mut |_, _| {}, waited: None };
+        let mut host = Staged { context, say: &mut |_, _| {}, waited: None, serving: Serving::default() };
         forecast(&order, &policies, &mut host)
     })
 }
@@ -81,10 +84,15 @@ fn work(
     order.recipe.complete()?;
     run::problems(&order.recipe)?;
     let session = hold(Session::open_or_create(dir)?, (PASS, Heavy::Both), context)?;
-    let mut host = Staged { context, say, waited: None };
+    let mut host = Staged { context, say, waited: None, serving: Serving::default() };
     let end = match run::run(&session, order, policies, &mut host) {
         Ok(outcome) => Ok(PassEnd::Whole(Box::new(outcome))),
         Err(error) => error.downcast::<Halt>().map(PassEnd::Halted),
+    };
+    // That a server ended is why what asked it did.
+    let end = match host.serving.take_lost() {
+        Some(line) => end.wrap_err(line),
+        None => end,
     };
     let message = match &end {
         Ok(PassEnd::Whole(_)) => "the pass is done".into(),
@@ -104,11 +112,20 @@ struct Staged<'a> {
     say: &'a mut dyn FnMut(&str, (usize, usize)),
     /// What was shown last of a person who is waited for.
     waited: Option<(usize, usize)>,
+    serving: Serving,
 }
 
 impl Watcher for Staged<'_> {
     fn stopping(&self) -> bool {
         self.context.stopping()
+    }
+
+    fn stopping_now(&self) -> bool {
+        self.context.stopping_now()
+    }
+
+    fn looked_at(&self) -> Option<u64> {
+        self.context.looked_at()
     }
 
     fn paused(&self) -> bool {
@@ -124,6 +141,7 @@ impl Watcher for Staged<'_> {
     }
 
     fn publish(&mut self, board: LiveBoard) {
+        self.serving.keep_log_short();
         Watcher::publish(self.context, board);
     }
 }
@@ -136,6 +154,14 @@ impl Host for Staged<'_> {
     fn train_elsewhere(&mut self, session: &Session, order: &TrainOrder, external: &External) -> Result<TrainOutcome> {
         let order = ExternalOrder { train: order.clone(), external: external.clone() };
         super::external::train_step(session, &order, self.context)
+    }
+
+    fn serve(&mut self, session: &Session, served: &Served<'_>) -> Result<Option<Box<dyn Backend>>> {
+        self.serving.serve(session, served, self.context)
+    }
+
+    fn end_servers(&mut self, session: &Session) -> Result<()> {
+        self.serving.end(session, self.context)
     }
 
     fn begins(&mut self, step: &str, (at, of): (usize, usize)) {

@@ -11,6 +11,7 @@ use crate::session::Session;
 /// draw. An unchanged text is refused.
 pub fn store(session: &Session, parent: i64, text: &str) -> Result<u32> {
     let sample = session.sample(parent)?.ok_or_else(|| eyre!("the sample is not there any more"))?;
+    let extras = session.extras(parent)?;
     if sample.chain.text == text {
         return Err(eyre!("nothing was changed"));
     }
@@ -43,7 +44,7 @@ pub fn store(session: &Session, parent: i64, text: &str) -> Result<u32> {
     for draw in 0..u32::MAX {
         edited.draw = draw;
         // Another process may have taken the draw since.
-        if !taken.contains(&(edited.problem_id.clone(), draw)) && session.add_sample(&edited)? {
+        if !taken.contains(&(edited.problem_id.clone(), draw)) && session.add_samples_with([(&edited, &extras)])? > 0 {
             return Ok(draw);
         }
     }

@@ -149,6 +149,7 @@ fn fill(session: &Session, samples: usize) -> Result<usize> {
             token_ids: Vec::new(),
             tokens: 0,
             finish: None,
+            logprob: None,
         };
         batch.push(Sample {
             problem_id: problems[at / 8].id.clone(),

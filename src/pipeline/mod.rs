@@ -2,6 +2,7 @@
 //!
 //! A step runs on whatever thread calls it and tells how it goes through [`Watcher`]; threads are `jobs`' business.
 
+pub mod budget;
 pub mod chat;
 pub mod difficulty;
 pub mod edit;

@@ -1,7 +1,9 @@
 //! What a generation is to do. Pure data; the form on the screen and the command line both fill it in.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::budget::Budget;
 use crate::generate::batch::{BatchOptions, Dialect};
 use crate::generate::http::{Endpoint, HttpOptions, OptionsError, Secret, SecretError};
 use crate::model::ComputeChoice;
@@ -38,8 +40,14 @@ pub struct Servers {
     pub most_in_flight: Option<usize>,
     /// Further fields of every request.
     pub extra: serde_json::Map<String, serde_json::Value>,
-    /// When so many tokens are counted, prompts and answers, no request is begun any more.
-    pub most_tokens: Option<u64>,
+    /// What the session may use of them, all calls together.
+    pub budget: Budget,
+    /// A model whose template and tokenizer make the prompts here; left out, the servers make them.
+    pub tokenizer: Option<String>,
+    /// Whether they are asked how likely each turn was.
+    pub logprobs: bool,
+    /// For a whole answer, from sending the request; left out, as [`HttpOptions`] has it.
+    pub request_timeout: Option<Duration>,
 }
 
 impl Servers {
@@ -60,8 +68,8 @@ impl Servers {
         }
     }
 
-    /// How they are asked, but for the model and the sampling values. Asks nobody; without a key it says whether the addresses
-    /// and the further fields can be meant.
+    /// How they are asked, but for the model, what makes the prompts, and the sampling values. Asks nobody; without a key it says
+    /// whether the addresses and the further fields can be meant.
     ///
     /// # Errors
     /// What is wrong first.
@@ -71,13 +79,15 @@ impl Servers {
             endpoint.most_in_flight = self.most_in_flight;
             Ok(endpoint)
         };
+        let usual = HttpOptions::default();
         let options = HttpOptions {
             endpoints: self.endpoints.iter().map(endpoint).collect::<Result<_, _>>()?,
             key,
             allow_plain: self.allow_plain_key,
             extra: self.extra.clone(),
-            max_tokens_total: self.most_tokens,
-            ..HttpOptions::default()
+            logprobs: self.logprobs,
+            total_timeout: self.request_timeout.unwrap_or(usual.total_timeout),
+            ..usual
         };
         options.check()?;
         Ok(options)
@@ -168,7 +178,10 @@ impl GenerateOrder {
         }
         match &self.writer {
             Writer::Here => Ok(()),
-            Writer::Servers(servers) => servers.options(None).map(drop).map_err(|error| OrderError(error.to_string())),
+            Writer::Servers(servers) => {
+                servers.budget.check().map_err(|error| OrderError(error.to_string()))?;
+                servers.options(None).map(drop).map_err(|error| OrderError(error.to_string()))
+            }
             Writer::Batch(batch) => {
                 batch.options(&self.model, &self.sampling).check().map_err(|error| OrderError(error.to_string()))
             }
@@ -203,11 +216,13 @@ mod tests {
         assert_eq!(Servers::named(" \t ", None), None);
         let servers = Servers::named(" http://a:1  https://b/v1 ", None).unwrap();
         assert_eq!(servers.endpoints, ["http://a:1", "https://b/v1"]);
-        let two = Servers { most_in_flight: Some(3), most_tokens: Some(9), ..servers.clone() };
+        let minute = Some(Duration::from_secs(60));
+        let two = Servers { most_in_flight: Some(3), logprobs: true, request_timeout: minute, ..servers.clone() };
         let options = two.options(None).unwrap();
         assert_eq!(options.endpoints.iter().map(Endpoint::url).collect::<Vec<_>>(), ["http://a:1/v1", "https://b/v1"]);
         assert!(options.endpoints.iter().all(|endpoint| endpoint.most_in_flight == Some(3)));
-        assert_eq!((options.max_tokens_total, options.model), (Some(9), None));
+        assert_eq!((options.logprobs, options.model, Some(options.total_timeout)), (true, None, minute));
+        assert_eq!(servers.options(None).unwrap().total_timeout, HttpOptions::default().total_timeout);
         let mut of = order(Writer::Servers(servers));
         assert_eq!(of.written_by(), "http://a:1, https://b/v1");
         of.model = "m".into();
@@ -228,6 +243,16 @@ mod tests {
         let extra = serde_json::json!({"top_p": 1}).as_object().unwrap().clone();
         let servers = Servers { extra, ..Servers::named("http://x", None).unwrap() };
         assert!(order(Writer::Servers(servers)).check().unwrap_err().to_string().contains("extra field `top_p`"));
+    }
+
+    #[test]
+    fn a_budget_that_cannot_be_kept_to_is_refused() {
+        let mut servers = Servers::named("http://x", None).unwrap();
+        servers.budget.cost = Some(0.5);
+        let error = asking(Some(servers.clone())).check().unwrap_err().to_string();
+        assert!(error.contains("needs a price"), "{error}");
+        servers.budget.price = "0.1".parse().ok();
+        assert_eq!(asking(Some(servers)).check(), Ok(()));
     }
 
     #[test]

@@ -9,6 +9,12 @@ pub trait Watcher {
     /// Whether the step shall end soon. What is finished stays stored.
     fn stopping(&self) -> bool;
 
+    /// Whether it shall end at once, and leave what is under way even where that has been paid for. Only while it is stopping.
+    fn stopping_now(&self) -> bool;
+
+    /// The dialogue that a person looks at, by its number on the board.
+    fn looked_at(&self) -> Option<u64>;
+
     fn paused(&self) -> bool;
 
     /// Sleeps while paused, at most so long.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::UnixMillis;
+use super::{Spent, UnixMillis};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +79,12 @@ pub struct LiveTotals {
     pub tokens_per_second: f64,
     pub elapsed_seconds: f64,
     pub eta_seconds: Option<f64>,
+    /// What servers have counted in this session, all calls together.
+    #[serde(default)]
+    pub spent: Spent,
+    /// USD, where a price was given.
+    #[serde(default)]
+    pub cost: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

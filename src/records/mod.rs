@@ -10,6 +10,7 @@ mod problem;
 mod sample;
 mod selection;
 mod settings;
+mod spent;
 
 pub use decision::{Decision, DecisionVerb, Standing};
 pub use job::{EVALUATION, FORECAST, GENERATION, Heavy, PASS, TRAINING};
@@ -18,6 +19,7 @@ pub use problem::Problem;
 pub use sample::{Chain, EDITED, Sample, Segment, SegmentKind, Turn, TurnKind};
 pub use selection::Selected;
 pub use settings::{FinishReason, Message, ModelIdentity, Role, SampleSettings, Sampling};
+pub use spent::Spent;
 
 /// Milliseconds since the Unix epoch.
 pub type UnixMillis = i64;

@@ -36,6 +36,9 @@ pub struct Turn {
     pub tokens: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<FinishReason>,
+    /// Sum of the natural logarithms of its tokens' probabilities, where who wrote it told them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logprob: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

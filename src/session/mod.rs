@@ -4,6 +4,7 @@
 mod commands;
 mod decisions;
 mod evals;
+mod extras;
 mod live;
 mod lock;
 mod problems;
@@ -11,6 +12,7 @@ mod rows;
 mod samples;
 mod schema;
 mod selections;
+mod spending;
 mod steps;
 mod store;
 #[cfg(test)]
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 use crate::records::{DecisionVerb, Standing, UnixMillis};
 
 pub use evals::StoredEval;
+pub use extras::Extras;
 pub use lock::{FilterLock, Holder, JobLock};
 pub use selections::StoredSelection;
 pub use steps::StoredStep;

@@ -54,7 +54,7 @@ impl Session {
     /// Stores a sample in one transaction. Returns false if its (problem, draw, settings) was there already.
     pub fn add_sample(&self, sample: &Sample) -> Result<bool> {
         let transaction = self.begin()?;
-        let added = self.insert_sample(&transaction, sample)?;
+        let added = self.insert_sample(&transaction, sample)?.is_some();
         self.read(transaction.commit())?;
         Ok(added)
     }
@@ -64,13 +64,14 @@ impl Session {
         let transaction = self.begin()?;
         let mut added = 0;
         for sample in samples {
-            added += usize::from(self.insert_sample(&transaction, sample)?);
+            added += usize::from(self.insert_sample(&transaction, sample)?.is_some());
         }
         self.read(transaction.commit())?;
         Ok(added)
     }
 
-    fn insert_sample(&self, transaction: &Transaction, sample: &Sample) -> Result<bool> {
+    /// Returns the sample's row, or `None` if its (problem, draw, settings) was there already.
+    pub(super) fn insert_sample(&self, transaction: &Transaction, sample: &Sample) -> Result<Option<i64>> {
         let strategies = self.json(&sample.strategies().collect::<Vec<_>>())?;
         let tags = self.json(&sample.tags)?;
         let finish = self.json(&sample.finish)?;
@@ -94,14 +95,14 @@ impl Session {
             ],
         ))?;
         if added == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         let row = transaction.last_insert_rowid();
         self.read(transaction.execute("INSERT INTO chains (sample, json) VALUES (?1, ?2)", params![row, chain]))?;
         {
             let mut insert = self.read(transaction.prepare_cached(
-                "INSERT INTO turns (sample, position, kind, strategy, text, token_ids, tokens, finish) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO turns (sample, position, kind, strategy, text, token_ids, tokens, finish, logprob) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             ))?;
             for (position, turn) in sample.turns.iter().enumerate() {
                 let kind = self.json(&turn.kind)?;
@@ -116,11 +117,12 @@ impl Session {
                     turn.text,
                     ids,
                     tokens,
-                    finish
+                    finish,
+                    turn.logprob
                 ]))?;
             }
         }
-        Ok(true)
+        Ok(Some(row))
     }
 
     /// A sample with its turns and its chain, by row number.
@@ -146,7 +148,7 @@ impl Session {
 
     pub(super) fn turns(&self, sample: i64) -> Result<Vec<Turn>> {
         let mut statement = self.read(self.connection.prepare_cached(
-            "SELECT kind, strategy, text, token_ids, tokens, finish FROM turns WHERE sample = ?1 ORDER BY position",
+            "SELECT kind, strategy, text, token_ids, tokens, finish, logprob FROM turns WHERE sample = ?1 ORDER BY position",
         ))?;
         let mut rows = self.read(statement.query([sample]))?;
         let mut turns = Vec::new();
@@ -161,6 +163,7 @@ impl Session {
                 token_ids: ids.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect(),
                 tokens: self.read(row.get::<_, i64>(4))? as usize,
                 finish: finish.map(|finish| self.parse(&finish)).transpose()?,
+                logprob: self.read(row.get(6))?,
             });
         }
         Ok(turns)

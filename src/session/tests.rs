@@ -42,6 +42,7 @@ fn sample(problem: &str, draw: u32) -> Sample {
         token_ids: vec![1, 70_000, u32::MAX],
         tokens: 3,
         finish: (kind == TurnKind::Attempt).then_some(FinishReason::Stop),
+        logprob: (kind == TurnKind::Attempt).then_some(-1.25),
     };
     Sample {
         problem_id: problem.into(),

@@ -1,5 +1,5 @@
-//! The record of a run: `metrics.jsonl`, one object a line, only ever appended to; and `trainer_state.json` as the Hugging
-//! Face trainer writes it, made from it.
+//! The record of a run: `metrics.jsonl`, one object a line, only ever appended to; what others read of it, written beside it; and
+//! `trainer_state.json` as the Hugging Face trainer writes it, made from it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::TrainSettings;
+use super::wandb::OfflineRun;
 use crate::watch::tensorboard::Writer;
 
 /// The file's name in a run's directory.
 pub const METRICS: &str = "metrics.jsonl";
 
-/// What of a line others read in TensorBoard, and under which tag.
+/// What of a line others read in TensorBoard and W&B, and under which tag.
 const SCALARS: [(&str, &str); 6] = [
     ("loss", "train/loss"),
     ("validation_loss", "eval/loss"),
@@ -22,12 +24,14 @@ const SCALARS: [(&str, &str); 6] = [
     ("tokens_per_second", "train/tokens_per_second"),
 ];
 
-/// An open record, and beside it the same numbers as an event file of TensorBoard, which is begun with the first of them.
+/// An open record, and beside it the same numbers as an event file of TensorBoard, which is begun with the first of them, and
+/// where they are wanted there in an offline run of W&B.
 #[derive(Debug)]
 pub struct Metrics {
     file: File,
     directory: PathBuf,
     events: Option<std::io::Result<Writer>>,
+    wandb: Option<OfflineRun>,
 }
 
 impl Metrics {
@@ -45,7 +49,15 @@ impl Metrics {
                 file.write_all(b"\n")?;
             }
         }
-        Ok(Self { file, directory: directory.to_path_buf(), events: None })
+        Ok(Self { file, directory: directory.to_path_buf(), events: None, wandb: None })
+    }
+
+    /// From here on the lines are told to an offline run of W&B too; `goes_on` is whether the run has steps behind it.
+    pub fn tell_wandb(&mut self, settings: &TrainSettings, goes_on: bool) {
+        match OfflineRun::open(&self.directory, settings, goes_on) {
+            Ok(run) => self.wandb = Some(run),
+            Err(error) => self.give_up_wandb(&error),
+        }
     }
 
     /// Appends one line.
@@ -64,26 +76,50 @@ impl Metrics {
     fn tell_others(&mut self, line: &Value) {
         let number = |name| line.get(name).and_then(Value::as_f64);
         let (Some(step), Some(time)) = (line.get("step").and_then(Value::as_u64), number("t")) else { return };
-        let scalars = SCALARS.iter().filter_map(|(name, tag)| Some((*tag, number(name)?)));
-        let mut scalars = scalars.peekable();
-        if scalars.peek().is_none() {
+        let scalars: Vec<(&'static str, f64)> =
+            SCALARS.iter().filter_map(|(name, tag)| Some((*tag, number(name)?))).collect();
+        if scalars.is_empty() {
             return;
         }
+        self.tell_tensorboard(step, time, &scalars);
+        self.with_wandb(|run| run.tell(step, time, &scalars));
+    }
+
+    fn tell_tensorboard(&mut self, step: u64, time: f64, scalars: &[(&str, f64)]) {
         let events = self.events.get_or_insert_with(|| Writer::create(&self.directory));
         let Ok(writer) = events else { return };
-        let written = scalars.try_for_each(|(tag, value)| writer.scalar(tag, step, value, time));
+        let written = scalars.iter().try_for_each(|(tag, value)| writer.scalar(tag, step, *value, time));
         if let Err(error) = written.and_then(|()| writer.flush()) {
             tracing::warn!("{}: no event file for TensorBoard: {error}", self.directory.display());
             *events = Err(error);
         }
     }
 
+    fn with_wandb(&mut self, work: impl FnOnce(&mut OfflineRun) -> std::io::Result<()>) {
+        let Some(run) = &mut self.wandb else { return };
+        if let Err(error) = work(run) {
+            self.give_up_wandb(&error);
+        }
+    }
+
+    fn give_up_wandb(&mut self, error: &std::io::Error) {
+        tracing::warn!("{}: no offline run for W&B: {error}", self.directory.display());
+        self.wandb = None;
+    }
+
     /// What was appended is on the disk.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn sync(&self) -> std::io::Result<()> {
+    pub fn sync(&mut self) -> std::io::Result<()> {
+        // What comes after a checkpoint is done again by who goes on from it; what came before is not.
+        self.with_wandb(OfflineRun::flush);
         self.file.sync_data()
+    }
+
+    /// The training has ended, well or not; those who asked for it are told.
+    pub fn end(&mut self, well: bool) {
+        self.with_wandb(|run| run.end(well));
     }
 }
 

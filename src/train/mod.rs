@@ -16,7 +16,7 @@
 //! | `dataset` | chains to tokens with a loss, masks, order |
 //! | `plan` | what a run will take of the memory |
 //! | `trainer`, `steer`, `settings` | the loop, what steers it, what a person sets |
-//! | `checkpoint`, `metrics`, `output` | what is on the disk |
+//! | `checkpoint`, `metrics`, `wandb`, `output` | what is on the disk |
 //! | `runs` | the runs of a session from outside: records, settings, names |
 //! | `external` | training by a program of another make |
 
@@ -41,6 +41,7 @@ mod schedule;
 mod settings;
 pub mod steer;
 mod trainer;
+mod wandb;
 mod workspace;
 
 #[cfg(test)]

@@ -99,6 +99,9 @@ pub struct TrainSettings {
     pub early_stop: u64,
     /// Make activations again in the backward pass instead of keeping them.
     pub gradient_checkpointing: bool,
+    /// Write an offline run of W&B beside the record, for `wandb sync` to upload.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub wandb: bool,
     pub lora: LoraSettings,
     pub optimizer: AdamWSettings,
     pub data: DataSettings,
@@ -124,6 +127,7 @@ impl Default for TrainSettings {
             validate_every: 0,
             early_stop: 0,
             gradient_checkpointing: false,
+            wandb: false,
             lora: LoraSettings::default(),
             optimizer: AdamWSettings::default(),
             data: DataSettings::default(),
@@ -193,6 +197,9 @@ mod tests {
         let again: TrainSettings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
         assert_eq!(again, settings);
         let full = TrainSettings::default();
+        assert!(!toml::to_string(&full).unwrap().contains("wandb"), "what is hashed stays as it was");
+        let told = TrainSettings { wandb: true, ..TrainSettings::default() };
+        assert_eq!(toml::from_str::<TrainSettings>(&toml::to_string(&told).unwrap()).unwrap(), told);
         assert_eq!((full.peak_rate(1_300_000), full.peak_rate(135_000_000)), (1e-3, 1e-5));
         assert_eq!(TrainSettings { lr: 3e-4, ..full }.peak_rate(1), 3e-4);
         assert!(toml::from_str::<TrainSettings>("learning_rate = 1").is_err());

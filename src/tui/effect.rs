@@ -166,6 +166,8 @@ pub enum Effect {
     ReadScores(ScoreRequest),
     /// Show the samples of a training as tokens, those with a loss marked.
     PreviewTraining(PreviewOf),
+    /// Count the chains of the selection with this name, for the form of a training.
+    CountChains(String),
     /// Read the settings of a run, to go on with it or to begin one like it.
     LoadRunSettings(String),
     RenameRun {
@@ -256,6 +258,11 @@ pub enum Message {
     Previews {
         previews: Vec<Preview>,
         of: usize,
+    },
+    /// How many chains a selection holds, or why that cannot be told.
+    Chains {
+        selection: String,
+        chains: Result<usize, String>,
     },
     /// What a run was last trained with.
     RunSettings {

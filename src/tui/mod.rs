@@ -13,6 +13,7 @@
 //! | `keymap` | keys as data: `on`, `run`, `desc` |
 //! | `theme` | scopes to styles |
 //! | `boards` | the boards of jobs that are known of |
+//! | `learnt` | how many samples there are to learn from, told from pane to pane |
 //! | `load` | what the machine does, as a line |
 //! | `text` | cleaning, wrapping, measuring text for the screen |
 //! | `runtime` | terminal, event loop, frame cap, signals, effects, replay |
@@ -23,6 +24,7 @@ pub mod bench;
 pub mod boards;
 pub mod effect;
 pub mod keymap;
+pub mod learnt;
 pub mod load;
 pub mod panes;
 pub mod runtime;

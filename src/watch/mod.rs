@@ -9,7 +9,8 @@
 //! anew in the same place: what comes later replaces what was at the same step and after it. Values may be NaN or infinite.
 //! Tags, texts and settings are as they were written, for whoever paints them to clean.
 //!
-//! [`quantity()`] says which tags of which writers mean the same; [`tensorboard::Writer`] writes what others can read.
+//! [`quantity()`] says which tags of which writers mean the same; [`tensorboard::Writer`] and
+//! [`wandb::Writer`] write what others can read.
 
 mod find;
 mod follow;
@@ -21,7 +22,7 @@ pub(crate) mod tail;
 pub mod tensorboard;
 mod trackio;
 mod trainer_state;
-mod wandb;
+pub mod wandb;
 mod wire;
 
 #[cfg(test)]

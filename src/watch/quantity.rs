@@ -98,6 +98,8 @@ const TABLE: &[(Quantity, &str, &[&str])] = &[
             "train/num_input_tokens_seen",
             "total_tokens",
             "train/total_tokens",
+            "tokens/total",
+            "train/tokens/total",
         ],
     ),
     (
@@ -110,6 +112,8 @@ const TABLE: &[(Quantity, &str, &[&str])] = &[
             "train_tokens_per_second",
             "tokens_per_second_per_gpu",
             "train/tokens_per_second_per_gpu",
+            "tokens/train_per_sec_per_gpu",
+            "train/tokens/train_per_sec_per_gpu",
         ],
     ),
     (Quantity::Reward, "reward", &["reward", "train/reward", "rewards/mean", "objective/rlhf_reward"]),

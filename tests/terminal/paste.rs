@@ -57,7 +57,7 @@ fn a_megabyte_pasted_outside_of_a_field_decides_nothing() {
     shown.until("user: problem");
     shown.settle();
     assert_eq!(shown.rows(), before);
-    assert!(before[0].contains("+0 -0"), "{before:?}");
+    assert!(before[0].contains("you accept 0, reject 0"), "{before:?}");
     shown.send("q");
     assert_eq!(shown.wait(), 0);
     only_drew(&shown, from);

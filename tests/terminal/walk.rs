@@ -19,11 +19,11 @@ const FIRST_DAY: &Way = &[
     ("3R", "judged ", "Review can judge them by rules first."),
     ("Fverdict:rejected\r", "[verdict:rejected]", "Which ones do the rules reject?"),
     ("v", "filter: rejected by", "And why this one? The rules are listed, what fails first."),
-    ("a", "+1 -0", "I think that it is good all the same: accepted, and on to the next."),
-    ("k", " accepted  filter", "Back to it: it has my mark, and the filter's beside it."),
+    ("a", "you accept 1, reject 0", "I think that it is good all the same: accepted, and on to the next."),
+    ("k", "you accept  rules", "Back to it: it has my mark, and the one of the rules beside it."),
     ("u", "undone: accept", "Or is it not good? I take that back."),
-    ("", "+0 -0", "Nothing is decided again."),
-    ("a", "+1 -0", "It is good."),
+    ("", "you accept 0, reject 0", "Nothing is decided again."),
+    ("a", "you accept 1, reject 0", "It is good."),
     ("5", "[Histogram]", "How hard are the problems for this model?"),
     ("\t\t\t", "level, subject", "There are levels."),
     ("\r", "[level ", "What was written for problems of this one?"),
@@ -40,9 +40,9 @@ const FIRST_DAY: &Way = &[
 ];
 
 const SECOND_DAY: &Way = &[
-    ("", "+1 -0", "It is where I left it, with my decision."),
+    ("", "you accept 1, reject 0", "It is where I left it, with my decision."),
     ("4", "sft-2", "Both trainings are there, the long one as far as it came."),
-    ("0", "accepted  rejected", "It is in the list of sessions: tour, which is mine now."),
+    ("0", "you accept you reject", "It is in the list of sessions: tour, which is mine now."),
 ];
 
 /// Goes all of a way; the last screen of it.

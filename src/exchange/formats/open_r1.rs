@@ -7,6 +7,8 @@ use crate::exchange::samples::ImportedSample;
 use crate::exchange::table::Row;
 use crate::records::Role;
 
+/// Each generation is a sample with the problem and the columns of its row: more bytes in all do not come of one row.
+const MOST_COPIED: usize = 64 << 20;
 /// Columns that have an item for each generation.
 const OF_EACH: [&str; 6] = [
     "finish_reasons",
@@ -23,6 +25,12 @@ pub(super) fn parse(mut row: Row) -> Result<Vec<ImportedSample>, String> {
         return Err("`generations` is no list".into());
     };
     let count = generations.len();
+    let beside = serde_json::to_string(&row).map_or(0, |json| json.len()).saturating_add(problem.len());
+    if beside.saturating_mul(count) > MOST_COPIED {
+        return Err(format!(
+            "{count} generations beside columns of {beside} bytes; leave columns out, or split the row"
+        ));
+    }
     let mut samples = Vec::new();
     for (at, generation) in generations.into_iter().enumerate() {
         let Value::String(answer) = generation else { return Err(format!("generation {} is no text", at + 1)) };

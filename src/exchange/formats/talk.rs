@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{object, peek_text};
 use crate::exchange::samples::{ImportedProblem, ImportedSample};
-use crate::exchange::table::Row;
+use crate::exchange::table::{Row, number_text};
 use crate::records::{FinishReason, Role};
 
 /// Columns that may hold the right answer, the surest first.
@@ -117,18 +117,28 @@ pub fn sample(system: Option<String>, turns: Vec<(Role, String)>, extra: Row) ->
         return Err("the problem is empty".into());
     }
     let problem =
-        ImportedProblem { text: turns[0].1.clone(), answer: gold(&extra), id: peek_text(&extra, &PROBLEM_ID) };
+        ImportedProblem { text: turns[0].1.clone(), answer: gold(&extra)?, id: peek_text(&extra, &PROBLEM_ID) };
     let finish = peek_text(&extra, &FINISH).and_then(|text| finish(&text));
-    Ok(ImportedSample { problem, system, turns, finish, extra })
+    Ok(ImportedSample { problem, system, turns, finish, chosen: None, extra })
 }
 
 /// The right answer. In what cribble exported, `answer` is the sample's own, and the right one is `gold`.
-fn gold(row: &Row) -> Option<String> {
+///
+/// # Errors
+/// If it is a number that lost digits.
+fn gold(row: &Row) -> Result<Option<String>, String> {
     let own = row.contains_key("settings") && row.contains_key("draw");
-    let names = if own { &GOLD[..1] } else { &GOLD[..] };
-    let answer = peek_text(row, names)?;
-    // As upstream GSM8K writes it, behind its solution.
-    Some(answer.rsplit_once("####").map_or(answer.clone(), |(_, last)| last.trim().replace(',', "")))
+    for name in if own { &GOLD[..1] } else { &GOLD[..] } {
+        if let Some(Value::Number(number)) = row.get(*name) {
+            return number_text(name, number).map(Some);
+        }
+        if let Some(answer) = peek_text(row, &[*name]) {
+            // As upstream GSM8K writes it, behind its solution.
+            let last = answer.rsplit_once("####").map(|(_, last)| last.trim().replace(',', ""));
+            return Ok(Some(last.unwrap_or(answer)));
+        }
+    }
+    Ok(None)
 }
 
 /// As servers call it.

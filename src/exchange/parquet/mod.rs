@@ -4,8 +4,10 @@
 //! by the counts and sizes that it finds.
 
 mod compact;
+mod features;
 mod inspect;
 pub mod read;
+pub mod shape;
 #[cfg(test)]
 mod tests;
 pub mod write;

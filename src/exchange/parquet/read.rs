@@ -86,9 +86,10 @@ fn row(record: Record, json: &HashSet<String>) -> Result<Row, String> {
     let mut row = Row::new();
     for (name, field) in record.into_columns() {
         let mut value = value(&field, &mut room)?;
+        // A text that is nested too deep to be read in a row of JSON stays one.
         if json.contains(&name)
             && let Value::String(text) = &value
-            && let Ok(written) = serde_json::from_str(text)
+            && let Ok([written]) = serde_json::from_str::<[Value; 1]>(&format!("[{text}]"))
         {
             value = written;
         }

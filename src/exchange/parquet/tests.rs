@@ -99,6 +99,29 @@ fn what_has_no_kind_in_common_is_written_as_json() {
 fn what_is_nested_too_deep_is_written_as_json() {
     let deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
     assert_eq!(through_a_file(&[row(json!({ "deep": deep }))])[0]["deep"], deep);
+    // What no line of JSON could hold is no value that could be written again.
+    for (depth, is_text) in [(126, false), (127, true)] {
+        let deep = (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        assert_eq!(through_a_file(&[row(json!({ "deep": deep }))])[0]["deep"].is_string(), is_text, "{depth}");
+    }
+}
+
+#[test]
+fn known_columns_come_first_and_too_much_of_the_others_is_bounded() {
+    let mut shape = Shape::default();
+    shape.take_in(&row(json!({"messages": [{"role": "user", "content": "p"}], "note": [1], "draw": 0})));
+    shape.take_in(&row(json!({"system": "s", "messages": [], "late": {"a": 1}})));
+    shape.settle(&["system", "messages", "draw"]);
+    assert!(shape.names().eq(["system", "messages", "draw", "note", "late"]));
+    assert!(shape.has("late") && shape.json_names().next().is_none());
+    let many = |begin: usize| -> Row { (begin..begin + 600).map(|at| (format!("c{at}"), json!([[[[at]]]]))).collect() };
+    shape.take_in(&many(0));
+    assert!(!shape.overflows());
+    shape.settle(&["messages"]);
+    assert_eq!(shape.json_names().count(), 602, "all that is nested and not ours");
+    shape.take_in(&many(600));
+    assert!(shape.overflows() && shape.features(true).is_none());
+    assert_eq!(shape.names().count(), 1_000);
 }
 
 #[test]
@@ -117,6 +140,33 @@ fn a_file_that_is_cut_off_is_refused() {
         std::fs::write(&path, &whole[..length]).unwrap();
         let said = read(&path).unwrap_err().to_string();
         assert!(said.contains("cut.parquet") && !said.contains('\n'), "{said}");
+    }
+}
+
+/// Integers in a Parquet file have their sign in their lowest bit, lengths of texts are whole numbers of four bytes.
+#[test]
+fn no_negative_and_no_huge_number_is_believed() {
+    let whole = std::fs::read(fixture("plain.parquet")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("changed.parquet");
+    let read_changed = |at: usize, bytes: &[u8]| {
+        let mut changed = whole.clone();
+        changed[at..at + bytes.len()].copy_from_slice(bytes);
+        std::fs::write(&path, changed).unwrap();
+        read(&path).map_err(|error| error.to_string())
+    };
+    let mut said = Vec::new();
+    for (at, byte) in whole.iter().enumerate() {
+        said.extend(read_changed(at, &[byte ^ 1]).err());
+    }
+    assert!(said.iter().all(|line| line.len() < 400 && !line.contains('\n')), "{said:?}");
+    for expected in ["less than no rows", "`problem`: lies nowhere", "`answer`: a page of no sound size"] {
+        assert!(said.iter().any(|line| line.contains(expected)), "{expected}: {said:?}");
+    }
+    let text = whole.windows(12).position(|window| window == b"What is 1+1?").unwrap();
+    for length in [u32::MAX, i32::MAX as u32, 1 << 31, 13] {
+        let said = read_changed(text - 4, &length.to_le_bytes()).unwrap_err();
+        assert!(said.ends_with("changed.parquet:1: EOF: Not enough bytes to decode"), "{length}: {said}");
     }
 }
 

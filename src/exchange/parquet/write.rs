@@ -4,7 +4,6 @@
 //! what they are in Parquet; a column whose values have no kind in common (a number here, a text there; objects with different
 //! keys) is written as JSON texts and marked so. Every column may be empty in a row.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -16,87 +15,15 @@ use ::parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use ::parquet::schema::types::{Type, TypePtr};
 use serde_json::Value;
 
+use super::shape::Kind;
+pub use super::shape::Shape;
 use crate::exchange::table::Row;
 
 /// A row group is written when it has so many rows or about so many bytes: each is in memory at once, here and at its reader.
 const MOST_ROWS: usize = 10_000;
 const MOST_BYTES: usize = 32 << 20;
-/// Whole numbers up to here can be told apart as decimals.
-const EXACT: u64 = 1 << 53;
-/// What is nested deeper or has more fields is written as JSON texts.
-const DEEPEST: usize = 8;
-const MOST_FIELDS: usize = 64;
-
-/// What kind of values a column has.
-#[derive(Debug, Clone, PartialEq)]
-enum Kind {
-    /// Nothing but empty ones so far.
-    Unknown,
-    Bool,
-    Whole,
-    /// Whole, with some that no decimal is equal to.
-    Large,
-    Decimal,
-    Text,
-    /// Written as JSON texts.
-    Json,
-    List(Box<Kind>),
-    Struct(Vec<(String, Kind)>),
-}
 
 impl Kind {
-    fn of(value: &Value) -> Kind {
-        match value {
-            Value::Null => Kind::Unknown,
-            Value::Bool(_) => Kind::Bool,
-            Value::Number(number) if number.as_i64().is_some_and(|whole| whole.unsigned_abs() > EXACT) => Kind::Large,
-            Value::Number(number) if number.is_i64() => Kind::Whole,
-            Value::Number(number) if number.is_f64() => Kind::Decimal,
-            // Beyond what the whole numbers of a column can hold.
-            Value::Number(_) => Kind::Json,
-            Value::String(_) => Kind::Text,
-            Value::Array(items) => {
-                Kind::List(Box::new(items.iter().fold(Kind::Unknown, |kind, item| kind.with(Kind::of(item)))))
-            }
-            // A structure without fields cannot be written.
-            Value::Object(fields) if fields.is_empty() => Kind::Json,
-            Value::Object(fields) => {
-                Kind::Struct(fields.iter().map(|(name, value)| (name.clone(), Kind::of(value))).collect())
-            }
-        }
-    }
-
-    /// What holds the values of both.
-    fn with(self, other: Kind) -> Kind {
-        match (self, other) {
-            (Kind::Unknown, kind) | (kind, Kind::Unknown) => kind,
-            (Kind::Whole, Kind::Large) | (Kind::Large, Kind::Whole) => Kind::Large,
-            (Kind::Whole, Kind::Decimal) | (Kind::Decimal, Kind::Whole) => Kind::Decimal,
-            (Kind::List(one), Kind::List(other)) => Kind::List(Box::new(one.with(*other))),
-            (Kind::Struct(one), Kind::Struct(other)) if same_names(&one, &other) => Kind::Struct(
-                one.into_iter().zip(other).map(|((name, kind), (_, other))| (name, kind.with(other))).collect(),
-            ),
-            (one, other) if one == other => one,
-            _ => Kind::Json,
-        }
-    }
-
-    /// As it is, or JSON where something in it can be written as nothing else.
-    fn settled(self) -> Kind {
-        if self.is_sound(DEEPEST) { self } else { Kind::Json }
-    }
-
-    fn is_sound(&self, depth: usize) -> bool {
-        match self {
-            Kind::Json => false,
-            Kind::List(inner) => depth > 0 && inner.is_sound(depth - 1),
-            Kind::Struct(fields) => {
-                depth > 0 && fields.len() <= MOST_FIELDS && fields.iter().all(|(_, kind)| kind.is_sound(depth - 1))
-            }
-            _ => true,
-        }
-    }
-
     fn leaves(&self) -> usize {
         match self {
             Kind::List(inner) => inner.leaves(),
@@ -145,30 +72,7 @@ impl Kind {
     }
 }
 
-fn same_names(one: &[(String, Kind)], other: &[(String, Kind)]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|((one, _), (other, _))| one == other)
-}
-
-/// The columns of a file and their kinds, found by looking at all its rows.
-#[derive(Debug, Clone, Default)]
-pub struct Shape {
-    columns: Vec<(String, Kind)>,
-    places: HashMap<String, usize>,
-}
-
 impl Shape {
-    pub fn take_in(&mut self, row: &Row) {
-        for (name, value) in row {
-            let Some(place) = self.places.get(name).copied() else {
-                self.places.insert(name.clone(), self.columns.len());
-                self.columns.push((name.clone(), Kind::of(value).settled()));
-                continue;
-            };
-            let known = &mut self.columns[place].1;
-            *known = std::mem::replace(known, Kind::Unknown).with(Kind::of(value)).settled();
-        }
-    }
-
     fn schema(&self) -> Result<TypePtr, ParquetError> {
         let fields = self.columns.iter().map(|(name, kind)| kind.schema(name)).collect::<Result<Vec<_>, _>>()?;
         Type::group_type_builder("schema").with_fields(fields).build().map(Arc::new)

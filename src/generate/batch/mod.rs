@@ -31,11 +31,11 @@ use self::directory::{Directory, Found, LONGEST_LINE};
 use self::requests::NewRequests;
 use super::http::answer::Written;
 pub use super::http::body::Dialect;
-use super::http::body::{Body, OWN_FIELDS};
+use super::http::body::{Body, OWN_FIELDS, Prompt, begun, is_begun};
 use super::http::failure::FailureKind;
-use super::http::identity;
+use super::http::{Prompts, identity};
 use super::{Backend, Event, Handover, Request, RequestId, StreamKey};
-use crate::records::{FinishReason, Message, ModelIdentity, Sampling};
+use crate::records::{Message, ModelIdentity, Sampling};
 
 /// So often a request is asked in all, as long as what comes back is an error.
 pub const MOST_ATTEMPTS: u8 = 3;
@@ -116,7 +116,7 @@ impl BatchBackend {
     pub fn open(directory: &Path, options: BatchOptions) -> Result<Self, BatchError> {
         options.check()?;
         Ok(Self {
-            identity: identity(&options.model, None, &options.extra),
+            identity: identity(&options.model, None, &options.extra, &Prompts::Chat),
             directory: Directory::open(directory)?,
             options,
             new_requests: None,
@@ -126,7 +126,8 @@ impl BatchBackend {
 
     fn body(&self, messages: &[Message], sampling: &Sampling, stream_key: &StreamKey) -> Value {
         let BatchOptions { model, dialect, extra, .. } = &self.options;
-        Body { model, messages, sampling, stream_key, dialect: *dialect, streamed: false, extra }.json()
+        let (prompt, dialect) = (Prompt::Chat(messages), *dialect);
+        Body { model, prompt, sampling, stream_key, dialect, streamed: false, logprobs: false, extra }.json()
     }
 
     /// Looks a request up, and writes it down where there is no answer.
@@ -146,8 +147,7 @@ impl BatchBackend {
                 Found::Failed { failure, .. }
                     if failure.kind == FailureKind::ContextFull && request.stream.turn > 0 =>
                 {
-                    let (text, token_ids, reason) = (String::new(), Vec::new(), FinishReason::ContextFull);
-                    finish(request, Written { text, token_ids, tokens: 0, prompt_tokens: 0, reason }, events);
+                    finish(request, Written::without_room(), events);
                     return Ok(());
                 }
                 Found::Failed { at, failure } if failure.kind == FailureKind::ContextFull => {
@@ -193,14 +193,15 @@ impl BatchBackend {
 
 /// Tells a whole turn.
 fn finish(request: &Request, mut written: Written, events: &mut Vec<Event>) {
+    written.go_on_from(begun(&request.messages));
     written.cut_at(&request.sampling.stop);
-    let Written { text, token_ids, tokens, prompt_tokens, reason } = written;
+    let Written { text, token_ids, tokens, prompt_tokens, logprob, reason } = written;
     let id = request.id;
     events.push(Event::Started { id, prompt_tokens });
     if !text.is_empty() {
         events.push(Event::Text { id, delta: text.clone(), tokens });
     }
-    events.push(Event::Finished { id, text, token_ids, tokens, reason });
+    events.push(Event::Finished { id, text, token_ids, tokens, logprob, reason });
 }
 
 impl Backend for BatchBackend {
@@ -215,6 +216,10 @@ impl Backend for BatchBackend {
     fn submit(&mut self, request: Request) -> color_eyre::Result<()> {
         ensure!(!request.messages.is_empty(), "an empty chat was submitted");
         request.sampling.validate().map_err(|error| eyre!(error))?;
+        ensure!(
+            self.options.dialect.goes_on() || !is_begun(&request.messages),
+            "an answer that is begun cannot be gone on with in this batch; have it answered by vLLM or SGLang"
+        );
         self.waiting.push_back(request);
         Ok(())
     }

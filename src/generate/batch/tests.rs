@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::generate::http::tests::request;
-use crate::records::Role;
+use crate::records::{FinishReason, Role};
 
 /// What became of a request: text and reason, why it failed, or why it was asked again.
 #[derive(Debug, Clone, PartialEq)]
@@ -209,6 +209,32 @@ fn a_stop_string_that_was_left_in_is_cut() {
 }
 
 #[test]
+fn an_answer_that_is_begun_is_gone_on_with_where_the_batch_can() {
+    let bench = Bench::new();
+    let begun = || Request {
+        messages: vec![Message::new(Role::User, "2 + 2?"), Message::new(Role::Assistant, "answer to 2")],
+        ..request(0)
+    };
+    let ask = || {
+        let mut backend = bench.open().unwrap();
+        backend.submit(begun()).unwrap();
+        let done = drain(&mut backend);
+        backend.hand_over().unwrap();
+        done
+    };
+    ask();
+    let line = bench.lines("requests-001.jsonl").remove(0);
+    assert_eq!(line["body"]["continue_final_message"], json!(true));
+    // What was given is said again, and taken off.
+    bench.answer("requests-001.jsonl", "results-001.jsonl", says);
+    assert_eq!(ask()[&0], Outcome::Says(" + 2?".into(), FinishReason::Stop));
+    let options = BatchOptions { dialect: Dialect::Other, ..BatchOptions::for_model("m") };
+    let mut backend = BatchBackend::open(bench.place.path(), options).unwrap();
+    let error = backend.submit(begun()).unwrap_err().to_string();
+    assert!(error.contains("vLLM or SGLang"), "{error}");
+}
+
+#[test]
 fn a_line_that_was_cut_off_is_passed_over_and_every_other_wrong_one_named() {
     let bench = Bench::new();
     bench.call(0..3);
@@ -295,7 +321,7 @@ fn what_is_asked_decides_the_name_and_the_model_the_identity() {
     .into();
     assert_eq!(all.len(), 7);
     let identity = |options| BatchBackend::open(&bench.path("none"), options).unwrap().identity().clone();
-    assert_eq!(identity(usual()), super::super::http::identity("m", None, &Map::new()));
+    assert_eq!(identity(usual()), super::super::http::identity("m", None, &Map::new(), &Prompts::Chat));
     assert_ne!(identity(BatchOptions { extra, ..usual() }).content, identity(usual()).content);
 }
 

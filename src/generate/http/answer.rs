@@ -1,4 +1,4 @@
-//! What a server answers: a chat completion, whole, in the pieces of a stream, or in a line of a batch.
+//! What a server answers: a completion of a chat or of a prompt, whole, in the pieces of a stream, or in a line of a batch.
 //!
 //! Servers are not trusted: other choices than the first are dropped as they are read, counts are believed within
 //! limits only, and what is none of our business is skipped without being kept.
@@ -9,7 +9,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::failure::{Failure, FailureKind, cut};
-use crate::records::FinishReason;
+use super::logprobs::Logprobs;
+use super::loose::Word;
+use crate::records::{FinishReason, Spent};
 
 /// No turn and no prompt has more tokens than this; who says so is not believed.
 const MOST_TOKENS: u64 = 1 << 26;
@@ -25,10 +27,38 @@ pub struct Written {
     pub tokens: usize,
     /// Tokens of the prompt; 0 where the server does not tell.
     pub prompt_tokens: usize,
+    /// Sum of the natural logarithms of the tokens' probabilities, where the server tells those of all.
+    pub logprob: Option<f64>,
     pub reason: FinishReason,
 }
 
 impl Written {
+    /// The turn that there was no room for.
+    pub fn without_room() -> Self {
+        Self {
+            text: String::new(),
+            token_ids: Vec::new(),
+            tokens: 0,
+            prompt_tokens: 0,
+            logprob: None,
+            reason: FinishReason::ContextFull,
+        }
+    }
+
+    /// Takes off the beginning that was given for the answer, should the server have said it again.
+    pub fn go_on_from(&mut self, begun: &str) {
+        if !begun.is_empty()
+            && let Some(rest) = self.text.strip_prefix(begun)
+        {
+            self.text = rest.to_owned();
+        }
+    }
+
+    /// What it cost.
+    pub fn spent(&self) -> Spent {
+        Spent { calls: 1, prompt_tokens: self.prompt_tokens as u64, completion_tokens: self.tokens as u64 }
+    }
+
     /// Ends the text before the first of `stops`, should the server have left one in.
     pub fn cut_at(&mut self, stops: &[String]) {
         let stops = stops.iter().filter(|stop| !stop.is_empty());
@@ -65,6 +95,11 @@ struct Choice {
     /// Of a piece of a stream.
     #[serde(default)]
     delta: Option<Said>,
+    /// Of a prompt that was not a chat, whole or a piece.
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    logprobs: Option<Logprobs>,
     #[serde(default)]
     finish_reason: Option<Word>,
     /// vLLM: the stop string that ended the turn.
@@ -93,60 +128,6 @@ struct Usage {
     prompt_tokens: Option<u64>,
     #[serde(default)]
     completion_tokens: Option<u64>,
-}
-
-/// A text, or anything else, which is read over.
-#[derive(Debug, Default)]
-struct Word(Option<String>);
-
-impl<'de> Deserialize<'de> for Word {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WordVisitor)
-    }
-}
-
-struct WordVisitor;
-
-impl<'de> Visitor<'de> for WordVisitor {
-    type Value = Word;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any value")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Word, E> {
-        Ok(Word(Some(text.to_owned())))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Word, E> {
-        Ok(Word(None))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Word, E> {
-        Ok(Word(None))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Word, E> {
-        Ok(Word(None))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Word, E> {
-        Ok(Word(None))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Word, E> {
-        Ok(Word(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Word, A::Error> {
-        while sequence.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Word(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Word, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Word(None))
-    }
 }
 
 /// The choice with index 0; of several the first. The others are dropped at once, however many they are.
@@ -203,7 +184,7 @@ impl Completion {
             return Err(Failure::broken("an error stands where the answer should be"));
         }
         let mut growing = Growing::default();
-        growing.add(self)?;
+        growing.add(self).map_err(|failure| growing.charged(failure))?;
         growing.finish()
     }
 }
@@ -219,10 +200,13 @@ pub(super) fn read_whole(json: &[u8]) -> Result<Written, Failure> {
 /// A turn whose pieces are coming.
 #[derive(Debug, Default)]
 pub(super) struct Growing {
+    /// The beginning that was given for the answer.
+    begun: String,
     text: String,
     token_ids: Vec<u32>,
     /// Pieces that held text, which servers that stream send one a token.
     pieces: usize,
+    logprobs: Logprobs,
     usage: Usage,
     prompt_ids: usize,
     finish: Option<String>,
@@ -233,33 +217,64 @@ pub(super) struct Growing {
 }
 
 impl Growing {
+    /// One that goes on from a beginning, which is empty where there is none.
+    pub(super) fn after(begun: &str) -> Self {
+        Self { begun: begun.to_owned(), ..Self::default() }
+    }
+
     /// Takes the data of one event.
     pub(super) fn take(&mut self, data: &str) -> Result<(), Failure> {
-        if data.trim() == "[DONE]" {
-            self.done = true;
-        } else if !data.trim().is_empty() {
-            self.add(Completion::parse(data.as_bytes())?)?;
+        match data.trim() {
+            "[DONE]" => {
+                self.done = true;
+                Ok(())
+            }
+            "" => Ok(()),
+            json => {
+                let taken = Completion::parse(json.as_bytes()).and_then(|completion| self.add(completion));
+                taken.map_err(|failure| self.charged(failure))
+            }
         }
-        Ok(())
     }
 
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
+    /// What may be shown of the text: nothing while it may be the given beginning once more.
     pub(super) fn text(&self) -> &str {
-        &self.text
+        match self.text.strip_prefix(self.begun.as_str()) {
+            Some(rest) => rest,
+            None if self.begun.starts_with(self.text.as_str()) => "",
+            None => &self.text,
+        }
     }
 
     /// Tokens so far: as counted by the server, else pieces.
     pub(super) fn tokens(&self) -> usize {
-        let told = self.usage.completion_tokens.and_then(believed);
-        told.unwrap_or(if self.token_ids.is_empty() { self.pieces } else { self.token_ids.len() })
+        self.counted().unwrap_or(self.pieces.max(self.logprobs.tokens()))
+    }
+
+    /// Tokens so far, if the server counts them or tells which.
+    fn counted(&self) -> Option<usize> {
+        let ids = Some(self.token_ids.len()).filter(|count| *count > 0);
+        self.usage.completion_tokens.and_then(believed).or(ids)
     }
 
     /// Tokens of the prompt; 0 while they are not known.
     pub(super) fn prompt_tokens(&self) -> usize {
         self.usage.prompt_tokens.and_then(believed).unwrap_or(self.prompt_ids)
+    }
+
+    /// A failure of this answer, with what the server says that it cost.
+    fn charged(&self, failure: Failure) -> Failure {
+        let count = |told: Option<u64>| told.filter(|count| *count <= MOST_TOKENS);
+        let (prompt, completion) = (count(self.usage.prompt_tokens), count(self.usage.completion_tokens));
+        if prompt.is_none() && completion.is_none() {
+            return failure;
+        }
+        let (prompt_tokens, completion_tokens) = (prompt.unwrap_or(0), completion.unwrap_or(0));
+        Failure { spent: Spent { calls: 1, prompt_tokens, completion_tokens }, ..failure }
     }
 
     fn add(&mut self, completion: Completion) -> Result<(), Failure> {
@@ -276,10 +291,11 @@ impl Growing {
                              reasoning parser (llama-server: --reasoning-format none)";
                 return Err(Failure::new(FailureKind::Unusable, words));
             }
-            let content = said.content.unwrap_or_default();
-            self.pieces += usize::from(!content.is_empty());
-            self.text.push_str(&content);
+            self.say(&said.content.unwrap_or_default());
+        } else {
+            self.say(&choice.text.unwrap_or_default());
         }
+        self.logprobs.join(choice.logprobs.unwrap_or_default());
         self.token_ids.extend(choice.token_ids.unwrap_or_default());
         self.by_stop_string |= text_of(choice.stop_reason) || text_of(choice.matched_stop);
         if let Some(word) = choice.finish_reason.and_then(|word| word.0).filter(|word| !word.is_empty()) {
@@ -288,29 +304,42 @@ impl Growing {
         Ok(())
     }
 
+    fn say(&mut self, text: &str) {
+        self.pieces += usize::from(!text.is_empty());
+        self.text.push_str(text);
+    }
+
     /// No more comes.
     pub(super) fn finish(self) -> Result<Written, Failure> {
         if !self.any {
             return Err(Failure::empty());
         }
-        let Some(word) = &self.finish else {
-            return Err(Failure::broken("the answer ended before it was finished"));
-        };
-        let reason = match word.as_str() {
-            "stop" if self.by_stop_string => FinishReason::StopString,
-            "stop" | "eos" | "eos_token" => FinishReason::Stop,
-            "length" => FinishReason::Length,
-            other => {
-                let words = format!("the server ended the turn with `{}`", cut(other));
-                return Err(Failure::new(FailureKind::Unusable, words));
-            }
-        };
+        let reason = self.reason().map_err(|failure| self.charged(failure))?;
         let (mut tokens, prompt_tokens) = (self.tokens(), self.prompt_tokens());
-        if self.usage.completion_tokens.is_none() && self.pieces <= 1 && self.token_ids.is_empty() {
+        // Where nobody counts, a piece that says nothing of probabilities shows as one more than tokens are told of.
+        let holes = self.counted().is_none() && self.pieces > self.logprobs.tokens();
+        let logprob = self.logprobs.sum(tokens).filter(|_| !holes);
+        if self.usage.completion_tokens.is_none() && tokens <= 1 && self.token_ids.is_empty() && logprob.is_none() {
             // One piece is no token: it came whole. About four bytes are one, as in English text.
             tokens = self.text.len().div_ceil(4);
         }
-        Ok(Written { text: self.text, token_ids: self.token_ids, tokens, prompt_tokens, reason })
+        let told = !self.token_ids.is_empty();
+        let token_ids = if told { self.token_ids } else { self.logprobs.into_ids(tokens) };
+        Ok(Written { text: self.text, token_ids, tokens, prompt_tokens, logprob, reason })
+    }
+
+    /// How the turn ended.
+    fn reason(&self) -> Result<FinishReason, Failure> {
+        match self.finish.as_deref() {
+            None => Err(Failure::broken("the answer ended before it was finished")),
+            Some("stop") if self.by_stop_string => Ok(FinishReason::StopString),
+            Some("stop" | "eos" | "eos_token") => Ok(FinishReason::Stop),
+            Some("length") => Ok(FinishReason::Length),
+            Some(other) => {
+                let words = format!("the server ended the turn with `{}`", cut(other));
+                Err(Failure::new(FailureKind::Unusable, words))
+            }
+        }
     }
 }
 
@@ -319,131 +348,4 @@ fn believed(count: u64) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn whole(json: &str) -> Result<Written, Failure> {
-        read_whole(json.as_bytes())
-    }
-
-    fn stream(pieces: &[&str]) -> Result<Written, Failure> {
-        let mut growing = Growing::default();
-        pieces.iter().try_for_each(|piece| growing.take(piece))?;
-        growing.finish()
-    }
-
-    #[test]
-    fn a_whole_answer_as_vllm_gives_it() {
-        let written = whole(
-            r#"{"id": "x", "object": "chat.completion", "prompt_token_ids": [1, 2, 3], "choices": [{"index": 0, "message":
-            {"role": "assistant", "content": "It is 4.", "reasoning_content": null, "tool_calls": []}, "logprobs": null,
-            "finish_reason": "stop", "stop_reason": null, "token_ids": [5, 6, 7, 2]}],
-            "usage": {"prompt_tokens": 3, "total_tokens": 7, "completion_tokens": 4}, "error": null}"#,
-        );
-        let expected = Written {
-            text: "It is 4.".into(),
-            token_ids: vec![5, 6, 7, 2],
-            tokens: 4,
-            prompt_tokens: 3,
-            reason: FinishReason::Stop,
-        };
-        assert_eq!(written, Ok(expected));
-    }
-
-    #[test]
-    fn reasons_are_told_apart() {
-        let reason = |rest: &str| whole(&format!(r#"{{"choices": [{{"message": {{"content": "a"}}, {rest}}}]}}"#));
-        let of = |rest: &str| reason(rest).unwrap().reason;
-        assert_eq!(of(r#""finish_reason": "stop""#), FinishReason::Stop);
-        assert_eq!(of(r#""finish_reason": "stop", "stop_reason": 151645"#), FinishReason::Stop);
-        assert_eq!(of(r#""finish_reason": "stop", "stop_reason": "END""#), FinishReason::StopString);
-        assert_eq!(of(r#""finish_reason": "stop", "matched_stop": "END""#), FinishReason::StopString);
-        assert_eq!(of(r#""finish_reason": "length""#), FinishReason::Length);
-        let other = reason(r#""finish_reason": "content_filter""#).unwrap_err();
-        assert_eq!(other.kind, FailureKind::Unusable);
-        assert!(other.message.contains("content_filter"));
-        assert_eq!(reason(r#""finish_reason": null"#).unwrap_err().kind, FailureKind::Broken);
-        assert_eq!(reason(r#""index": 0"#).unwrap_err().kind, FailureKind::Broken);
-    }
-
-    #[test]
-    fn the_one_choice_may_stand_without_a_list() {
-        let written = whole(r#"{"choices": {"index": 3, "message": {"content": "a"}, "finish_reason": "stop"}}"#);
-        assert_eq!(written.unwrap().text, "a");
-        assert_eq!(whole(r#"{"choices": "a"}"#).unwrap_err().kind, FailureKind::Broken);
-    }
-
-    #[test]
-    fn a_stop_string_that_was_left_in_is_cut() {
-        let mut written =
-            whole(r#"{"choices": [{"message": {"content": "a b END c"}, "finish_reason": "length"}]}"#).unwrap();
-        written.cut_at(&["".into(), "c".into(), "END".into()]);
-        assert_eq!((written.text.as_str(), written.reason), ("a b ", FinishReason::StopString));
-    }
-
-    #[test]
-    fn a_stream_is_put_together_and_its_tokens_counted() {
-        let begin = r#"{"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}"#;
-        let one = r#"{"choices": [{"index": 0, "delta": {"content": "It "}, "finish_reason": null}]}"#;
-        let other = r#"{"choices": [{"index": 1, "delta": {"content": "NOT"}, "finish_reason": "length"}]}"#;
-        let two = r#"{"choices": [{"index": 0, "delta": {"content": "is 4."}}]}"#;
-        let end = r#"{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}"#;
-        let usage = r#"{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}}"#;
-        let written = stream(&[begin, one, other, two, end, "[DONE]"]).unwrap();
-        assert_eq!((written.text.as_str(), written.tokens, written.reason), ("It is 4.", 2, FinishReason::Stop));
-        let written = stream(&[begin, one, two, end, usage, "[DONE]"]).unwrap();
-        assert_eq!((written.tokens, written.prompt_tokens), (5, 9));
-        assert_eq!(stream(&[begin, one, "[DONE]"]).unwrap_err().kind, FailureKind::Broken);
-        let error = stream(&[begin, one, r#"{"error": {"message": "out of memory"}}"#]).unwrap_err();
-        assert!(error.message.contains("out of memory") && error.kind == FailureKind::Broken, "{error:?}");
-        assert_eq!(stream(&["[DONE]"]).unwrap_err(), Failure::empty());
-    }
-
-    #[test]
-    fn token_ids_of_a_stream_are_joined() {
-        let one = r#"{"prompt_token_ids": [1, 2], "choices": [{"delta": {"content": ""}}]}"#;
-        let two = r#"{"choices": [{"delta": {"content": "ab"}, "token_ids": [7, 8]}]}"#;
-        let three = r#"{"choices": [{"delta": {"content": ""}, "token_ids": [2], "finish_reason": "stop"}]}"#;
-        let written = stream(&[one, two, three]).unwrap();
-        assert_eq!((written.token_ids, written.tokens, written.prompt_tokens), (vec![7, 8, 2], 3, 2));
-    }
-
-    #[test]
-    fn what_would_lose_text_is_no_answer() {
-        let split =
-            r#"{"choices": [{"message": {"content": "4", "reasoning_content": "2+2"}, "finish_reason": "stop"}]}"#;
-        assert_eq!(whole(split).unwrap_err().kind, FailureKind::Unusable);
-        for garbage in ["{", "[]", "null", "3", "{}", r#"{"choices": {}}"#, r#"{"choices": []}"#] {
-            assert_eq!(whole(garbage).unwrap_err().kind, FailureKind::Broken, "{garbage}");
-        }
-        assert_eq!(whole(" \n").unwrap_err(), Failure::empty());
-    }
-
-    #[test]
-    fn counts_that_cannot_be_are_not_believed() {
-        let json = r#"{"choices": [{"message": {"content": "12345678"}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 18446744073709551615, "completion_tokens": 99999999999}}"#;
-        let written = whole(json).unwrap();
-        assert_eq!((written.tokens, written.prompt_tokens), (1, 0));
-        let none = r#"{"choices": [{"message": {"content": "123456789"}, "finish_reason": "stop"}]}"#;
-        assert_eq!(whole(none).unwrap().tokens, 3);
-    }
-
-    #[test]
-    fn many_choices_and_deep_nests_do_no_harm() {
-        let many = format!(r#"{{"choices": [{}{{}}]}}"#, "{},".repeat(100_000));
-        assert_eq!(whole(&many).unwrap_err().kind, FailureKind::Broken);
-        let deep = format!(r#"{{"x": {}"#, "[".repeat(100_000));
-        assert_eq!(whole(&deep).unwrap_err().kind, FailureKind::Broken);
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read_whole(&bytes);
-            let _ = Growing::default().take(&String::from_utf8_lossy(&bytes));
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! What a server is asked, or whoever answers a batch: the JSON of a chat completion.
+//! What a server is asked, or whoever answers a batch: the JSON of a completion, of a chat or of a prompt.
 //!
 //! A server that is told nothing of a value takes it from its own settings or from the model's
 //! `generation_config.json`, and the samples would not be what their settings say. So values go out even where they
@@ -8,18 +8,24 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::generate::StreamKey;
-use crate::records::{Message, Sampling};
+use crate::records::{Message, Role, Sampling};
 
 /// The fields that requests bring themselves.
-pub(in crate::generate) const OWN_FIELDS: [&str; 15] = [
+pub(in crate::generate) const OWN_FIELDS: [&str; 21] = [
     "model",
     "messages",
+    "continue_final_message",
+    "add_generation_prompt",
+    "prompt",
     "temperature",
     "top_p",
     "max_tokens",
     "seed",
     "n",
     "stop",
+    "stop_token_ids",
+    "logprobs",
+    "top_logprobs",
     "stream",
     "stream_options",
     "top_k",
@@ -52,6 +58,16 @@ impl Dialect {
         matches!(self, Self::Vllm | Self::Sglang | Self::LlamaCpp)
     }
 
+    /// Whether a server of these goes on with an answer that a chat ends with. The others answer it, or end it at once.
+    pub(in crate::generate) fn goes_on(self) -> bool {
+        self.knows_more()
+    }
+
+    /// Whether the server is one of the two whose own names for things are the same.
+    fn is_of_vllm_or_sglang(self) -> bool {
+        matches!(self, Self::Vllm | Self::Sglang)
+    }
+
     /// The value that would be ignored in silence, if any.
     pub(super) fn ignores(self, sampling: &Sampling) -> Option<&'static str> {
         let further = [
@@ -64,24 +80,58 @@ impl Dialect {
     }
 }
 
+/// Whether a chat ends with the beginning of an answer, which is to be gone on with.
+pub(in crate::generate) fn is_begun(messages: &[Message]) -> bool {
+    messages.last().is_some_and(|message| message.role == Role::Assistant)
+}
+
+/// The beginning of an answer that a chat ends with; empty where it ends with a question.
+pub(in crate::generate) fn begun(messages: &[Message]) -> &str {
+    messages.last().filter(|message| message.role == Role::Assistant).map_or("", |message| message.content.as_str())
+}
+
+/// What is to be gone on from.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::generate) enum Prompt<'a> {
+    /// The server renders it.
+    Chat(&'a [Message]),
+    /// It was rendered here. `stop_ids`: what ends a turn in its template.
+    Tokens { ids: &'a [u32], stop_ids: &'a [u32] },
+}
+
 /// The body of one request.
 pub(in crate::generate) struct Body<'a> {
     pub model: &'a str,
-    pub messages: &'a [Message],
+    pub prompt: Prompt<'a>,
     pub sampling: &'a Sampling,
     pub stream_key: &'a StreamKey,
     pub dialect: Dialect,
     pub streamed: bool,
+    /// Whether to ask for the log probabilities of the tokens.
+    pub logprobs: bool,
     pub extra: &'a Map<String, Value>,
 }
 
 impl Body<'_> {
+    /// The order of the fields is part of it: the names of a batch's requests are hashes of this text.
     pub(in crate::generate) fn json(&self) -> Value {
         let sampling = self.sampling;
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
         put("model", self.model.into());
-        put("messages", json!(self.messages));
+        match self.prompt {
+            Prompt::Chat(messages) => {
+                put("messages", json!(messages));
+                // llama-server does so without being told, and older ones of its versions know no such fields.
+                if is_begun(messages) && self.dialect.is_of_vllm_or_sglang() {
+                    put("continue_final_message", true.into());
+                    put("add_generation_prompt", false.into());
+                }
+            }
+            Prompt::Tokens { ids, .. } => {
+                put("prompt", json!(ids));
+            }
+        }
         put("temperature", number(sampling.temperature));
         put("top_p", number(sampling.top_p));
         if self.dialect.knows_more() || sampling.top_k != 0 {
@@ -100,8 +150,18 @@ impl Body<'_> {
         if !sampling.stop.is_empty() {
             put("stop", json!(sampling.stop));
         }
+        if let Prompt::Tokens { stop_ids, .. } = self.prompt
+            && self.dialect.is_of_vllm_or_sglang()
+            && !stop_ids.is_empty()
+        {
+            // They know the end of a text by the model's files, and that of a turn not always.
+            put("stop_token_ids", json!(stop_ids));
+        }
         if self.dialect == Dialect::Vllm {
             put("return_token_ids", true.into());
+        }
+        for (name, value) in self.logprobs_fields() {
+            put(name, value);
         }
         put("stream", self.streamed.into());
         if self.streamed {
@@ -111,6 +171,21 @@ impl Body<'_> {
             put(name, value.clone());
         }
         Value::Object(body)
+    }
+
+    /// What asks for the probability of each token, and for as few others as can be.
+    fn logprobs_fields(&self) -> Vec<(&'static str, Value)> {
+        match self.prompt {
+            _ if !self.logprobs => Vec::new(),
+            // llama-server would add twenty others to each token.
+            Prompt::Chat(_) if self.dialect == Dialect::LlamaCpp => {
+                vec![("logprobs", true.into()), ("top_logprobs", 1.into())]
+            }
+            Prompt::Chat(_) => vec![("logprobs", true.into())],
+            // How many others: 0 is off for llama-server, and not taken everywhere else.
+            Prompt::Tokens { .. } if self.dialect.is_of_vllm_or_sglang() => vec![("logprobs", 0.into())],
+            Prompt::Tokens { .. } => vec![("logprobs", 1.into())],
+        }
     }
 }
 
@@ -161,8 +236,16 @@ mod tests {
     fn body(sampling: &Sampling, dialect: Dialect, streamed: bool) -> Value {
         let messages = [Message::new(Role::System, "Think."), Message::new(Role::User, "2 + 2?")];
         let extra = json!({"chat_template_kwargs": {"enable_thinking": false}}).as_object().unwrap().clone();
-        let stream_key = &key(0);
-        Body { model: "m", messages: &messages, sampling, stream_key, dialect, streamed, extra: &extra }.json()
+        of(Prompt::Chat(&messages), (sampling, dialect, streamed), false, &extra)
+    }
+
+    fn of(
+        prompt: Prompt<'_>,
+        (sampling, dialect, streamed): (&Sampling, Dialect, bool),
+        logprobs: bool,
+        extra: &Map<String, Value>,
+    ) -> Value {
+        Body { model: "m", prompt, sampling, stream_key: &key(0), dialect, streamed, logprobs, extra }.json()
     }
 
     #[test]
@@ -175,6 +258,11 @@ mod tests {
             "stream": false, "chat_template_kwargs": {"enable_thinking": false},
         });
         assert_eq!(body(&sampling, Dialect::Other, false), expected);
+        // The names of a batch's requests are hashes of the text.
+        let names: Vec<_> = body(&sampling, Dialect::Vllm, true).as_object().unwrap().keys().cloned().collect();
+        let order = "model messages temperature top_p top_k min_p repetition_penalty max_tokens seed n stop return_token_ids \
+                     stream stream_options chat_template_kwargs";
+        assert_eq!(names.join(" "), order);
         assert!(body(&sampling, Dialect::Other, false).to_string().contains("\"temperature\":0.7,"));
     }
 
@@ -224,13 +312,73 @@ mod tests {
         assert_ne!(seed(&StreamKey { turn: 1, ..key(0) }), seed(&key(0)));
     }
 
+    const DIALECTS: [Dialect; 5] = [Dialect::Other, Dialect::Vllm, Dialect::Sglang, Dialect::LlamaCpp, Dialect::Ollama];
+
+    #[test]
+    fn a_prompt_is_its_tokens() {
+        let none = Map::new();
+        let prompt = Prompt::Tokens { ids: &[1, 70_000, 5], stop_ids: &[2, 9] };
+        let sampling = Sampling::default();
+        for dialect in DIALECTS {
+            let body = of(prompt, (&sampling, dialect, false), false, &none);
+            assert_eq!((&body["prompt"], body.get("messages")), (&json!([1, 70_000, 5]), None), "{dialect:?}");
+            assert_eq!(
+                (&body["max_tokens"], &body["seed"], &body["n"]),
+                (&json!(512), &json!(seed(&key(0))), &json!(1))
+            );
+            let told = matches!(dialect, Dialect::Vllm | Dialect::Sglang);
+            assert_eq!(body.get("stop_token_ids"), told.then_some(&json!([2, 9])), "{dialect:?}");
+            assert_eq!(body.get("return_token_ids").is_some(), dialect == Dialect::Vllm);
+        }
+        let bare = of(Prompt::Tokens { ids: &[1], stop_ids: &[] }, (&sampling, Dialect::Vllm, false), false, &none);
+        assert_eq!(bare.get("stop_token_ids"), None);
+    }
+
+    #[test]
+    fn probabilities_are_asked_for_with_as_few_others_as_can_be() {
+        let (none, sampling) = (Map::new(), Sampling::default());
+        let messages = [Message::new(Role::User, "2 + 2?")];
+        let asked = |prompt, dialect| {
+            let body = of(prompt, (&sampling, dialect, false), true, &none);
+            (body["logprobs"].clone(), body.get("top_logprobs").cloned())
+        };
+        let tokens = Prompt::Tokens { ids: &[1], stop_ids: &[] };
+        for dialect in DIALECTS {
+            let few = (dialect == Dialect::LlamaCpp).then(|| json!(1));
+            assert_eq!(asked(Prompt::Chat(&messages), dialect), (json!(true), few), "{dialect:?}");
+            let count = json!(u8::from(!matches!(dialect, Dialect::Vllm | Dialect::Sglang)));
+            assert_eq!(asked(tokens, dialect), (count, None), "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_begun_is_to_be_gone_on_with() {
+        let (none, sampling) = (Map::new(), Sampling::default());
+        let messages = [Message::new(Role::User, "2 + 2?"), Message::new(Role::Assistant, "It is")];
+        for dialect in DIALECTS {
+            let body = of(Prompt::Chat(&messages), (&sampling, dialect, false), false, &none);
+            let fields = (body.get("continue_final_message"), body.get("add_generation_prompt"));
+            let told = matches!(dialect, Dialect::Vllm | Dialect::Sglang);
+            assert_eq!(fields, (told.then_some(&json!(true)), told.then_some(&json!(false))), "{dialect:?}");
+            assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "It is"}));
+            assert_eq!(dialect.goes_on(), told || dialect == Dialect::LlamaCpp);
+        }
+        assert_eq!((begun(&messages), begun(&messages[..1]), begun(&[])), ("It is", "", ""));
+        assert!(is_begun(&messages) && !is_begun(&messages[..1]));
+        assert_eq!(body(&sampling, Dialect::Vllm, false).get("continue_final_message"), None);
+    }
+
     #[test]
     fn all_own_fields_are_known() {
         let sampling = Sampling { stop: vec!["x".into()], ..Sampling::default() };
-        for dialect in [Dialect::Other, Dialect::Vllm, Dialect::Sglang, Dialect::LlamaCpp, Dialect::Ollama] {
-            let body = body(&sampling, dialect, true);
-            let names = body.as_object().unwrap().keys().filter(|name| *name != "chat_template_kwargs");
-            assert!(names.map(String::as_str).all(|name| OWN_FIELDS.contains(&name)), "{dialect:?}");
+        let messages = [Message::new(Role::User, "2 + 2?"), Message::new(Role::Assistant, "It is")];
+        let prompts = [Prompt::Chat(&messages), Prompt::Tokens { ids: &[1], stop_ids: &[2] }];
+        let (mut seen, none) = (std::collections::BTreeSet::new(), Map::new());
+        for (dialect, prompt) in DIALECTS.into_iter().flat_map(|dialect| prompts.map(|prompt| (dialect, prompt))) {
+            let body = of(prompt, (&sampling, dialect, true), true, &none);
+            seen.extend(body.as_object().unwrap().keys().cloned());
         }
+        let known: std::collections::BTreeSet<_> = OWN_FIELDS.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(seen, known);
     }
 }

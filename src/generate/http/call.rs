@@ -16,6 +16,8 @@ use crate::net::{self, ClientOptions, Secret};
 
 /// Most bytes of an answer.
 pub(super) const RESPONSE_BYTES: usize = 8 << 20;
+/// Most of one in which each token comes with its probability.
+pub(super) const LOGPROBS_BYTES: usize = 32 << 20;
 /// Most bytes of a line of a stream.
 const LINE_BYTES: usize = 1 << 20;
 /// After its last word a stream gets so long to end, so that the connection may be used again.
@@ -28,6 +30,10 @@ pub(super) struct Call {
     pub body: String,
     pub key: Option<Secret>,
     pub streamed: bool,
+    /// The beginning of the answer that the server goes on from; empty where there is none.
+    pub begun: String,
+    /// Most bytes of the answer.
+    pub most_bytes: usize,
     pub total_timeout: Duration,
     pub idle_timeout: Duration,
 }
@@ -105,7 +111,7 @@ async fn ask(client: &Client, call: &Call, reports: &Sender<Report>) -> Result<W
         "text/event-stream" if call.streamed => read_stream(&mut response, call, reports).await,
         "application/json" => {
             let first_wait = call.total_timeout;
-            read_whole(&read_body(&mut response, RESPONSE_BYTES, first_wait, call.idle_timeout).await?)
+            read_whole(&read_body(&mut response, call.most_bytes, first_wait, call.idle_timeout).await?)
         }
         other => Err(Failure::broken(format!("the server answered with {other} and not with JSON"))),
     }
@@ -171,15 +177,15 @@ async fn read_beginning(response: &mut Response, idle_timeout: Duration) -> Vec<
 }
 
 async fn read_stream(response: &mut Response, call: &Call, reports: &Sender<Report>) -> Result<Written, Failure> {
-    let (mut parser, mut growing) = (SseParser::new(LINE_BYTES), Growing::default());
+    let (mut parser, mut growing) = (SseParser::new(LINE_BYTES), Growing::after(&call.begun));
     let (mut events, mut wait, mut received, mut told) = (Vec::new(), call.total_timeout, 0usize, 0);
     while !growing.is_done() {
         let piece = timeout(wait, response.chunk()).await.map_err(|_| Failure::stalled(wait))?;
         let Some(piece) = piece.map_err(|error| Failure::of_transport(&error))? else { break };
         wait = call.idle_timeout;
         received = received.saturating_add(piece.len());
-        if received > RESPONSE_BYTES {
-            return Err(Failure::too_large(RESPONSE_BYTES));
+        if received > call.most_bytes {
+            return Err(Failure::too_large(call.most_bytes));
         }
         parser.push(&piece, &mut events).map_err(|error| Failure::new(FailureKind::Broken, error.to_string()))?;
         for event in events.drain(..) {

@@ -8,6 +8,7 @@ use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use crate::net::Secret;
+use crate::records::Spent;
 
 /// Most characters of a server's own words in an error line.
 const WORDS: usize = 200;
@@ -46,6 +47,11 @@ impl FailureKind {
     pub(super) fn is_an_answer(self) -> bool {
         matches!(self, Self::Rejected | Self::ContextFull | Self::Unusable)
     }
+
+    /// Whether it says nothing of other requests.
+    pub(super) fn is_about_one_request(self) -> bool {
+        matches!(self, Self::Rejected | Self::ContextFull)
+    }
 }
 
 /// A call that came to nothing, in one line.
@@ -56,11 +62,13 @@ pub(in crate::generate) struct Failure {
     pub message: String,
     /// How long the server asked to be left alone.
     pub retry_after: Option<Duration>,
+    /// What the server says that it cost nevertheless.
+    pub spent: Spent,
 }
 
 impl Failure {
     pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None }
+        Self { kind, message: message.into(), retry_after: None, spent: Spent::default() }
     }
 
     pub(in crate::generate) fn broken(message: impl Into<String>) -> Self {
@@ -124,7 +132,7 @@ impl Failure {
         let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let now = jiff::Timestamp::now().as_second();
         let message = if said.message.is_empty() { format!("{status}") } else { format!("{code}: {}", said.message) };
-        Self { kind, message, retry_after: retry_after.and_then(|text| wait(text, now)) }
+        Self { retry_after: retry_after.and_then(|text| wait(text, now)), ..Self::new(kind, message) }
     }
 
     /// An error object where an answer should be, perhaps in the middle of a stream.
@@ -142,6 +150,11 @@ impl Failure {
         let kind = kind_of(status.or(said.code).unwrap_or(500), &said);
         let words = if matches!(said.message.as_str(), "" | "null") { "no words" } else { said.message.as_str() };
         Self::new(kind, status.map_or_else(|| words.to_owned(), |code| format!("{code}: {words}")))
+    }
+
+    /// Whether there is no such route or model, as far as the status tells, with which the message begins.
+    pub(super) fn is_of_the_route(&self) -> bool {
+        self.kind == FailureKind::Misplaced && ["404", "405"].iter().any(|code| self.message.starts_with(code))
     }
 
     /// The same without the key, should the server have repeated it.
@@ -270,6 +283,8 @@ mod tests {
         }
         assert!(of(400, "").kind.is_an_answer());
         assert!(!of(401, "").kind.is_an_answer());
+        assert!(of(400, "").kind.is_about_one_request() && !of(401, "").kind.is_about_one_request());
+        assert!(of(404, "").is_of_the_route() && of(405, "no").is_of_the_route() && !of(403, "404").is_of_the_route());
     }
 
     #[test]

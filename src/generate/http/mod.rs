@@ -1,7 +1,8 @@
 //! Turns written by servers: a pool of OpenAI-compatible ones (vLLM, SGLang, llama-server, mistral.rs, Ollama) behind
 //! [`Backend`].
 //!
-//! Each request becomes one `POST /v1/chat/completions`. Calls run on a thread of their own; what goes where, what is
+//! Each request becomes one `POST /v1/chat/completions`, or, where chats are rendered here ([`Prompts`]), one
+//! `POST /v1/completions` with the tokens of the prompt. Calls run on a thread of their own; what goes where, what is
 //! tried again and when a server rests is decided in [`Backend::step`], so that nothing new begins while nobody steps.
 //! A failed call is no result: a turn is either whole or reported as failed. A streamed turn that breaks off is asked
 //! for again unstreamed, and its end brings the text that counts.
@@ -14,42 +15,49 @@ pub(super) mod answer;
 pub(super) mod body;
 mod call;
 mod choose;
+mod connect;
 mod endpoint;
 pub(super) mod failure;
 mod key;
+mod logprobs;
+mod loose;
 mod options;
 mod pool;
 mod probe;
+mod prompts;
 mod sse;
 #[cfg(test)]
 pub(super) mod tests;
 mod worker;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{WrapErr, bail, ensure, eyre};
 use reqwest::Client;
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 
-use self::body::{Body, Dialect};
+use self::body::{Body, Dialect, Prompt, is_begun};
 use self::call::Report;
-use self::endpoint::EndpointState;
+pub(super) use self::connect::identity;
+use self::connect::{gather, judge, look};
+use self::endpoint::{Admission, EndpointState};
 use self::failure::Failure;
 pub use self::options::{Endpoint, HttpOptions, OptionsError, Pace};
 use self::pool::{Running, Waiting};
-use self::probe::{Served, ServedModel};
+use self::prompts::field_by_field;
+pub use self::prompts::{PromptTokens, Prompts};
 use self::worker::Worker;
 use super::{Backend, Event, Request, RequestId, StreamKey};
 pub use crate::net::{Secret, SecretError};
-use crate::records::{LiveServer, Message, ModelIdentity, Sampling};
+use crate::records::{LiveServer, Message, ModelIdentity, Sampling, Spent};
 
+/// What is said of a server that is asked to go on with an answer.
+const CANNOT_GO_ON: &str =
+    "cannot go on with an answer that is begun; ask vLLM, SGLang or llama-server, or give --tokenizer";
 /// The longest wait of a step.
 const NAP: Duration = Duration::from_millis(50);
-/// A look that has not ended by then never will.
-const LONGEST_LOOK: Duration = Duration::from_secs(15);
 /// Most reports taken in a step, so that a step is bounded whatever comes in.
 const REPORTS_A_STEP: usize = 1024;
 /// Without a step for so long, the work was paused.
@@ -72,9 +80,21 @@ pub struct HttpBackend {
     /// Which server has the earlier turns of a dialogue in its cache.
     homes: HashMap<u64, usize>,
     next_call: u64,
-    /// Tokens of prompts and answers so far.
-    used: u64,
+    spent: Spent,
+    failures: Failures,
+    /// The dialogue that somebody looks at.
+    looked_at: Option<u64>,
+    /// One has been looked at before.
+    was_looked_at: bool,
     last_step: Instant,
+}
+
+/// Requests that came to nothing since one was answered.
+#[derive(Debug, Default)]
+struct Failures {
+    /// They say nothing of the next one: it was the request that was refused, or did not fit.
+    of_requests: u64,
+    of_servers: u64,
 }
 
 impl HttpBackend {
@@ -100,7 +120,7 @@ impl HttpBackend {
             .collect();
         let (model, dialects) = judge(&options, outcomes, &mut servers)?;
         Ok(Self {
-            identity: identity(&model.name, model.context_length, &options.extra),
+            identity: identity(&model.name, model.context_length, &options.extra, &options.prompts),
             options,
             client,
             worker,
@@ -112,7 +132,10 @@ impl HttpBackend {
             running: HashMap::new(),
             homes: HashMap::new(),
             next_call: 0,
-            used: 0,
+            spent: Spent::default(),
+            failures: Failures::default(),
+            looked_at: None,
+            was_looked_at: false,
             last_step: Instant::now(),
         })
     }
@@ -125,14 +148,39 @@ impl HttpBackend {
 
     fn body(
         &self,
-        messages: &[Message],
+        prompt: Prompt<'_>,
         sampling: &Sampling,
-        key: &StreamKey,
+        stream_key: &StreamKey,
         dialect: Dialect,
         streamed: bool,
     ) -> Value {
-        let (model, extra) = (&self.identity.name, &self.options.extra);
-        Body { model, messages, sampling, stream_key: key, dialect, streamed, extra }.json()
+        let (model, logprobs, extra) = (&self.identity.name, self.options.logprobs, &self.options.extra);
+        Body { model, prompt, sampling, stream_key, dialect, streamed, logprobs, extra }.json()
+    }
+
+    /// What a server is given of a chat; `ids` are its tokens where it is rendered here.
+    fn prompt<'a>(&'a self, messages: &'a [Message], ids: Option<&'a [u32]>) -> Prompt<'a> {
+        match ids {
+            Some(ids) => Prompt::Tokens { ids, stop_ids: self.options.prompts.stop_ids() },
+            None => Prompt::Chat(messages),
+        }
+    }
+
+    /// Whether a server can go on with the answer that a chat ends with, if it ends with one. Of a server that has not
+    /// answered yet that is not known.
+    fn can_go_on(&self, server: usize, messages: &[Message]) -> bool {
+        !is_begun(messages)
+            || matches!(self.options.prompts, Prompts::Tokens(_))
+            || self.servers[server].admission == Admission::Unknown
+            || self.dialects[server].goes_on()
+    }
+
+    /// Why a server can do nothing with a request, if so.
+    fn unable(&self, server: usize, request: &Request) -> Option<String> {
+        let why = self.dialects[server].ignores(&request.sampling).map(ignored);
+        let cannot = !self.can_go_on(server, &request.messages);
+        let why = why.or_else(|| cannot.then(|| CANNOT_GO_ON.to_owned()))?;
+        Some(line(self.servers[server].url(), &why))
     }
 
     /// How long to wait for a report: until something is due, and not for long.
@@ -143,28 +191,20 @@ impl HttpBackend {
         next.unwrap_or(NAP).clamp(Duration::from_millis(1), NAP)
     }
 
-    fn budget_is_used_up(&self) -> bool {
-        self.options.max_tokens_total.is_some_and(|most| self.used >= most)
-    }
-
-    /// Whether there is no use in going on.
+    /// Whether there is no use in going on: all servers have been sick for long, or all that can do what is left to do.
     fn check(&self, now: Instant) -> color_eyre::Result<()> {
         if self.waiting.is_empty() && self.running.is_empty() {
             return Ok(());
         }
-        if let Some(most) = self.options.max_tokens_total
-            && self.budget_is_used_up()
-            && self.running.is_empty()
-            && self.waiting.iter().all(|waiting| waiting.request.stream.turn == 0)
-        {
-            bail!(
-                "budget of {most} tokens is used up; what was written is stored, and the same command goes on with as many again"
-            );
-        }
         let patience = self.options.pace.patience;
-        if self.servers.iter().all(|server| server.sick_for(now).is_some_and(|since| since >= patience)) {
-            let lines =
-                self.servers.iter().map(|server| line(server.url(), server.last_error().unwrap_or("no answer")));
+        let is_lost = |server: &EndpointState| server.sick_for(now).is_some_and(|since| since >= patience);
+        let is_stuck = |waiting: &Waiting| {
+            let messages = &waiting.request.messages;
+            self.servers.iter().enumerate().all(|(index, server)| is_lost(server) || !self.can_go_on(index, messages))
+        };
+        if self.servers.iter().all(is_lost) || self.running.is_empty() && self.waiting.iter().all(is_stuck) {
+            let lost = self.servers.iter().filter(|server| is_lost(server));
+            let lines = lost.map(|server| line(server.url(), server.last_error().unwrap_or("no answer")));
             bail!(
                 "no server has been well for {} s ({}); what was written is stored, and the same command goes on",
                 patience.as_secs(),
@@ -188,15 +228,13 @@ impl Backend for HttpBackend {
     fn submit(&mut self, request: Request) -> color_eyre::Result<()> {
         ensure!(!request.messages.is_empty(), "an empty chat was submitted");
         request.sampling.validate().map_err(|error| eyre!(error))?;
-        let ignoring = self.dialects.iter().zip(&self.servers).map(|(dialect, server)| {
-            let name = dialect.ignores(&request.sampling)?;
-            Some(line(server.url(), &ignored(name)))
-        });
         // As long as there is another server it does the work.
-        if let Some(lines) = ignoring.collect::<Option<Vec<_>>>() {
+        let unable = (0..self.servers.len()).map(|server| self.unable(server, &request));
+        if let Some(lines) = unable.collect::<Option<Vec<_>>>() {
             bail!(lines.join("; "));
         }
-        self.waiting.push_back(Waiting::new(request, Instant::now()));
+        let prompt = self.options.prompts.encode(&request.messages)?;
+        self.waiting.push_back(Waiting::new(request, prompt, Instant::now()));
         Ok(())
     }
 
@@ -246,100 +284,35 @@ impl Backend for HttpBackend {
         self.health()
     }
 
-    /// The body with the sampling values of the options and the seed of no problem.
+    /// Not where every failure since the last answer was about its own request alone.
+    fn fails_as_one(&self) -> bool {
+        self.failures.of_requests == 0 || self.failures.of_servers > 0
+    }
+
+    fn look_at(&mut self, dialogue: Option<u64>) {
+        self.looked_at = dialogue;
+        self.was_looked_at |= dialogue.is_some();
+    }
+
+    fn spent(&self) -> Spent {
+        self.spent
+    }
+
+    fn drains(&self) -> bool {
+        true
+    }
+
+    /// The body with the sampling values of the options and the seed of no problem; before it the text of a prompt
+    /// that is rendered here.
     fn render(&self, messages: &[Message]) -> color_eyre::Result<String> {
         let key = StreamKey { seed: 0, problem_id: String::new(), draw: 0, turn: 0 };
-        Ok(serde_json::to_string_pretty(&self.body(messages, &self.options.sampling, &key, self.dialects[0], false))?)
-    }
-}
-
-/// Begins to ask a server what it serves.
-fn look(
-    worker: &Worker,
-    client: &Client,
-    (index, endpoint): (usize, &Endpoint),
-    key: Option<Secret>,
-    sender: &Sender<Report>,
-) {
-    let (client, endpoint, sender) = (client.clone(), endpoint.clone(), sender.clone());
-    worker.spawn(async move {
-        let outcome = probe::look(client, endpoint, key).await;
-        let _ = sender.send(Report::Looked { endpoint: index, outcome });
-    });
-}
-
-/// Waits until every server has been looked at.
-fn gather(reports: &Receiver<Report>, count: usize) -> Vec<Result<Served, Failure>> {
-    let mut outcomes: Vec<_> = (0..count).map(|_| Err(Failure::broken("it could not be asked"))).collect();
-    for _ in 0..count {
-        match reports.recv_timeout(LONGEST_LOOK) {
-            Ok(Report::Looked { endpoint, outcome }) => outcomes[endpoint] = outcome,
-            Ok(_) => {}
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    outcomes
-}
-
-/// Finds the one model that all servers serve which answer, and tells the states how their servers did.
-fn judge(
-    options: &HttpOptions,
-    outcomes: Vec<Result<Served, Failure>>,
-    servers: &mut [EndpointState],
-) -> color_eyre::Result<(ServedModel, Vec<Dialect>)> {
-    let now = Instant::now();
-    let mut found: Option<(ServedModel, String)> = None;
-    let (mut dialects, mut silent) = (Vec::new(), Vec::new());
-    for (server, outcome) in servers.iter_mut().zip(outcomes) {
-        let url = server.url().to_owned();
-        let served = match outcome {
-            Ok(served) => served,
-            Err(failure) => {
-                silent.push(line(&url, &failure.message));
-                server.looked(now, Err(failure.message));
-                dialects.push(Dialect::Other);
-                continue;
-            }
-        };
-        let model = served.choose(options.model.as_deref()).map_err(|why| eyre!(line(&url, &why)))?;
-        match &mut found {
-            None => found = Some((model.clone(), url)),
-            Some((first, at)) if first.name != model.name => {
-                bail!("{at} serves {} and {url} serves {}; a pool serves one model", first.name, model.name);
-            }
-            // The least of the lengths holds everywhere.
-            Some((first, _)) => {
-                first.context_length = first.context_length.into_iter().chain(model.context_length).min();
-            }
-        }
-        server.looked(now, Ok(()));
-        dialects.push(served.dialect);
-    }
-    let Some((model, _)) = found else {
-        bail!("no server answers: {}; start one there or correct the address", silent.join("; "));
-    };
-    for line in silent {
-        tracing::warn!("{line}; it is asked again later");
-    }
-    Ok((model, dialects))
-}
-
-/// The identity of a served model. A server does not tell its weights: `content` is the SHA-256 of "http", the model's
-/// name there and the extra fields of requests if there are any.
-pub(super) fn identity(name: &str, context_length: Option<usize>, extra: &Map<String, Value>) -> ModelIdentity {
-    let mut hash = Sha256::new();
-    hash.update(b"http");
-    hash.update(name.as_bytes());
-    if !extra.is_empty() {
-        hash.update(Value::Object(extra.clone()).to_string().as_bytes());
-    }
-    ModelIdentity {
-        name: name.to_owned(),
-        content: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
-        template: "server".to_owned(),
-        compute: "http".to_owned(),
-        // 0 where no server tells.
-        context_length: context_length.unwrap_or(0),
+        let ids = self.options.prompts.encode(messages)?;
+        let prompt = self.prompt(messages, ids.as_deref());
+        let body = self.body(prompt, &self.options.sampling, &key, self.dialects[0], false);
+        Ok(match self.options.prompts.render(messages)? {
+            Some(text) => format!("{text}\n\n{}", field_by_field(&body)),
+            None => serde_json::to_string_pretty(&body)?,
+        })
     }
 }
 

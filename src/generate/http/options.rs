@@ -6,6 +6,7 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 
 use super::body::OWN_FIELDS;
+use super::prompts::Prompts;
 use crate::net::{Secret, is_of_this_machine};
 use crate::records::Sampling;
 
@@ -29,7 +30,7 @@ pub enum OptionsError {
     Twice(String),
     #[error("{0}: the key would be sent over plain http to another machine; use https or an ssh tunnel, or allow it")]
     PlainKey(String),
-    #[error("extra field `{0}`: it is decided by the sampling values; leave it out")]
+    #[error("extra field `{0}`: it is decided by the sampling values and options; leave it out")]
     OwnField(String),
     #[error("{0}: must be more than 0")]
     Zero(&'static str),
@@ -64,7 +65,8 @@ impl Endpoint {
             return Err(OptionsError::Query(shown()));
         }
         let root = url.as_str().trim_end_matches('/');
-        let root = root.strip_suffix("/chat/completions").unwrap_or(root).trim_end_matches('/');
+        let route = ["/chat/completions", "/completions"].into_iter().find_map(|route| root.strip_suffix(route));
+        let root = route.unwrap_or(root).trim_end_matches('/');
         let bare = url.path().trim_matches('/').is_empty();
         let url = if bare { format!("{root}/v1") } else { root.to_owned() };
         Ok(Self { url, most_in_flight: None })
@@ -145,12 +147,13 @@ pub struct HttpOptions {
     /// How often a request is sent again after the first try.
     pub retries: u32,
     /// So many requests at once are streamed, for a person to watch; the others come whole. A server that shares its cores with its
-    /// own wake-ups writes slower the more it streams.
+    /// own wake-ups writes slower the more it streams. Once a dialogue has been looked at, that one is streamed and no other.
     pub streams: usize,
+    pub prompts: Prompts,
+    /// Whether to ask for the log probability of each turn. What is written does not depend on it.
+    pub logprobs: bool,
     /// Further fields of every request's body, such as `chat_template_kwargs`. They are part of the identity.
     pub extra: Map<String, Value>,
-    /// When so many tokens (prompts and answers, as the servers count) are used, nothing more is begun.
-    pub max_tokens_total: Option<u64>,
     /// What `render` shows a request with; requests bring their own.
     pub sampling: Sampling,
     pub pace: Pace,
@@ -168,8 +171,9 @@ impl Default for HttpOptions {
             idle_timeout: Duration::from_secs(60),
             retries: 6,
             streams: 1,
+            prompts: Prompts::Chat,
+            logprobs: false,
             extra: Map::new(),
-            max_tokens_total: None,
             sampling: Sampling::default(),
             pace: Pace::default(),
         }
@@ -231,6 +235,7 @@ mod tests {
             ("https://host/openai/v1/", "https://host/openai/v1"),
             ("https://host/v1beta/openai/", "https://host/v1beta/openai"),
             ("http://[::1]:80/v1/chat/completions", "http://[::1]/v1"),
+            ("http://localhost:8000/v1/completions/", "http://localhost:8000/v1"),
         ] {
             assert_eq!(Endpoint::new(given).unwrap().url(), url, "{given}");
         }
@@ -280,6 +285,8 @@ mod tests {
         let extra = serde_json::json!({"chat_template_kwargs": {}, "top_p": 1}).as_object().unwrap().clone();
         let error = HttpOptions { extra, ..one.clone() }.check();
         assert_eq!(error, Err(OptionsError::OwnField("top_p".into())));
+        let extra = serde_json::json!({"prompt": "x"}).as_object().unwrap().clone();
+        assert_eq!(HttpOptions { extra, ..one.clone() }.check(), Err(OptionsError::OwnField("prompt".into())));
         let hasty = HttpOptions { idle_timeout: Duration::ZERO, ..one };
         assert_eq!(hasty.check(), Err(OptionsError::Zero("idle timeout")));
     }

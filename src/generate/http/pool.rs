@@ -5,20 +5,24 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use super::answer::Written;
-use super::body::refused_value;
-use super::call::{self, Call, Report};
+use super::body::{begun, refused_value};
+use super::call::{self, Call, LOGPROBS_BYTES, RESPONSE_BYTES, Report};
 use super::choose::choose;
 use super::endpoint::Ticket;
 use super::failure::{Failure, FailureKind};
 use super::options::Pace;
 use super::probe::Served;
-use super::{HttpBackend, ignored, line, look};
+use super::{Failures, HttpBackend, ignored, line, look};
 use crate::generate::{Event, Request};
-use crate::records::FinishReason;
+
+/// What is said where a prompt of tokens is refused.
+const NO_TOKENS: &str = "a prompt of tokens was not taken on /v1/completions; leave --tokenizer out to send chats";
 
 /// A request that is not at a server.
 pub(super) struct Waiting {
     pub request: Request,
+    /// The tokens of its chat, where that is rendered here.
+    prompt: Option<Vec<u32>>,
     /// Not to be begun before.
     pub due: Instant,
     /// Calls that came to nothing.
@@ -32,8 +36,19 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn new(request: Request, now: Instant) -> Self {
-        Self { request, due: now, tries: 0, failed_at: None, started: false, shown: String::new() }
+    pub(super) fn new(request: Request, prompt: Option<Vec<u32>>, now: Instant) -> Self {
+        Self { request, prompt, due: now, tries: 0, failed_at: None, started: false, shown: String::new() }
+    }
+
+    /// The beginning of the answer that a server of chats was given. Some say it again: llama-server does in an answer that
+    /// comes whole, and not in a stream. Who was given tokens does not know where an answer begins.
+    fn begun(&self) -> &str {
+        if self.prompt.is_some() { "" } else { begun(&self.request.messages) }
+    }
+
+    /// Tokens of the prompt: those that the server tells, else those that it was given.
+    fn prompt_tokens(&self, told: usize) -> usize {
+        if told > 0 { told } else { self.prompt.as_ref().map_or(0, Vec::len) }
     }
 
     fn start(&mut self, prompt_tokens: usize, events: &mut Vec<Event>) {
@@ -44,15 +59,16 @@ impl Waiting {
 
     /// Tells the end of the turn, with what of its text was not told yet.
     fn finish(mut self, mut written: Written, events: &mut Vec<Event>) {
+        written.go_on_from(self.begun());
         written.cut_at(&self.request.sampling.stop);
-        let Written { text, token_ids, tokens, prompt_tokens, reason } = written;
+        let Written { text, token_ids, tokens, prompt_tokens, logprob, reason } = written;
         self.start(prompt_tokens, events);
         let id = self.request.id;
         // After a stream that broke off the new text may be another one; then the end alone brings it.
         if let Some(rest) = text.strip_prefix(self.shown.as_str()).filter(|rest| !rest.is_empty()) {
             events.push(Event::Text { id, delta: rest.to_owned(), tokens });
         }
-        events.push(Event::Finished { id, text, token_ids, tokens, reason });
+        events.push(Event::Finished { id, text, token_ids, tokens, logprob, reason });
     }
 }
 
@@ -78,16 +94,13 @@ impl HttpBackend {
                 look(&self.worker, &self.client, (index, endpoint), self.options.key.clone(), &self.sender);
             }
         }
-        let (mut at, spent) = (0, self.budget_is_used_up());
+        let mut at = 0;
         while at < self.waiting.len() && self.servers.iter().any(|server| server.can_take(now)) {
             let waiting = &self.waiting[at];
-            // A dialogue that is begun is ended: half of one is stored nowhere.
-            if spent && waiting.request.stream.turn == 0 {
-                at += 1;
-                continue;
-            }
             let home = self.homes.get(&waiting.request.dialogue).copied();
-            let server = (waiting.due <= now).then(|| choose(&self.servers, home, waiting.failed_at, now)).flatten();
+            let is_able = |server: usize| self.can_go_on(server, &waiting.request.messages);
+            let is_due = waiting.due <= now;
+            let server = is_due.then(|| choose(&self.servers, home, waiting.failed_at, is_able, now)).flatten();
             let Some(server) = server else {
                 at += 1;
                 continue;
@@ -105,16 +118,18 @@ impl HttpBackend {
             self.waiting.push_front(waiting);
             return;
         }
-        let streams = self.running.values().filter(|running| running.streamed).count();
         // What was shown of a stream that broke off is not shown again.
-        let streamed = streams < self.options.streams && waiting.shown.is_empty();
-        let body = self.body(&request.messages, &request.sampling, &request.stream, dialect, streamed);
+        let streamed = waiting.shown.is_empty() && self.is_to_be_streamed(request.dialogue);
+        let prompt = self.prompt(&request.messages, waiting.prompt.as_deref());
+        let body = self.body(prompt, &request.sampling, &request.stream, dialect, streamed);
         let call = Call {
             number: self.next_call,
-            url: self.options.endpoints[server].route("chat/completions"),
+            url: self.options.endpoints[server].route(self.options.prompts.route()),
             body: body.to_string(),
             key: self.options.key.clone(),
             streamed,
+            begun: waiting.begun().to_owned(),
+            most_bytes: if self.options.logprobs { LOGPROBS_BYTES } else { RESPONSE_BYTES },
             total_timeout: self.options.total_timeout,
             idle_timeout: self.options.idle_timeout,
         };
@@ -126,12 +141,21 @@ impl HttpBackend {
         self.running.insert(number, Running { waiting, server, ticket, abort, streamed });
     }
 
+    /// Whether a turn that begins is told as it is written: one of the dialogue that is looked at; as long as nobody has
+    /// looked at any, so many as the options say.
+    fn is_to_be_streamed(&self, dialogue: u64) -> bool {
+        if self.was_looked_at {
+            return self.looked_at == Some(dialogue);
+        }
+        self.running.values().filter(|running| running.streamed).count() < self.options.streams
+    }
+
     /// Takes what happened to a call. Calls that were cancelled are not known any more.
     pub(super) fn take(&mut self, report: Report, now: Instant, events: &mut Vec<Event>) {
         match report {
             Report::Text { call, delta, tokens, prompt_tokens } => {
                 if let Some(Running { waiting, .. }) = self.running.get_mut(&call) {
-                    waiting.start(prompt_tokens, events);
+                    waiting.start(waiting.prompt_tokens(prompt_tokens), events);
                     waiting.shown.push_str(&delta);
                     events.push(Event::Text { id: waiting.request.id, delta, tokens });
                 }
@@ -147,31 +171,48 @@ impl HttpBackend {
         }
     }
 
-    fn succeed(&mut self, running: Running, written: Written, now: Instant, events: &mut Vec<Event>) {
+    fn succeed(&mut self, running: Running, mut written: Written, now: Instant, events: &mut Vec<Event>) {
+        written.prompt_tokens = running.waiting.prompt_tokens(written.prompt_tokens);
         self.servers[running.server].succeeded(running.ticket, now, written.tokens);
-        self.used = self.used.saturating_add(written.tokens as u64).saturating_add(written.prompt_tokens as u64);
+        self.spent = self.spent.plus(written.spent());
+        self.failures = Failures::default();
         running.waiting.finish(written, events);
     }
 
     fn fail(&mut self, running: Running, failure: &Failure, now: Instant, events: &mut Vec<Event>) {
         let Running { mut waiting, server, ticket, .. } = running;
         self.servers[server].failed(ticket, now, failure);
+        self.spent = self.spent.plus(failure.spent);
         waiting.tries += 1;
         waiting.failed_at = Some(server);
         // A first turn that does not fit is a setting to change; a later one is a dialogue that has come to its end.
         if failure.kind == FailureKind::ContextFull && waiting.request.stream.turn > 0 {
-            let (text, token_ids, reason) = (String::new(), Vec::new(), FinishReason::ContextFull);
-            waiting.finish(Written { text, token_ids, tokens: 0, prompt_tokens: 0, reason }, events);
+            self.failures = Failures::default();
+            waiting.finish(Written::without_room(), events);
         } else if failure.kind.is_worth_a_retry() && waiting.tries <= self.options.retries {
             self.servers[server].retried += 1;
             waiting.due = now + pause(&self.options.pace, waiting.tries, rand::random::<f64>());
             self.waiting.push_back(waiting);
         } else {
-            let advice = refused_value(&waiting.request.sampling, &failure.message);
-            let advice = advice.filter(|_| failure.kind == FailureKind::Rejected);
+            let advice = self.advice(&waiting, failure);
+            // What there is advice for would befall every request.
+            if failure.kind.is_about_one_request() && advice.is_none() {
+                self.failures.of_requests += 1;
+            } else {
+                self.failures.of_servers += 1;
+            }
             let words = advice.map_or_else(|| failure.message.clone(), |advice| format!("{advice} ({failure})"));
             self.give_up(&waiting, server, &words, events);
         }
+    }
+
+    /// What a person can change about a refusal, where its words tell.
+    fn advice(&self, waiting: &Waiting, failure: &Failure) -> Option<String> {
+        let is_rejected = failure.kind == FailureKind::Rejected;
+        let value = refused_value(&waiting.request.sampling, &failure.message).filter(|_| is_rejected);
+        // Once one has been answered, tokens are taken.
+        let by_tokens = waiting.prompt.is_some() && self.spent.calls == 0 && (is_rejected || failure.is_of_the_route());
+        value.or_else(|| by_tokens.then(|| NO_TOKENS.to_owned()))
     }
 
     /// Reports that a request came to nothing.

@@ -1,10 +1,14 @@
 //! The backend against servers that answer well, and against those that do not.
 
+mod begun;
+mod counts;
 mod server;
+mod tokens;
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use self::server::{Asked, Reply, Server, bytes, completion, delta, ending, good, json_reply, stream, wait, whole};
 use super::*;
@@ -115,7 +119,7 @@ fn forty_requests_over_four_servers_are_finished_once_each_mostly_by_the_healthy
     assert_eq!(health[2].failed, (health[2].done + health[2].failed) / 5);
     assert!(health[3].failed >= 4 && health[3].last_error.is_some());
     assert!(health[0].done + health[2].done > 20 && health[0].done > health[1].done, "{health:?}");
-    assert_eq!(backend.used, 40 * 7);
+    assert_eq!(backend.spent(), Spent { calls: 40, prompt_tokens: 40 * 3, completion_tokens: 40 * 4 });
 }
 
 #[test]
@@ -328,30 +332,6 @@ fn cancelled_requests_are_heard_of_no_more() {
     let done = drain(&mut backend);
     assert_eq!(done.keys().copied().collect::<Vec<_>>(), [2]);
     assert!(events.is_empty() && begun.elapsed() < Duration::from_secs(2));
-}
-
-#[test]
-fn a_budget_that_is_used_up_begins_nothing_more() {
-    let server = Server::start(good);
-    let mut options = HttpOptions { max_tokens_total: Some(10), ..options(&[&server]) };
-    options.endpoints[0].most_in_flight = Some(1);
-    let mut backend = HttpBackend::connect(options).unwrap();
-    (0..3).for_each(|id| backend.submit(request(id)).unwrap());
-    let error = step_error(&mut backend);
-    assert!(error.starts_with("budget of 10 tokens is used up; what was written is stored"), "{error}");
-    assert_eq!((server.asked().len(), backend.used, backend.in_flight()), (2, 14, 1));
-    // A dialogue that is begun goes on to its end.
-    let mut later = request(7);
-    later.stream.turn = 1;
-    backend.submit(later).unwrap();
-    let mut events = Vec::new();
-    let error = loop {
-        if let Err(error) = backend.step(&mut events) {
-            break error.to_string();
-        }
-    };
-    assert!(error.starts_with("budget of 10 tokens is used up"), "{error}");
-    assert!(events.iter().any(|event| matches!(event, Event::Finished { id: 7, .. })), "{events:?}");
 }
 
 #[test]

@@ -6,9 +6,9 @@ use color_eyre::eyre::Context;
 
 use super::{ChatText, LocalBackend, LocalOptions, TokenText};
 use crate::model::{
-    ChatTemplate, Compute, ComputeChoice, Decoder, ModelFiles, TensorSource, TokenStream, Tokenizer, Weights,
+    ChatTemplate, Compute, ComputeChoice, Decoder, ModelFiles, TensorSource, TextFiles, TokenStream, Tokenizer, Weights,
 };
-use crate::records::Message;
+use crate::records::{Message, Role};
 
 impl TensorSource for Weights {
     fn tensor(
@@ -31,18 +31,31 @@ pub struct ModelText {
 }
 
 impl ModelText {
-    pub fn new(files: ModelFiles) -> Self {
-        Self { tokenizer: files.tokenizer, template: files.template }
+    pub fn new(files: impl Into<TextFiles>) -> Self {
+        let TextFiles { tokenizer, template, .. } = files.into();
+        Self { tokenizer, template }
     }
+}
+
+/// Whether a chat ends with the beginning of an answer, which is to be gone on with.
+fn is_begun(messages: &[Message]) -> bool {
+    messages.last().is_some_and(|message| message.role == Role::Assistant)
 }
 
 impl ChatText for ModelText {
     fn encode_chat(&self, messages: &[Message]) -> color_eyre::Result<Vec<u32>> {
-        Ok(self.tokenizer.encode_chat(&self.template, messages)?)
+        Ok(match is_begun(messages) {
+            true => self.tokenizer.encode_continued(&self.template, messages)?,
+            false => self.tokenizer.encode_chat(&self.template, messages)?,
+        })
     }
 
     fn render(&self, messages: &[Message]) -> color_eyre::Result<String> {
-        Ok(self.template.render(messages)?)
+        Ok(if is_begun(messages) {
+            self.template.render_continued(messages)?
+        } else {
+            self.template.render(messages)?
+        })
     }
 
     fn stop_ids(&self) -> &[u32] {
@@ -92,6 +105,6 @@ impl LocalBackend {
     /// A backend for a decoder with the tokenizer and template of `files`. The identity is that of the files.
     pub fn from_files(files: ModelFiles, decoder: Arc<Decoder>, options: &LocalOptions) -> Self {
         let names = (files.name.clone(), files.content_hash.clone(), files.template.hash());
-        Self::new(decoder, Box::new(ModelText::new(files)), names, options)
+        Self::new(decoder, Box::new(ModelText::new(&files)), names, options)
     }
 }

@@ -40,16 +40,17 @@ const KEPT_PROMPTS: usize = 8;
 
 /// Text to tokens and back, as a model's files say.
 pub trait ChatText: Send {
-    /// The tokens of a chat, up to where the assistant's turn begins.
+    /// The tokens of a chat, up to where the assistant writes: where its turn begins or, in a chat that ends with the
+    /// beginning of an answer, right behind that.
     ///
     /// # Errors
-    /// If the template raises.
+    /// If the template raises, or changes the beginning of an answer.
     fn encode_chat(&self, messages: &[Message]) -> color_eyre::Result<Vec<u32>>;
 
     /// The same as text.
     ///
     /// # Errors
-    /// If the template raises.
+    /// As [`ChatText::encode_chat`].
     fn render(&self, messages: &[Message]) -> color_eyre::Result<String>;
 
     /// Tokens that end a turn.
@@ -190,10 +191,10 @@ impl LocalBackend {
         self.slots.iter().filter(|slot| slot.progress == Progress::Decoding).count()
     }
 
-    /// Tokens of a chat up to where the assistant's turn begins, to know before it is submitted whether there is room.
+    /// Tokens of a chat up to where the assistant writes, to know before it is submitted whether there is room.
     ///
     /// # Errors
-    /// If the template raises.
+    /// As [`ChatText::encode_chat`].
     pub fn prompt_tokens(&self, messages: &[Message]) -> color_eyre::Result<usize> {
         Ok(self.text.encode_chat(messages).wrap_err("the chat cannot be put into the model's template")?.len())
     }
@@ -381,6 +382,7 @@ impl Backend for LocalBackend {
     }
 
     fn submit(&mut self, request: Request) -> color_eyre::Result<()> {
+        // Without a message there is nothing to answer, and nothing to go on with.
         ensure!(!request.messages.is_empty(), "an empty chat was submitted");
         let prompt =
             self.text.encode_chat(&request.messages).wrap_err("the chat cannot be put into the model's template")?;

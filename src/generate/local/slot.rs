@@ -183,6 +183,8 @@ impl Slot {
             text: self.text.into_text(),
             tokens: self.generated.len(),
             token_ids: self.generated,
+            // The probabilities of a step are gone once its tokens are chosen.
+            logprob: None,
             reason,
         });
         self.cache

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::generate::StreamKey;
-use crate::model::{Family, tiny_decoder};
+use crate::model::{Family, MICRO, tiny_decoder};
 use crate::records::{Role, Sampling};
 
 /// One token a byte; 96 ends a turn. Bytes are folded into what a vocabulary of 97 has.
@@ -92,7 +92,8 @@ fn drain(backend: &mut LocalBackend) -> BTreeMap<u64, (String, Vec<u32>, FinishR
             match event {
                 Event::Started { id, .. } => assert!(shown.insert(id, String::new()).is_none(), "started once"),
                 Event::Text { id, delta, .. } => shown.get_mut(&id).unwrap().push_str(&delta),
-                Event::Finished { id, text, token_ids, tokens, reason } => {
+                Event::Finished { id, text, token_ids, tokens, reason, logprob } => {
+                    assert_eq!(logprob, None);
                     assert_eq!(shown[&id], text);
                     assert_eq!(tokens, token_ids.len());
                     assert!(done.insert(id, (text, token_ids, reason)).is_none());
@@ -216,6 +217,24 @@ fn a_dialogue_goes_on_from_its_cache_and_says_the_same_as_without() {
     let mut fresh = backend_of(Family::Llama, 1, None);
     fresh.submit(second).unwrap();
     assert_eq!(drain(&mut fresh).remove(&2).unwrap(), with);
+}
+
+#[test]
+fn an_answer_that_is_begun_is_gone_on_with_and_what_follows_is_told() {
+    let options = LocalOptions { slots: Some(1), ..LocalOptions::default() };
+    let mut backend = LocalBackend::load(MICRO, options).unwrap();
+    let greedy = Sampling { temperature: 0.0, ..sampling(40) };
+    let whole = request(0, "One of the stamps costs 5 coins. How many coins do 7 of them cost?", 0, &greedy);
+    let mut begun = Request { id: 1, ..whole.clone() };
+    begun.messages.push(Message::new(Role::Assistant, "5*7="));
+    assert!(backend.render(&begun.messages).unwrap().ends_with("5*7="), "no token ends what is begun");
+    backend.submit(whole).unwrap();
+    backend.submit(begun.clone()).unwrap();
+    let done = drain(&mut backend);
+    assert_eq!(done[&0].0, format!("5*7={}", done[&1].0));
+    assert_eq!(done[&0].1[4..], done[&1].1, "four tokens were read instead of written");
+    begun.messages.last_mut().unwrap().content.clear();
+    assert!(backend.submit(begun).is_err(), "nothing is there to go on from");
 }
 
 #[test]

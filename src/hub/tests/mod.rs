@@ -2,6 +2,7 @@
 
 mod asking;
 mod server;
+mod text;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

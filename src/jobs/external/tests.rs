@@ -8,7 +8,6 @@ use crate::records::{
     Chain, DecisionVerb, FinishReason, Message, ModelIdentity, Problem, Role, Sample, SampleSettings, Sampling,
     Selected, Turn, TurnKind,
 };
-use crate::train::external::Trainer;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-chat");
 
@@ -37,20 +36,46 @@ fn problems_are_held_out_alike_whether_the_model_opens_here_or_not() {
     here.train.settings.data.max_length = 10_000;
     let known = choose(&examples, &here).unwrap();
     let unknown = choose(&examples, &order("org/unknown")).unwrap();
-    assert_eq!((known.train.len(), known.validation.len()), (38, 2));
-    assert_eq!((&known.train, &known.validation), (&unknown.train, &unknown.validation));
+    let Chains::Messages { train, validation } = &known.chains else { panic!("whole chains are handed on as text") };
+    let Chains::Messages { train: others, validation: held_out } = &unknown.chains else { panic!("it has no tokens") };
+    assert_eq!((train.len(), validation.len()), (38, 2));
+    assert_eq!((train, validation), (others, held_out));
     assert!(known.notes.is_empty() && known.known.longest.is_some() && known.known.content.is_some());
     assert!(unknown.notes[0].starts_with("`org/unknown`") && unknown.known == Known::default());
     here.train.settings.data.max_length = known.known.longest.unwrap() - 1;
     let cut = choose(&examples, &here).unwrap();
-    assert_eq!((cut.too_long, cut.train.len() + cut.validation.len()), (1, 39));
+    assert_eq!((cut.too_long, cut.chains.data().chains() + cut.chains.data().held_out()), (1, 39));
+}
+
+#[test]
+fn a_loss_on_parts_is_handed_on_as_tokens_with_labels() {
+    let mut examples = examples();
+    for example in &mut examples {
+        example.answer = "So 5. No: 4.".into();
+        example.untrained = Vec::from([0..6]);
+        example.weight = 2.0;
+    }
+    let mut order = order(MICRO);
+    order.train.settings.data.loss_on = LossOn::AllButWrongAttempts;
+    let chosen = choose(&examples, &order).unwrap();
+    let Chains::Tokens(set) = &chosen.chains else { panic!("messages tell no parts") };
+    assert_eq!((set.train.len(), set.validation.len()), (38, 2));
+    let files = ModelFiles::open(MICRO).unwrap();
+    let labelled: Vec<u32> = set.train[0].labels().into_iter().filter_map(|label| u32::try_from(label).ok()).collect();
+    assert!(files.tokenizer.decode(&labelled).trim_start().starts_with("No: 4."), "{labelled:?}");
+    assert!(chosen.notes.is_empty(), "{:?}", chosen.notes);
+    order.external.trainer = Trainer::Command("train {data}".into());
+    assert!(choose(&examples, &order).unwrap().notes[0].starts_with("{data} holds tokens"));
+    order.train.settings.model = "org/unknown".into();
+    let refused = choose(&examples, &order).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.starts_with("loss_on: `org/unknown` does not open here"), "{refused}");
 }
 
 #[test]
 fn what_cannot_be_handed_on_is_refused() {
-    let mut parts = order(MICRO);
-    parts.train.settings.data.loss_on = LossOn::LastSegment;
-    assert!(parts.check().unwrap_err().to_string().starts_with("loss_on"));
+    let mut trainer = order(MICRO);
+    trainer.external.trainer = Trainer::Command("train".into());
+    assert!(trainer.check().unwrap_err().to_string().starts_with("trainer `train`"));
     let mut name = order(MICRO);
     name.train.run = "../x".into();
     assert!(name.check().is_err());
@@ -112,6 +137,7 @@ fn accepted(at: &Path) {
         token_ids: Vec::new(),
         tokens: 0,
         finish: None,
+        logprob: None,
     };
     for id in ["p", "q", "r"] {
         let text = "It is \\boxed{4}.";

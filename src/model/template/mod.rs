@@ -5,6 +5,8 @@
 
 mod environment;
 mod json;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -22,6 +24,9 @@ const PLAIN: &str = "{% for message in messages %}{{ message.role | capitalize }
                      {% if message.role == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n\n' }}{% endfor %}\
                      {% if add_generation_prompt %}Assistant:{% endif %}";
 const PLAIN_NAME: &str = "plain";
+/// Marks the end of an answer's beginning while a template runs. A word and a space: whether the space is left tells whether
+/// the template trims.
+const HERE: &str = "THE_ANSWER_GOES_ON_HERE";
 
 /// A compiled template. Cheap to clone.
 #[derive(Clone)]
@@ -116,6 +121,37 @@ impl ChatTemplate {
     /// The prompt, ending where the assistant's turn begins.
     pub fn render(&self, messages: &[Message]) -> Result<String, ModelError> {
         self.render_with(messages, true)
+    }
+
+    /// The prompt for going on with an answer: the last message is the assistant's, and the prompt ends right behind what is
+    /// there of it, with no token that ends a turn. White space at the end of the beginning stays where the template keeps
+    /// it and goes where it trims messages: as transformers has it under `continue_final_message`
+    /// (`utils/chat_template_utils.py`).
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`]; and where there is no beginning, or the template changes it.
+    pub fn render_continued(&self, messages: &[Message]) -> Result<String, ModelError> {
+        let refuse = |reason: &str| ModelError::Template { name: self.name.clone(), reason: reason.to_owned() };
+        let Some((last, before)) = messages.split_last().filter(|(last, _)| last.role == Role::Assistant) else {
+            return Err(refuse("there is no answer to go on with: end the chat with a message of the assistant's"));
+        };
+        let begun = last.content.trim();
+        if begun.is_empty() {
+            return Err(refuse("the beginning of the answer is empty: leave it out"));
+        }
+        let mut marked = before.to_vec();
+        marked.push(Message::new(Role::Assistant, format!("{}{HERE} ", last.content)));
+        let mut text = self.render_with(&marked, false)?;
+        let changes =
+            "it changes the beginning of the answer, such as a thought in it: begin the answer with other words";
+        let Some(at) = text.rfind(HERE) else { return Err(refuse(changes)) };
+        let trims = !text[at + HERE.len()..].starts_with(' ');
+        text.truncate(at);
+        if trims {
+            text.truncate(text.trim_end().len());
+        }
+        // What the template took out of the beginning the model would not see.
+        if text.trim_end().ends_with(begun) { Ok(text) } else { Err(refuse(changes)) }
     }
 
     /// The text of a chat, with or without the opening of an assistant's turn at its end.

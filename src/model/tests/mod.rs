@@ -4,5 +4,6 @@ mod damaged;
 mod directories;
 mod real_models;
 mod templates;
+mod text;
 pub(super) mod tiny;
 mod tokenizers;

@@ -11,6 +11,9 @@ use crate::records::{Message, Role};
 /// An id and the bytes of a text that it stands for.
 pub type Placed = (u32, Range<usize>);
 
+/// How a chat becomes text.
+type Render<'a> = &'a dyn Fn(&[Message]) -> Result<String, ModelError>;
+
 /// Where stand-in characters are looked for: a private-use plane.
 const STAND_INS: std::ops::RangeInclusive<u32> = 0xF_0000..=0xF_FFFD;
 
@@ -34,10 +37,23 @@ impl Tokenizer {
         messages: &[Message],
         add_generation_prompt: bool,
     ) -> Result<Vec<u32>, ModelError> {
+        self.encode_rendered(messages, &|messages| template.render_with(messages, add_generation_prompt))
+    }
+
+    /// The ids of a chat whose last message is the beginning of an answer, ending where it does
+    /// ([`ChatTemplate::render_continued`]).
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode_chat`]; and where there is no beginning, or the template changes it.
+    pub fn encode_continued(&self, template: &ChatTemplate, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
+        self.encode_rendered(messages, &|messages| template.render_continued(messages))
+    }
+
+    fn encode_rendered(&self, messages: &[Message], render: Render) -> Result<Vec<u32>, ModelError> {
         let ids = if messages.iter().any(|message| self.touches_structure(&message.content)) {
-            self.encode_masked(template, messages, add_generation_prompt)?
+            self.encode_masked(messages, render)?
         } else {
-            encode_with(&self.inner.structured, &template.render_with(messages, add_generation_prompt)?)?
+            encode_with(&self.inner.structured, &render(messages)?)?
         };
         Ok(self.with_bos(ids))
     }
@@ -117,18 +133,13 @@ impl Tokenizer {
         })
     }
 
-    fn encode_masked(
-        &self,
-        template: &ChatTemplate,
-        messages: &[Message],
-        add_generation_prompt: bool,
-    ) -> Result<Vec<u32>, ModelError> {
+    fn encode_masked(&self, messages: &[Message], render: Render) -> Result<Vec<u32>, ModelError> {
         let mut mask = Mask::new(messages);
         let masked: Vec<Message> = messages
             .iter()
             .map(|message| Ok(Message::new(message.role, mask.cover(&message.content, &self.inner.special_texts)?)))
             .collect::<Result<_, ModelError>>()?;
-        let rendered = template.render_with(&masked, add_generation_prompt)?;
+        let rendered = render(&masked)?;
         let encoding = self
             .inner
             .structured

@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokenizers::{
     AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, TokenizerImpl,
 };
@@ -166,6 +167,20 @@ impl Tokenizer {
     /// One more than the greatest id. The model's own `vocab_size` may be padded beyond it.
     pub fn vocab_size(&self) -> usize {
         self.inner.pieces.len()
+    }
+
+    /// A short hash of what every id stands for.
+    pub fn hash(&self) -> String {
+        let mut content = Sha256::new();
+        content.update([u8::from(self.inner.pieces.strips_first_space())]);
+        for id in 0..self.vocab_size() as u32 {
+            let name = if self.is_special(id) { self.id_to_text(id) } else { String::new() };
+            for part in [name.as_bytes(), self.inner.pieces.bytes(id)] {
+                content.update((part.len() as u64).to_le_bytes());
+                content.update(part);
+            }
+        }
+        content.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// What a token stands for, special ones by their name; empty for an id that no token has.

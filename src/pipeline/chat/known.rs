@@ -117,6 +117,8 @@ pub struct Posed {
     pub gold: String,
     pub system: Option<String>,
     pub text: String,
+    /// With what the answer is begun for the model; mostly with nothing.
+    pub begin: String,
     /// After what it is posed so, in a few words.
     pub like: String,
 }
@@ -143,17 +145,18 @@ pub fn pose(session: &Session, config: &Path, id: &str) -> Result<Posed> {
         }
         None => (default, "with the default prompt".into()),
     };
-    let Step::Ask { messages, .. } = Dialogue::new(&problem, &policy, 1, 0, 0)?.next_step()? else {
+    let Step::Ask { messages, begin, .. } = Dialogue::new(&problem, &policy, 1, 0, 0)?.next_step()? else {
         return Err(eyre!("the prompt asks nothing"));
     };
     let system = messages.iter().find(|message| message.role == Role::System).map(|message| message.content.clone());
     let asked = messages.into_iter().rfind(|message| message.role == Role::User);
     let text = asked.map(|message| message.content).unwrap_or_default();
-    Ok(Posed { id: problem.id, gold: problem.answer, system, text, like })
+    Ok(Posed { id: problem.id, gold: problem.answer, system, text, begin, like })
 }
 
 /// The first prompt that these settings tell of, in a policy of which nothing else counts for one turn.
 fn prompt(settings: &SampleSettings, default: &Policy) -> Option<Policy> {
     let said = |name: &str| settings.dialogue.get(name)?.as_str().map(str::to_owned);
-    Some(Policy { prompt: said("prompt")?, system: said("system"), ..default.clone() })
+    let begin = said("begin").unwrap_or_default();
+    Some(Policy { prompt: said("prompt")?, system: said("system"), begin, ..default.clone() })
 }

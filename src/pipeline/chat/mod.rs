@@ -1,9 +1,11 @@
 //! A talk with models: one or several that are asked the same, each going on from its own earlier answers.
 //!
 //! Nothing is read from a session or stored in one. Models stay in memory between questions; what was worked out of a
-//! conversation is kept by the backend, so that the next turn goes on from there.
+//! conversation is kept by the backend, so that the next turn goes on from there. An answer that was cut off or stopped can be
+//! gone on with.
 
 mod known;
+mod question;
 #[cfg(test)]
 mod tests;
 
@@ -13,59 +15,23 @@ use color_eyre::Result;
 use color_eyre::eyre::{WrapErr, ensure};
 
 pub use self::known::{Found, Known, Posed, find, known, pose};
+pub use self::question::{Question, Side};
 use super::OrderError;
 use crate::generate::local::{LocalBackend, LocalOptions, load_decoder};
 use crate::generate::{Backend, Event, Request, StreamKey};
 use crate::math::{self, Check};
 use crate::model::{Compute, Decoder, ModelFiles};
-use crate::records::{FinishReason, Message, Sampling};
+use crate::records::FinishReason;
 use crate::train::plan::free_memory;
 
 /// Models that can be talked with at once.
 pub const MOST: usize = 2;
 /// News of a text follow each other at least so long.
 const BETWEEN_NEWS: Duration = Duration::from_millis(33);
+/// Of a side that is not asked. Those of the others begin with 1.
+const NO_REQUEST: u64 = 0;
 /// The problem of a random stream where none is asked about.
 const NO_PROBLEM: &str = "chat";
-
-/// One model and its side of the conversation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Side {
-    /// Directory, `.gguf` file, or name.
-    pub model: String,
-    /// The chat so far, ending with what is asked now.
-    pub messages: Vec<Message>,
-}
-
-/// What is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Question {
-    /// Chosen by who asks; each is larger than those before.
-    pub id: u64,
-    pub sides: Vec<Side>,
-    pub sampling: Sampling,
-    pub seed: u64,
-    /// Index of the answer in its conversation, from 0.
-    pub turn: u32,
-    /// Id and gold answer of the problem that is asked about: the answers are graded, and drawn as an evaluation draws the
-    /// first sample of this problem.
-    pub problem: Option<(String, String)>,
-}
-
-impl Question {
-    /// Whether it can be asked at all.
-    ///
-    /// # Errors
-    /// One line: what is wrong.
-    pub fn check(&self) -> Result<(), OrderError> {
-        let wrong = |line: &str| Err(OrderError(line.to_owned()));
-        match self.sides.len() {
-            0 => wrong("no model is chosen"),
-            count if count > MOST => wrong("two models at most can be talked with at once"),
-            _ => self.sampling.validate().map_err(OrderError),
-        }
-    }
-}
 
 /// A model that is in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +78,7 @@ pub enum News {
         side: usize,
         prompt_tokens: usize,
     },
-    /// The answer grew. `tokens`: of all of it so far.
+    /// The answer grew. `tokens`: written so far, without those of a beginning.
     Text {
         question: u64,
         side: usize,
@@ -124,9 +90,10 @@ pub enum News {
         question: u64,
         side: usize,
         end: End,
+        /// Written, without those of a beginning.
         tokens: usize,
         tokens_per_second: f64,
-        /// Where a problem was asked about.
+        /// Where a problem was asked about: of the whole answer, with its beginning.
         check: Option<Check>,
     },
     /// Nothing was asked.
@@ -167,8 +134,9 @@ struct Writing {
     request: u64,
     /// Place of its model among those that are loaded.
     place: usize,
+    /// With its beginning.
     text: String,
-    /// How much of the text was told.
+    /// How much of the text was told, or was there before.
     told: usize,
     tokens: usize,
     /// When the first tokens came, and how many they were.
@@ -243,6 +211,10 @@ impl Talk {
         let mut writing: Vec<Writing> = Vec::with_capacity(question.sides.len());
         for side in &question.sides {
             let place = self.loaded.iter().position(|loaded| loaded.model == side.model).unwrap_or_default();
+            if side.messages.is_empty() {
+                writing.push(Writing { done: true, ..Writing::new(NO_REQUEST, place, "") });
+                continue;
+            }
             let backend = &self.loaded[place].backend;
             let (tokens, room) = (backend.prompt_tokens(&side.messages)?, backend.identity().context_length);
             ensure!(
@@ -251,13 +223,16 @@ impl Talk {
                 side.model
             );
             self.requests += 1;
-            let request = self.requests;
-            writing.push(Writing { request, place, text: String::new(), told: 0, tokens: 0, first: None, done: false });
+            writing.push(Writing::new(self.requests, place, side.begun()));
         }
         for (index, side) in question.sides.iter().enumerate() {
-            let Writing { request, place, .. } = writing[index];
-            // A model that is asked twice draws twice.
-            let draw = writing[..index].iter().filter(|before| before.place == place).count() as u32;
+            let Writing { request, place, done, .. } = writing[index];
+            if done {
+                continue;
+            }
+            // A model that is asked twice draws twice, and each part of an answer is drawn anew.
+            let twice = writing[..index].iter().filter(|before| before.place == place).count() as u32;
+            let draw = question.part.saturating_mul(MOST as u32).saturating_add(twice);
             let problem_id = question.problem.as_ref().map_or(NO_PROBLEM, |(id, _)| id).to_owned();
             let request = Request {
                 id: request,
@@ -342,6 +317,11 @@ fn take(event: Event, question: &Question, writing: &mut [Writing], listener: &m
 }
 
 impl Writing {
+    fn new(request: u64, place: usize, begun: &str) -> Self {
+        let (text, told) = (begun.to_owned(), begun.len());
+        Self { request, place, text, told, tokens: 0, first: None, done: false }
+    }
+
     /// Tokens a second since the first ones; 0 while there is nothing to take a rate of.
     fn rate(&self) -> f64 {
         let Some((at, first)) = self.first else { return 0.0 };

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::MICRO;
-use crate::records::{ModelIdentity, Problem, Role, SampleSettings};
+use crate::records::{Message, ModelIdentity, Problem, Role, SampleSettings, Sampling};
 use crate::session::{Session, StoredEval};
 
 /// Keeps what is told; asks to stop once so many news of texts came.
@@ -59,7 +59,7 @@ fn question(id: u64, models: &[&str], seed: u64) -> Question {
     let messages = vec![Message::new(Role::User, ASKED)];
     let sides = models.iter().map(|model| Side { model: (*model).into(), messages: messages.clone() }).collect();
     let sampling = Sampling { temperature: 3.0, top_p: 1.0, max_tokens: 120, ..Sampling::default() };
-    Question { id, sides, sampling, seed, turn: 0, problem: None }
+    Question { id, sides, sampling, seed, turn: 0, part: 0, problem: None }
 }
 
 #[test]
@@ -141,6 +141,61 @@ fn a_stop_keeps_what_was_written_and_the_talk_goes_on_after_it() {
     assert_eq!(at_once.answer(0), (String::new(), End::Stopped, 0, None));
 }
 
+/// A question that goes on with what was written to the first one's first side.
+fn going_on(id: u64, part: u32, begun: &str, sampling: &Sampling) -> Question {
+    let mut question = question(id, &[MICRO, MICRO], 7);
+    question.sides[0].messages.push(Message::new(Role::Assistant, begun));
+    question.sides[1].messages.clear();
+    (question.part, question.sampling) = (part, sampling.clone());
+    question
+}
+
+#[test]
+fn an_answer_that_was_cut_off_is_gone_on_with_and_graded_as_a_whole() {
+    let mut talk = Talk::default();
+    let mut heard = |question: &Question| {
+        let mut heard = Heard::default();
+        talk.ask(question, &mut heard).unwrap();
+        heard
+    };
+    let greedy = |max_tokens| Sampling { temperature: 0.0, max_tokens, ..Sampling::default() };
+    let asked = |id, max_tokens| {
+        let problem = Some(("p".to_owned(), "35".to_owned()));
+        Question { sampling: greedy(max_tokens), problem, ..question(id, &[MICRO], 7) }
+    };
+    let (whole, end, tokens, check) = heard(&asked(1, 100)).answer(0);
+    assert_eq!((end, check.and_then(|check| check.correct)), (End::Ended, Some(true)), "{whole}");
+    let (cut, end, first, _) = heard(&asked(2, 7)).answer(0);
+    assert_eq!((end, first), (End::Length, 7));
+    let more = Question { problem: asked(3, 0).problem, ..going_on(3, 1, &cut, &greedy(100)) };
+    let heard_more = heard(&more);
+    let (rest, end, second, check) = heard_more.answer(0);
+    assert_eq!((format!("{cut}{rest}"), end, first + second), (whole.clone(), End::Ended, tokens));
+    assert_eq!(check, Some(math::check("35", &whole)), "not of the rest alone");
+    let of_the_other = |news: &News| matches!(news, News::Started { side: 1, .. } | News::Ended { side: 1, .. });
+    assert!(!heard_more.news.iter().any(of_the_other), "a side that is not asked says nothing");
+}
+
+#[test]
+fn each_part_of_an_answer_is_drawn_anew_and_something_must_be_asked() {
+    let mut talk = Talk::default();
+    let hot = question(0, &[MICRO], 7).sampling;
+    let mut part = |id, part| {
+        let mut heard = Heard::default();
+        talk.ask(&going_on(id, part, "5*7", &hot), &mut heard).unwrap();
+        heard.answer(0).0
+    };
+    let first = part(1, 1);
+    assert_eq!(first, part(2, 1));
+    assert_ne!(first, part(3, 2));
+    let mut nothing = going_on(4, 1, "", &hot);
+    nothing.sides[0].messages.clear();
+    assert!(nothing.check().unwrap_err().to_string().contains("nothing is asked"));
+    // An answer of which nothing is there cannot be gone on with.
+    let refused = talk.ask(&going_on(5, 1, " ", &hot), &mut Heard::default()).unwrap_err();
+    assert!(format!("{refused:#}").contains("is empty"), "{refused:#}");
+}
+
 #[test]
 fn what_has_no_room_is_refused_and_what_fills_the_context_is_cut_there() {
     let (mut talk, mut heard) = (Talk::default(), Heard::default());
@@ -193,7 +248,7 @@ fn a_problem_is_posed_as_the_newest_evaluation_did_and_its_answers_are_graded() 
     let posed = pose(&session, dir.path(), "p").unwrap();
     assert!(posed.text.contains(ASKED) && posed.like == "with the default prompt", "{posed:?}");
     let put = |name: &str, prompt: &str| {
-        let settings = settings(name, json!({"prompt": prompt, "system": "Be {{ turn }}."}));
+        let settings = settings(name, json!({"prompt": prompt, "system": "Be {{ turn }}.", "begin": "So "}));
         session.put_settings(&settings, &serde_json::Value::Null).unwrap()
     };
     let evaluated = put("base", "EVAL {{ problem }}");
@@ -211,6 +266,7 @@ fn a_problem_is_posed_as_the_newest_evaluation_did_and_its_answers_are_graded() 
         .unwrap();
     let posed = pose(&session, dir.path(), "p").unwrap();
     assert_eq!((posed.text, posed.system), (format!("EVAL {ASKED}"), Some("Be 0.".to_owned())));
+    assert_eq!(posed.begin, "So ", "what was begun for the model there is begun for it here");
     assert_eq!((posed.gold.as_str(), posed.like.as_str()), ("35", "with the prompt of evaluation base"));
     assert!(pose(&session, dir.path(), "q").unwrap_err().to_string().contains("no problem `q`"));
     let mut asked = question(1, &[MICRO], 3);

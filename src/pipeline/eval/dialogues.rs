@@ -123,7 +123,7 @@ mod tests {
 
     fn turn(kind: TurnKind, text: &str) -> Turn {
         let finish = matches!(kind, TurnKind::Attempt | TurnKind::Revision).then_some(FinishReason::Stop);
-        Turn { kind, strategy: None, text: text.into(), token_ids: Vec::new(), tokens: 1, finish }
+        Turn { kind, strategy: None, text: text.into(), token_ids: Vec::new(), tokens: 1, finish, logprob: None }
     }
 
     fn dialogue(texts: &[&str]) -> Sample {

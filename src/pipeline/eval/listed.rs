@@ -112,6 +112,7 @@ pub fn differences(first: &Listed, second: &Listed) -> Vec<Difference> {
     };
     differ("prompt", asked(one, "prompt"), asked(other, "prompt"), true);
     differ("system prompt", asked(one, "system"), asked(other, "system"), true);
+    differ("beginning", asked(one, "begin"), asked(other, "begin"), true);
     differ("number format", one.model.compute.clone(), other.model.compute.clone(), false);
     differ("seed", one.seed.to_string(), other.seed.to_string(), false);
     found

@@ -121,7 +121,8 @@ fn second_turns_are_counted_by_settings_without_those_that_knew_the_answer() {
     let hash = session.put_settings(&settings("base", 2, 0.8), &serde_json::Value::Null).unwrap();
     let turn = |kind, text: &str| {
         let strategy = (kind == TurnKind::Guidance).then(|| "verification".to_owned());
-        Turn { kind, strategy, text: text.into(), token_ids: Vec::new(), tokens: 1, finish: Some(FinishReason::Stop) }
+        let finish = Some(FinishReason::Stop);
+        Turn { kind, strategy, text: text.into(), token_ids: Vec::new(), tokens: 1, finish, logprob: None }
     };
     let dialogue = |problem: &str, draw, first: &str, last: &str| Sample {
         turns: vec![

@@ -44,16 +44,21 @@ impl Rate {
 pub struct Shown {
     pub sample: LiveSample,
     began: Instant,
+    /// The beginning of the turn that is written, which is none of what the model writes.
+    begin: String,
 }
 
 impl Shown {
     pub fn new(key: u64, problem_id: &str, draw: u32, turns_wanted: usize, now: Instant) -> Self {
         let sample = LiveSample { key, problem_id: problem_id.to_owned(), draw, turns_wanted, ..LiveSample::default() };
-        Self { sample, began: now }
+        Self { sample, began: now, begin: String::new() }
     }
 
-    pub fn ask(&mut self, label: &str, prompt: &str) {
-        self.sample.turns.push(LiveTurn { label: label.to_owned(), prompt: prompt.to_owned(), ..LiveTurn::default() });
+    /// The next turn is asked for, which begins so.
+    pub fn ask(&mut self, label: &str, prompt: &str, begin: &str) {
+        begin.clone_into(&mut self.begin);
+        let (label, prompt, text) = (label.to_owned(), prompt.to_owned(), begin.to_owned());
+        self.sample.turns.push(LiveTurn { label, prompt, text, ..LiveTurn::default() });
     }
 
     /// More text of the turn, which has so many tokens by now. Returns how many of them are new.
@@ -72,7 +77,8 @@ impl Shown {
     /// Returns how many of its tokens are new.
     pub fn finish_turn(&mut self, text: &str, tokens: usize) -> usize {
         let Some(turn) = self.sample.turns.last_mut() else { return 0 };
-        text.clone_into(&mut turn.text);
+        self.begin.clone_into(&mut turn.text);
+        turn.text.push_str(text);
         let new = tokens.saturating_sub(turn.tokens);
         turn.tokens += new;
         turn.finished = true;
@@ -103,6 +109,20 @@ mod tests {
         assert!((rate.per_second() - 50.0).abs() < 1.0, "{}", rate.per_second());
         rate.restart();
         assert_eq!(rate.per_second(), 0.0);
+    }
+
+    #[test]
+    fn a_turn_is_shown_with_its_beginning() {
+        let now = Instant::now();
+        let mut shown = Shown::new(1, "p", 0, 2, now);
+        shown.ask("attempt", "2+2?", "First, ");
+        assert_eq!(shown.text("it is 4. STOP", 5, now), 5);
+        assert_eq!(shown.sample.turns[0].text, "First, it is 4. STOP");
+        assert_eq!(shown.finish_turn("it is 4.", 6), 1);
+        shown.ask("check", "Sure?", "");
+        shown.finish_turn("Yes.", 1);
+        let texts: Vec<&str> = shown.sample.turns.iter().map(|turn| turn.text.as_str()).collect();
+        assert_eq!((texts, shown.sample.tokens), (vec!["First, it is 4.", "Yes."], 7));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! interrupted call is continued by the same call.
 
 mod board;
+mod meter;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{GenerateOrder, Watcher};
 use crate::dialogue::Policy;
 use crate::generate::Backend;
-use crate::records::{Problem, SampleSettings, now_millis};
+use crate::records::{Problem, SampleSettings, Spent, now_millis};
 use crate::session::Session;
 
 /// What a call did; printed by `generate --json`.
@@ -53,6 +54,12 @@ pub struct GenerateOutcome {
     /// reaches a terminal.
     #[serde(default)]
     pub last_error: Option<String>,
+    /// What servers counted in this call; `None` where nobody counts.
+    #[serde(default)]
+    pub spent: Option<Spent>,
+    /// Its cost in USD, where a price was given.
+    #[serde(default)]
+    pub cost: Option<f64>,
     /// Ended before all was done, because it was asked to.
     pub stopped: bool,
     /// Hash of the settings that the samples were drawn under.
@@ -94,7 +101,7 @@ pub fn draw(
     let hash = settings_of(session, backend, policy, order)?;
     let have = session.draws(&hash)?;
     let missing = Missing::new(problems, wanted, have);
-    run::Run::new(session, backend, problems, policy, order, hash, missing).run(watcher)
+    run::Run::new(session, backend, problems, policy, order, hash, missing)?.run(watcher)
 }
 
 /// Keeps the settings of this order in the session, and names them.

@@ -7,16 +7,18 @@ use color_eyre::Result;
 use color_eyre::eyre::eyre;
 
 use super::board::{Rate, Shown, eta};
+use super::meter::Meter;
 use super::{GenerateOrder, GenerateOutcome, Missing, Watcher};
-use crate::dialogue::{Dialogue, Policy, Step};
+use crate::dialogue::{Answer, Dialogue, Policy, Step};
 use crate::generate::{Backend, Event, Handover, Request, StreamKey};
+use crate::pipeline::budget::UsedUp;
 use crate::records::{LiveBoard, LiveState, LiveTotals, Problem};
-use crate::session::{Session, SessionError};
+use crate::session::{self, Session, SessionError};
 
 /// So many failures with no success between them end the run: the backend is not well.
 const FAILURES_IN_A_ROW: usize = 10;
 
-/// So often a finished sample asks for a store that others hold, each time for some seconds.
+/// So often what must not be lost asks for a store that others hold, each time for some seconds.
 const PATIENCE: usize = 12;
 
 /// A dialogue in work. Its number names both its requests and its cache in the backend.
@@ -46,6 +48,10 @@ pub(super) struct Run<'a> {
     last_error: Option<String>,
     /// Requests that this call leaves for somebody else to answer.
     handed: Option<Handover>,
+    /// Where somebody counts.
+    meter: Option<Meter<'a>>,
+    /// The dialogue that the backend was told a person looks at.
+    looked_at: Option<u64>,
 }
 
 impl<'a> Run<'a> {
@@ -57,7 +63,7 @@ impl<'a> Run<'a> {
         order: &'a GenerateOrder,
         settings: String,
         missing: Missing,
-    ) -> Self {
+    ) -> Result<Self> {
         let existing = missing.existing();
         let totals = LiveTotals {
             problems: problems.len(),
@@ -65,7 +71,8 @@ impl<'a> Run<'a> {
             existing,
             ..LiveTotals::default()
         };
-        Self {
+        let meter = Meter::of(order, session, backend)?;
+        Ok(Self {
             session,
             backend,
             problems,
@@ -82,31 +89,17 @@ impl<'a> Run<'a> {
             failures_in_a_row: 0,
             last_error: None,
             handed: None,
-        }
+            meter,
+            looked_at: None,
+        })
     }
 
     pub(super) fn run(mut self, watcher: &mut dyn Watcher) -> Result<GenerateOutcome> {
-        let mut events = Vec::new();
-        while !watcher.stopping() {
-            if watcher.paused() {
-                self.show(watcher, LiveState::Paused);
-                watcher.wait_while_paused(Duration::from_millis(500));
-                self.rate.restart();
-                continue;
-            }
-            self.fill()?;
-            if self.open.is_empty() {
-                break;
-            }
-            let begun = Instant::now();
-            self.backend.step(&mut events)?;
-            let now = Instant::now();
-            for event in events.drain(..) {
-                self.take(event, now)?;
-            }
-            self.decoding += begun.elapsed();
-            self.show(watcher, LiveState::Running);
-        }
+        let worked = self.work(watcher);
+        let kept = patiently(|| self.keep_count());
+        // What went wrong first is what is told.
+        worked?;
+        kept?;
         let stopped = watcher.stopping() && !(self.open.is_empty() && self.missing.peek().is_none());
         for id in std::mem::take(&mut self.open).into_keys() {
             self.backend.cancel(id);
@@ -120,9 +113,78 @@ impl<'a> Run<'a> {
         Ok(self.outcome(stopped))
     }
 
-    /// Opens dialogues until every slot has one.
+    /// Works until nothing is left to do, or as long as it may.
+    fn work(&mut self, watcher: &mut dyn Watcher) -> Result<()> {
+        let mut events = Vec::new();
+        loop {
+            let stopping = watcher.stopping();
+            if stopping && (self.open.is_empty() || watcher.stopping_now() || !self.backend.drains()) {
+                return Ok(());
+            }
+            // What ends while the work stops is not held up by a pause.
+            if watcher.paused() && !stopping {
+                self.show(watcher, LiveState::Paused);
+                watcher.wait_while_paused(Duration::from_millis(500));
+                self.rate.restart();
+                continue;
+            }
+            self.look(watcher.looked_at());
+            if !stopping {
+                self.fill()?;
+            }
+            if self.open.is_empty() {
+                return self.all_begun();
+            }
+            let begun = Instant::now();
+            self.backend.step(&mut events)?;
+            let now = Instant::now();
+            for event in events.drain(..) {
+                self.take(event, now)?;
+            }
+            self.decoding += begun.elapsed();
+            if self.meter.as_ref().is_some_and(Meter::is_due) {
+                self.keep_count_if_free()?;
+            }
+            self.show(watcher, LiveState::Running);
+        }
+    }
+
+    /// Tells the backend what a person looks at now.
+    fn look(&mut self, dialogue: Option<u64>) {
+        if dialogue != self.looked_at {
+            self.looked_at = dialogue;
+            self.backend.look_at(dialogue);
+        }
+    }
+
+    /// Nothing is under way: an error where there is more to write than the budget is for.
+    fn all_begun(&mut self) -> Result<()> {
+        let used_up = self.used_up().filter(|_| self.missing.peek().is_some());
+        used_up.map_or(Ok(()), |used_up| Err(used_up.into()))
+    }
+
+    fn used_up(&self) -> Option<UsedUp> {
+        self.meter.as_ref()?.used_up(self.backend.spent())
+    }
+
+    /// Stores what was counted since it was stored last.
+    fn keep_count(&mut self) -> session::Result<()> {
+        let counted = self.backend.spent();
+        self.meter.as_mut().map_or(Ok(()), |meter| meter.keep(self.session, counted))
+    }
+
+    /// The same; where others hold the store it is done the next time.
+    fn keep_count_if_free(&mut self) -> session::Result<()> {
+        match self.keep_count() {
+            Err(SessionError::Busy { .. }) => Ok(()),
+            kept => kept,
+        }
+    }
+
+    /// Opens dialogues until every slot has one, or the budget is used up.
     fn fill(&mut self) -> Result<()> {
         while self.open.len() < self.backend.slots()
+            && self.used_up().is_none()
             && let Some((problem, draw)) = self.missing.next()
         {
             let id = self.next;
@@ -147,8 +209,8 @@ impl<'a> Run<'a> {
             Err(error) => return Err(error.into()),
         };
         match step {
-            Step::Ask { messages, label, prompt, turn } => {
-                open.shown.ask(&label, &prompt);
+            Step::Ask { messages, label, prompt, begin, turn } => {
+                open.shown.ask(&label, &prompt, &begin);
                 let stream = StreamKey {
                     seed: self.order.seed,
                     problem_id: self.problems[open.problem].id.clone(),
@@ -171,10 +233,10 @@ impl<'a> Run<'a> {
                 }
                 Ok(())
             }
-            Event::Finished { id, text, token_ids, tokens, reason } => {
+            Event::Finished { id, text, token_ids, tokens, logprob, reason } => {
                 let Some(open) = self.open.get_mut(&id) else { return Ok(()) };
                 self.rate.add(now, open.shown.finish_turn(&text, tokens));
-                open.dialogue.answer(text, token_ids, tokens, reason);
+                open.dialogue.answer(Answer { text, token_ids, tokens, logprob, finish: reason });
                 let failed = self.totals.failed;
                 self.advance(id)?;
                 if self.totals.failed == failed {
@@ -215,14 +277,8 @@ impl<'a> Run<'a> {
         let Some(open) = self.open.remove(&id) else { return Ok(()) };
         self.backend.close_dialogue(id);
         let sample = open.dialogue.finish(&self.settings, open.began.elapsed().as_secs_f64());
-        // A long write of another process must not end the run: the sample waits here.
-        let mut tries = 0;
-        while let Err(error) = self.session.add_sample(&sample) {
-            tries += 1;
-            if tries == PATIENCE || !matches!(error, SessionError::Busy { .. }) {
-                return Err(error.into());
-            }
-        }
+        patiently(|| self.session.add_sample(&sample))?;
+        self.keep_count_if_free()?;
         self.totals.finished += 1;
         self.totals.tokens += sample.tokens;
         self.totals.correct += usize::from(sample.correct == Some(true));
@@ -244,13 +300,15 @@ impl<'a> Run<'a> {
         self.totals.eta_seconds = eta(&self.totals);
         let mut totals = self.totals.clone();
         totals.tokens += self.open.values().map(|open| open.shown.sample.tokens).sum::<usize>();
+        let used = self.meter.as_ref().map(|meter| meter.of_session(self.backend.spent()));
+        (totals.spent, totals.cost) = used.unwrap_or_default();
         let mut running: Vec<_> = self.open.values().map(|open| open.shown.sample.clone()).collect();
         running.sort_by_key(|sample| sample.key);
         let identity = self.backend.identity();
         LiveBoard {
             job: "generate".into(),
             state,
-            message: self.last_error.as_ref().map_or_else(String::new, |error| format!("last failure: {error}")),
+            message: self.message(state),
             model: identity.name.clone(),
             compute: identity.compute.clone(),
             totals,
@@ -258,6 +316,17 @@ impl<'a> Run<'a> {
             servers: self.backend.servers(),
             ..LiveBoard::default()
         }
+    }
+
+    fn message(&self, state: LiveState) -> String {
+        if state == LiveState::Stopping && self.backend.drains() {
+            return match self.open.len() {
+                0 => String::new(),
+                1 => "ending 1 dialogue that is under way; stop again to leave it".into(),
+                open => format!("ending {open} dialogues that are under way; stop again to leave them"),
+            };
+        }
+        self.last_error.as_ref().map_or_else(String::new, |error| format!("last failure: {error}"))
     }
 
     fn last_words(&self, stopped: bool) -> String {
@@ -280,6 +349,7 @@ impl<'a> Run<'a> {
 
     fn outcome(&self, stopped: bool) -> GenerateOutcome {
         let seconds = self.decoding.as_secs_f64();
+        let used = self.meter.as_ref().map(|meter| meter.of_call(self.backend.spent()));
         GenerateOutcome {
             session: self.session.dir().display().to_string(),
             problems: self.problems.len(),
@@ -295,8 +365,21 @@ impl<'a> Run<'a> {
             requests: self.handed.as_ref().map_or(0, |handed| handed.requests),
             requests_file: self.handed.as_ref().map(|handed| handed.file.display().to_string()),
             last_error: self.last_error.clone(),
+            spent: used.map(|(spent, _)| spent),
+            cost: used.and_then(|(_, cost)| cost),
             stopped,
             settings: self.settings.clone(),
+        }
+    }
+}
+
+/// Asks again where other processes hold the store: a long write of one of them must not end the run.
+fn patiently<T>(mut write: impl FnMut() -> session::Result<T>) -> session::Result<T> {
+    let mut tries = 1;
+    loop {
+        match write() {
+            Err(SessionError::Busy { .. }) if tries < PATIENCE => tries += 1,
+            written => return written,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The step with a backend that writes what it is told to.
 
+mod servers;
+
 use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
@@ -74,7 +76,7 @@ impl Backend for Scripted<'_> {
                 };
                 events.push(Event::Text { id, delta: text.into(), tokens: 6 });
                 let text = format!("It is {text}");
-                events.push(Event::Finished { id, text, token_ids: vec![1; 6], tokens: 6, reason });
+                events.push(Event::Finished { id, text, token_ids: vec![1; 6], tokens: 6, logprob: None, reason });
                 return Ok(());
             }
         }
@@ -98,24 +100,42 @@ impl Backend for Scripted<'_> {
     }
 }
 
-/// Keeps every board; stops after so many of them.
+/// Keeps every board; stops, leaves what is under way, pauses for good and looks elsewhere after so many of them.
 #[derive(Default)]
 struct Boards {
     seen: Vec<LiveBoard>,
     stop_after: Option<usize>,
+    leave_after: Option<usize>,
+    pause_after: Option<usize>,
+    looks: Vec<(usize, u64)>,
     pauses: Cell<usize>,
+}
+
+impl Boards {
+    fn past(&self, limit: Option<usize>) -> bool {
+        limit.is_some_and(|limit| self.seen.len() >= limit)
+    }
 }
 
 impl Watcher for Boards {
     fn stopping(&self) -> bool {
-        self.stop_after.is_some_and(|limit| self.seen.len() >= limit)
+        self.past(self.stop_after)
+    }
+
+    fn stopping_now(&self) -> bool {
+        self.past(self.leave_after)
+    }
+
+    fn looked_at(&self) -> Option<u64> {
+        self.looks.iter().rev().find(|(after, _)| self.past(Some(*after))).map(|(_, dialogue)| *dialogue)
     }
 
     fn paused(&self) -> bool {
-        self.pauses.get() > 0
+        self.pauses.get() > 0 || self.past(self.pause_after)
     }
 
     fn wait_while_paused(&self, _limit: Duration) {
+        assert!(!self.stopping(), "what stops is not paused");
         self.pauses.set(self.pauses.get() - 1);
     }
 

@@ -3,7 +3,6 @@
 
 use super::place::Place;
 use super::{Recipe, RecipeError};
-use crate::train::dataset::LossOn;
 use crate::train::external::{External, Trainer};
 
 /// Stands for a run's name in `directory`: every training of a pass has a folder of its own.
@@ -27,13 +26,6 @@ impl Recipe {
             );
             return Err(at.wrong("external.directory", line));
         }
-        for (stage, train) in [("stage1", &self.stage1.train), ("stage2", &self.stage2.train)] {
-            if train.data.loss_on != LossOn::All {
-                let key = format!("{stage}.train.data.loss_on");
-                let line = format!("{key}: another trainer learns from whole chains; use all, or leave [external] out");
-                return Err(at.wrong(&key, line));
-            }
-        }
         Ok(())
     }
 
@@ -52,6 +44,7 @@ impl Recipe {
     /// one it is may not.
     pub(super) fn lasting(&self) -> Self {
         let mut lasting = self.clone();
+        lasting.servers = self.lasting_servers();
         lasting.external = self.external.as_ref().map(|external| {
             let trainer = match &external.trainer {
                 Trainer::Command(_) => Trainer::Command("{config}".into()),
@@ -59,6 +52,10 @@ impl Recipe {
             };
             External { trainer, ..External::default() }
         });
+        // What is written beside the record changes nothing in it.
+        for train in [&mut lasting.stage1.train, &mut lasting.stage2.train] {
+            train.wandb = false;
+        }
         lasting
     }
 }

@@ -5,6 +5,7 @@
 
 mod external;
 mod place;
+mod servers;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use crate::train::TrainSettings;
 use crate::train::external::External;
 
 use place::Place;
+pub use servers::RecipeServers;
 pub use wanted::Wanted;
 
 /// Recipes that come with the program, by name.
@@ -198,6 +200,8 @@ pub struct Recipe {
     pub bins: Bins,
     /// Another program that does the trainings; left out, this one does. Its `directory` has `{run}` where the run's name stands.
     pub external: Option<External>,
+    /// Servers that write the samples; left out, this process does.
+    pub servers: Option<RecipeServers>,
     /// Thresholds and switches of the filter, over the defaults.
     pub filter: toml::Table,
     /// What it is called, by its name or its file's.
@@ -222,6 +226,7 @@ impl Default for Recipe {
             eval: EvalSettings::default(),
             bins: Bins::default(),
             external: None,
+            servers: None,
             filter: toml::Table::new(),
             name: String::new(),
             filter_text: String::new(),
@@ -287,6 +292,12 @@ impl Recipe {
             && let Some(python) = beside(Path::new(&external.python))?
         {
             external.python = python.to_string_lossy().into_owned();
+        }
+        if let Some(servers) = &mut self.servers
+            && let Some(path) = &servers.key_file
+            && let Some(there) = beside(path)?
+        {
+            servers.key_file = Some(there);
         }
         Ok(())
     }
@@ -375,7 +386,7 @@ impl Recipe {
         ];
         match checks.into_iter().find(|(fine, _, _)| !fine) {
             Some((_, key, message)) => Err(at.wrong(key, format!("{key}: {message}"))),
-            None => self.check_external(at),
+            None => self.check_external(at).and_then(|()| self.check_servers(at)),
         }
     }
 

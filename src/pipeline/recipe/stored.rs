@@ -33,7 +33,7 @@ impl Recipe {
     /// If another recipe's pass is here, or the session cannot be written.
     pub fn own(&self, session: &Session) -> color_eyre::Result<()> {
         let before = self.may_run(session)?.then(|| Self::of_session(session)).transpose()?.flatten();
-        if before.is_some_and(|before| before.external == self.external) {
+        if before.is_some_and(|before| before.to_toml() == self.to_toml()) {
             return Ok(());
         }
         let mine = StoredRecipe { name: self.name.clone(), toml: self.to_toml() };

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::session::Session;
 use crate::train::external::Trainer;
@@ -90,8 +92,7 @@ fn another_trainer_is_checked_as_the_rest_is() {
     assert!(error(&external("environment = [\"A=b\"]")).starts_with("mine.toml:3: external.environment"));
     assert!(error(&external("directory = \"/w/external\"")).starts_with("mine.toml:3: external.directory: every"));
     let parts = "[stage1.train.data]\nloss_on = \"all_but_wrong_attempts\"";
-    assert!(error(&external(parts)).starts_with("mine.toml:4: stage1.train.data.loss_on: another trainer"));
-    assert!(Recipe::read("r", "r", parts).is_ok(), "cribble itself can");
+    assert!(Recipe::read("r", "r", &external(parts)).is_ok(), "parts are told by labels");
     let text = external("directory = \"/w/{run}/external\"") + "[filter.rules.contamination]\nenabled = false\n";
     let recipe = Recipe::read("r", "r", &text).unwrap();
     assert_eq!(recipe.trainer_of("pi_sft").unwrap().directory.as_deref(), Some("/w/pi_sft/external"));
@@ -118,4 +119,90 @@ fn how_a_trainer_is_started_may_be_mended_and_which_one_it_is_may_not() {
         let error = read(other).own(&session).unwrap_err().to_string();
         assert!(error.contains("another recipe's pass is here"), "{other}: {error}");
     }
+}
+
+const SERVERS: &str = "[servers]\nendpoints = [\"http://localhost:8000/v1\"]\n";
+
+#[test]
+fn servers_are_checked_as_the_rest_is() {
+    let read = |more: &str| Recipe::read("r", "r", &format!("{SERVERS}{more}\n")).unwrap();
+    let recipe = read(
+        "start = \"serve {model} --name {name}\"\nlauncher = \"nice\"\ntokenizer = true\nmost_in_flight = 8\n\
+         request_timeout = 1800\nprice = \"0.1,0.4\"\nmax_cost = 2.5\n\
+         extra = { chat_template_kwargs = { enable_thinking = false }, least = 0.5, list = [1, \"a\"] }",
+    );
+    let servers = recipe.servers.as_ref().unwrap();
+    assert_eq!(Recipe::read("r", "r", &recipe.to_toml()).unwrap().servers, recipe.servers);
+    let command = servers.command("/m o/d", "pi_sft").unwrap().unwrap();
+    assert_eq!(command, ["nice", "serve", "/m o/d", "--name", "pi_sft"]);
+    let asked = servers.asked("/m");
+    assert_eq!((asked.most_in_flight, asked.tokenizer.as_deref()), (Some(8), Some("/m")));
+    assert_eq!((asked.request_timeout, asked.budget.cost), (Some(Duration::from_secs(1800)), Some(2.5)));
+    assert_eq!(asked.budget.price, "0.1,0.4".parse().ok());
+    let extra =
+        serde_json::json!({ "chat_template_kwargs": { "enable_thinking": false }, "least": 0.5, "list": [1, "a"] });
+    assert_eq!(serde_json::Value::Object(asked.extra), extra);
+    let plain = read("").servers.unwrap();
+    assert_eq!((plain.command("m", "base"), plain.asked("m").tokenizer), (Ok(None), None));
+
+    let wrong = |more: &str| error(&format!("seed = 1\n{SERVERS}{more}\n"));
+    for (more, says) in [
+        ("strat = \"x {model}\"", "mine.toml:4: unknown field `strat`"),
+        ("start = \"serve it\"", "mine.toml:4: servers.start: `serve it`: a command with {model} is needed"),
+        (
+            "\nstart = \"serve {modle}\"",
+            "mine.toml:5: servers.start: unknown placeholder {modle}; there are {model}, {name}",
+        ),
+        ("start = \"serve {model} > log\"", "mine.toml:4: servers.start: `>`"),
+        ("start = \"serve '{model}\"", "mine.toml:4: servers.start: the quote ' is not closed"),
+        ("launcher = \"nice\"", "mine.toml:4: servers.launcher: there is nothing to start"),
+        ("start = \"serve {model}\"\nlauncher = \" \"", "mine.toml:5: servers.launcher: the program"),
+        ("start = \"serve {model}\"\nlauncher = \"a && b\"", "mine.toml:5: servers.launcher: `&`"),
+        ("most_in_flight = 0", "mine.toml:4: servers.most_in_flight: must be 1"),
+        ("request_timeout = 0", "mine.toml:4: servers.request_timeout: must be 1"),
+        ("price = \"cheap\"", "mine.toml:4: servers.price: price `cheap`"),
+        ("max_cost = 1.0", "mine.toml:4: servers.max_cost: a most cost needs a price"),
+        ("extra = { top_p = 1 }", "mine.toml:4: servers.extra: extra field `top_p`"),
+        ("extra = { x = [nan] }", "mine.toml:4: servers.extra: a request holds no dates"),
+        ("extra = { x = 2020-01-01 }", "mine.toml:4: servers.extra: a request holds no dates"),
+    ] {
+        let error = wrong(more);
+        assert!(error.starts_with(says), "{more}: {error}");
+    }
+    assert!(error("[servers]\n").starts_with("mine.toml:1: servers.endpoints: no server is named"));
+    let twice = error("[servers]\ntokenizer = true\nendpoints = [\"http://a\", \"http://a/v1\"]\n");
+    assert!(twice.starts_with("mine.toml:3: servers.endpoints: http://a/v1: given twice"), "{twice}");
+    assert!(error("[servers]\nendpoints = [\"gpu:8000\"]").contains("not an address of a server"));
+    // A server opens what another trainer does not.
+    let gguf = Recipe { servers: recipe.servers, model: "m.gguf".into(), ..Recipe::open("micro").unwrap() };
+    assert_eq!(gguf.complete(), Ok(()));
+}
+
+#[test]
+fn how_servers_are_reached_may_be_mended_and_what_they_write_may_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::create(&dir.path().join("s")).unwrap();
+    let read = |more: &str| Recipe::read("r", "r", &format!("{SERVERS}{more}\n")).unwrap();
+    read("start = \"serve {model}\"\nextra = { x = 1 }").own(&session).unwrap();
+    let mended = "endpoints = [\"http://gpu:1\"]\nlauncher = \"srun\"\nstart = \"other {model} {name}\"\nkey_file = \"k\"\n\
+                  most_in_flight = 2\nallow_plain_key = true\nprice = \"1\"\nmax_cost = 9.0\nextra = { x = 1 }\n";
+    let mended = Recipe::read("r", "r", &format!("[servers]\n{mended}")).unwrap();
+    assert!(mended.may_run(&session).unwrap());
+    mended.own(&session).unwrap();
+    assert_eq!(Recipe::of_session(&session).unwrap().unwrap().servers, mended.servers);
+    let none = Recipe::read("r", "r", "").unwrap();
+    for other in [none, read(""), read("extra = { x = 2 }"), read("tokenizer = true\nextra = { x = 1 }")] {
+        let error = other.own(&session).unwrap_err().to_string();
+        assert!(error.contains("another recipe's pass is here"), "{error}");
+    }
+}
+
+#[test]
+fn a_key_lies_beside_the_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("key"), "k").unwrap();
+    std::fs::write(at("mine.toml"), format!("{SERVERS}key_file = \"key\"\n")).unwrap();
+    let servers = Recipe::open(&at("mine.toml").to_string_lossy()).unwrap().servers.unwrap();
+    assert_eq!(servers.key_file, Some(at("key")));
 }

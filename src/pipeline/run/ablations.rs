@@ -6,7 +6,7 @@ use color_eyre::Result;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::scores;
-use super::plan::{refined, round_of};
+use super::plan::{BASE, refined, round_of};
 use super::steps::{Made, first};
 use super::{Pass, Planned};
 use crate::difficulty::{Rule, ShapeName};
@@ -95,7 +95,7 @@ impl Pass<'_> {
         let base = self.recipe().model.clone();
         let drawn = self.step("plain samples", |pass| {
             let problems = first(&pass.pool, stage.problems).to_vec();
-            let mut backend = pass.backend(&base)?;
+            let mut backend = pass.backend("plain samples", (BASE, &base))?;
             let sampling = stage.sampling.clone();
             // Many short answers are the same, and are learnt from once.
             pass.single_turns("plain samples", &mut *backend, &problems, stage.budget.most, sampling)
@@ -183,7 +183,7 @@ impl Pass<'_> {
             let samples = wanted.div_ceil(problems.len().max(1)) as u32;
             let mut order = pass.generation(samples.max(one.samples), one.turns, one.sampling.clone());
             order.seed = order.seed.wrapping_add(FRESH);
-            let mut backend = pass.backend(&base)?;
+            let mut backend = pass.backend("more-stage1 dialogues", (BASE, &base))?;
             let outcome = generate(pass.session, &mut *backend, &problems, &pass.policies.0, &order, pass.host)?;
             pass.whole("more-stage1 dialogues", outcome)
         })?;
@@ -210,7 +210,7 @@ impl Pass<'_> {
     /// So many votes as cost what one answer of the last model does, as far as there are so many samples.
     fn majority(&mut self, about: &str, against: &str) -> Result<Ablation> {
         let missing = || crate::pipeline::OrderError("a model that is compared was not scored".into());
-        let base = scores(self.session, "base")?.ok_or_else(missing)?;
+        let base = scores(self.session, BASE)?.ok_or_else(missing)?;
         let other = scores(self.session, against)?.ok_or_else(missing)?;
         let ratio = other.score.mean_tokens / base.score.mean_tokens.max(1.0);
         let votes = (ratio.round() as usize).clamp(1, base.score.n);

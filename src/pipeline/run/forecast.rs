@@ -2,7 +2,8 @@
 //! of training over them, in a session that is thrown away.
 //!
 //! What only the trained models could tell (how long their chains are, how many are right) is taken from the probe's chains:
-//! that is what they are trained to write. How long another program trains is not forecast.
+//! that is what they are trained to write. How long another program trains is not forecast. Nor is anything where servers write: how
+//! fast they are, and what there will be to learn from, only their samples tell.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -40,7 +41,7 @@ pub struct Forecast {
     pub step: Planned,
     /// Tokens that are written or trained on.
     pub tokens: f64,
-    /// `None` where another program trains, whose pace is not known.
+    /// `None` where another program trains or writes, whose pace is not known.
     pub seconds: Option<f64>,
 }
 
@@ -69,16 +70,23 @@ pub struct Probe {
     pub prepare: f64,
 }
 
-/// Probes and forecasts each step.
+/// Probes and forecasts each step. Where servers write nothing is measured.
 ///
 /// # Errors
 /// If the recipe cannot be run, or nothing of the probe is fit to train on.
 pub fn forecast(order: &RunOrder, policies: &(Policy, Policy), host: &mut dyn Host) -> Result<(Probe, Vec<Forecast>)> {
-    let directory = Scratch::new()?;
-    let session = Session::create(&directory.0)?;
-    let probe = probe(&session, order, policies, host)?;
-    drop(session);
     let (pool, test) = problems(&order.recipe)?;
+    let probe = match order.recipe.servers {
+        Some(_) => Probe::default(),
+        None => {
+            let directory = Scratch::new()?;
+            let session = Session::create(&directory.0)?;
+            let probe = probe(&session, order, policies, host);
+            // Before the directory goes.
+            drop(session);
+            probe?
+        }
+    };
     let sizes = (pool.len(), test.len());
     let planned = plan(&order.recipe, None)?;
     Ok((probe, planned.into_iter().map(|step| cost(order, &probe, sizes, step)).collect()))
@@ -195,8 +203,13 @@ fn train_a_little(
 ) -> Result<Option<f64>> {
     let (recipe, stage) = (&order.recipe, &order.recipe.stage1.train);
     // Of few chains a step may hold all: then they come again, in as many epochs as it takes.
-    let settings =
-        TrainSettings { model: recipe.model.clone(), max_steps: STEPS + 1, epochs: STEPS + 1, ..stage.clone() };
+    let settings = TrainSettings {
+        model: recipe.model.clone(),
+        max_steps: STEPS + 1,
+        epochs: STEPS + 1,
+        wandb: false,
+        ..stage.clone()
+    };
     let order = TrainOrder { run: "probe".into(), settings, compute };
     let began = Instant::now();
     let message = "a few steps of training".to_owned();
@@ -269,9 +282,18 @@ fn chains_of(steps: usize, chains: usize, batch: usize) -> usize {
     (0..steps).map(|step| if step % an_epoch == an_epoch - 1 { chains - (an_epoch - 1) * batch } else { batch }).sum()
 }
 
+/// Whether a step takes its time with a model.
+fn writes_or_trains(step: &str) -> bool {
+    ["eval ", "train "].iter().any(|begin| step.starts_with(begin))
+        || [" dialogues", " samples", " retry"].iter().any(|end| step.ends_with(end))
+}
+
 /// What one step takes, by what the probe measured.
 fn cost(order: &RunOrder, probe: &Probe, (pool, test): (usize, usize), step: Planned) -> Forecast {
     let recipe = &order.recipe;
+    if recipe.servers.is_some() {
+        return Forecast { tokens: 0.0, seconds: (!writes_or_trains(&step.name)).then_some(1.0), step };
+    }
     let (one, two, eval) = (&recipe.stage1, &recipe.stage2, &recipe.eval);
     let some = |count: usize, of: usize| if count == 0 { of as f64 } else { count.min(of) as f64 };
     let answers = f64::from(eval.samples + u32::from(eval.greedy)) * some(eval.problems, test);

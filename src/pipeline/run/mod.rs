@@ -2,7 +2,8 @@
 //!
 //! Every step can be cut off and goes on where it was; one that is done is not done again. What a step came to is kept in the
 //! session, so that the same call ends with the same selections and the same scores however often it was interrupted. A
-//! session belongs to one recipe. Where that names another trainer, all trainings are its, those of the ablations too.
+//! session belongs to one recipe. Where that names another trainer, all trainings are its, those of the ablations too; where it names
+//! servers, they write all samples, each model under its own name.
 
 mod ablations;
 mod came;
@@ -25,10 +26,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::recipe::Recipe;
+use super::recipe::{Recipe, RecipeServers};
 use super::train::{Prepared, TrainOrder, TrainOutcome};
-use super::{GenerateOrder, OrderError, Watcher, report};
+use super::{GenerateOrder, OrderError, Watcher, Writer, report};
 use crate::dialogue::Policy;
+use crate::generate::Backend;
 use crate::model::ComputeChoice;
 use crate::records::{Problem, Sampling};
 use crate::session::{Session, StoredStep};
@@ -39,10 +41,20 @@ pub use came::came;
 pub use forecast::{Forecast, Probe, forecast};
 pub use outcome::{ModelScores, RunOutcome, SelectionMade, outcome};
 pub use pace::Pace;
-pub use plan::{Planned, Training, plan, trainings};
+pub use plan::{BASE, Planned, Training, plan, trainings};
 pub use progress::{Flow, Progress, Scored, StepSeen};
 pub use review::{Waiting, release, waiting};
 pub(in crate::pipeline) use steps::Made;
+
+/// A model of a pass that servers are to write with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Served<'a> {
+    pub servers: &'a RecipeServers,
+    /// Directory, file, or name.
+    pub model: &'a str,
+    /// What it is called there, and nothing else is: no other model can write unnoticed.
+    pub name: &'a str,
+}
 
 /// What runs a pass beside watching it.
 pub trait Host: Watcher {
@@ -58,6 +70,19 @@ pub trait Host: Watcher {
     /// # Errors
     /// Of the training, or if what came of it opens here as no model: one line.
     fn train_elsewhere(&mut self, session: &Session, order: &TrainOrder, external: &External) -> Result<TrainOutcome>;
+
+    /// What writes with a model of the pass that servers serve: one is started for it, or found at work, or waited for. `None` if the
+    /// pass is to stop before that.
+    ///
+    /// # Errors
+    /// If the server cannot be started, or ends before it serves: one line.
+    fn serve(&mut self, session: &Session, served: &Served<'_>) -> Result<Option<Box<dyn Backend>>>;
+
+    /// Ends what was started to serve models, in this call or one before. Nothing of it is left then.
+    ///
+    /// # Errors
+    /// If it does not end.
+    fn end_servers(&mut self, session: &Session) -> Result<()>;
 
     /// A step begins: its name and its place among all.
     fn begins(&mut self, step: &str, place: (usize, usize));
@@ -81,6 +106,7 @@ pub struct RunOrder {
 impl RunOrder {
     /// A generation of the pass.
     fn generation(&self, compute: ComputeChoice, samples: u32, turns: usize, sampling: Sampling) -> GenerateOrder {
+        let servers = self.recipe.servers.as_ref();
         GenerateOrder {
             model: self.recipe.model.clone(),
             problems: None,
@@ -95,7 +121,8 @@ impl RunOrder {
             slots: self.slots,
             compute,
             lookup: true,
-            writer: crate::pipeline::Writer::Here,
+            // What servers count is kept under where they are.
+            writer: servers.map_or(Writer::Here, |servers| Writer::Servers(servers.asked(&self.recipe.model))),
         }
     }
 }
@@ -140,10 +167,10 @@ pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host
         recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
     let planned = plan(recipe, Some(session))?;
     let mut pass = Pass { session, order, host, policies, compute, pool, test, planned };
-    pass.both_stages()?;
-    if order.ablations {
-        pass.ablations()?;
-    }
+    let done = pass.all_steps();
+    // However it went: what a server holds of the machine is for others now.
+    let ended = pass.end_servers();
+    done.and(ended)?;
     let report = report::report(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()))?;
     report::write(&report, &session.dir().join("report"))?;
     Ok(report.into_outcome())
@@ -187,6 +214,15 @@ pub fn problems(recipe: &Recipe) -> Result<(Vec<Problem>, Vec<Problem>)> {
 impl Pass<'_> {
     fn recipe(&self) -> &Recipe {
         &self.order.recipe
+    }
+
+    fn all_steps(&mut self) -> Result<()> {
+        self.both_stages()?;
+        if self.order.ablations { self.ablations() } else { Ok(()) }
+    }
+
+    fn end_servers(&mut self) -> Result<()> {
+        if self.recipe().servers.is_some() { self.host.end_servers(self.session) } else { Ok(()) }
     }
 
     /// Does a step, unless it is done; returns what it came to.

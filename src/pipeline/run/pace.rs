@@ -69,6 +69,14 @@ impl Watcher for Timed<'_> {
         self.host.stopping()
     }
 
+    fn stopping_now(&self) -> bool {
+        self.host.stopping_now()
+    }
+
+    fn looked_at(&self) -> Option<u64> {
+        self.host.looked_at()
+    }
+
     fn paused(&self) -> bool {
         self.host.paused()
     }

@@ -17,6 +17,9 @@ pub struct Planned {
     pub done: bool,
 }
 
+/// Names the recipe's model.
+pub const BASE: &str = "base";
+
 /// Names a model of the pass after so many rounds of its second stage; the last is what the pass makes.
 pub(super) fn refined(recipe: &Recipe, round: u32) -> String {
     if recipe.stage2.rounds == round { "pi_rej".into() } else { format!("pi_rej-{round}") }
@@ -24,7 +27,7 @@ pub(super) fn refined(recipe: &Recipe, round: u32) -> String {
 
 /// Names of the models of a pass, in the order in which they are made.
 pub(super) fn models(recipe: &Recipe) -> Vec<String> {
-    let mut names = vec!["base".to_owned(), "pi_sft".to_owned()];
+    let mut names = vec![BASE.to_owned(), "pi_sft".to_owned()];
     names.extend((1..=recipe.stage2.rounds).map(|round| refined(recipe, round)));
     names
 }
@@ -51,10 +54,11 @@ fn decides(review: Review) -> String {
 pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> {
     let mut steps: Vec<(String, String)> = Vec::new();
     let mut add = |name: &str, about: String| steps.push((name.to_owned(), about));
+    let written = recipe.servers.as_ref().map_or("", |_| ", by servers");
     let eval = |model: &str| {
         let (n, t) = (recipe.eval.samples, recipe.eval.sampling.temperature);
         let greedy = if recipe.eval.greedy { ", and greedily" } else { "" };
-        format!("{model} answers the test problems {n} times each at temperature {t}{greedy}")
+        format!("{model} answers the test problems {n} times each at temperature {t}{greedy}{written}")
     };
     let some = |count: usize| if count == 0 { "all".to_owned() } else { count.to_string() };
     let by = recipe.external.as_ref().map_or(String::new(), |external| format!(", by {}", external.trainer.name()));
@@ -62,7 +66,12 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
     add("eval base", eval("the base model"));
     add(
         "stage 1 dialogues",
-        format!("{} dialogues of {} turns for {} problems of the pool", one.samples, one.turns, some(one.problems)),
+        format!(
+            "{} dialogues of {} turns for {} problems of the pool{written}",
+            one.samples,
+            one.turns,
+            some(one.problems)
+        ),
     );
     add("stage 1 filter", "the rules judge each chain".into());
     if one.review != Review::None {
@@ -77,11 +86,13 @@ pub fn plan(recipe: &Recipe, session: Option<&Session>) -> Result<Vec<Planned>> 
         let (first, most) = (two.budget.first, two.budget.most);
         add(
             &format!("{place} samples"),
-            format!("{first} to {most} chains of {from} for {} problems of the pool", some(two.problems)),
+            format!("{first} to {most} chains of {from} for {} problems of the pool{written}", some(two.problems)),
         );
         if two.retry > 0 {
-            let about =
-                format!("{} dialogues of {} turns for each problem that none of them solves", two.retry, one.turns);
+            let about = format!(
+                "{} dialogues of {} turns for each problem that none of them solves{written}",
+                two.retry, one.turns
+            );
             add(&format!("{place} retry"), about);
         }
         add(&format!("{place} filter"), "the rules judge each chain".into());

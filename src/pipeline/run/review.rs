@@ -139,6 +139,8 @@ impl Pass<'_> {
     /// Waits for a person: the samples that the recipe wants to be decided on are, or the person said to go on. Returns how many
     /// are decided.
     pub(super) fn review(&mut self, step: &str, settings: &[String], review: Review) -> Result<usize> {
+        // A person may take hours, and a training comes next.
+        self.end_servers()?;
         let mut waiting = Waiting::of(self.session, step, settings, review)?;
         let mut seen = None;
         loop {

@@ -7,8 +7,8 @@ use color_eyre::Result;
 use color_eyre::eyre::{WrapErr, eyre};
 use serde::{Deserialize, Serialize};
 
-use super::plan::{refined, round_of};
-use super::{Halt, Pass};
+use super::plan::{BASE, refined, round_of};
+use super::{Halt, Pass, Served};
 use crate::difficulty::Rule;
 use crate::generate::Backend;
 use crate::generate::local::{LocalBackend, LocalOptions};
@@ -58,13 +58,14 @@ pub(in crate::pipeline) struct Elsewhere {
 impl Pass<'_> {
     pub(super) fn both_stages(&mut self) -> Result<()> {
         let base = self.recipe().model.clone();
-        self.score("base", &base)?;
+        self.score(BASE, &base)?;
         let sft = self.stage_one(&base)?;
         self.score("pi_sft", &sft)?;
-        let mut model = sft;
+        let (mut name, mut model) = ("pi_sft".to_owned(), sft);
         for round in 1..=self.recipe().stage2.rounds {
-            model = self.stage_two(round, &base, &model)?;
-            self.score(&refined(self.recipe(), round), &model)?;
+            model = self.stage_two(round, &base, (&name, &model))?;
+            name = refined(self.recipe(), round);
+            self.score(&name, &model)?;
         }
         Ok(())
     }
@@ -78,16 +79,17 @@ impl Pass<'_> {
         self.train("pi_sft", base, "stage 1", &stage.train)
     }
 
-    /// Samples in rounds, filter, selection, training. Returns the model that it made.
-    fn stage_two(&mut self, round: u32, base: &str, model: &str) -> Result<String> {
+    /// Samples in rounds, filter, selection, training. `by`: the model that writes, by its name in the pass and its place. Returns
+    /// the model that it made.
+    fn stage_two(&mut self, round: u32, base: &str, by: (&str, &str)) -> Result<String> {
         let stage = self.recipe().stage2.clone();
         let (place, trained) = (round_of(self.recipe(), round), refined(self.recipe(), round));
         let samples = format!("{place} samples");
-        let drawn = self.step(&samples, |pass| pass.samples(&samples, model))?;
+        let drawn = self.step(&samples, |pass| pass.samples(&samples, by))?;
         let mut settings = vec![drawn.settings.clone()];
         if stage.retry > 0 {
             let retry = format!("{place} retry");
-            settings.push(self.step(&retry, |pass| pass.retry(&retry, model, &drawn))?.settings);
+            settings.push(self.step(&retry, |pass| pass.retry(&retry, by, &drawn))?.settings);
         }
         self.judge(&place, &settings, stage.review)?;
         self.step(&format!("{place} select"), |pass| {
@@ -96,7 +98,7 @@ impl Pass<'_> {
         })?;
         let start = match stage.from {
             Start::Base => base,
-            Start::PiSft => model,
+            Start::PiSft => by.1,
         };
         self.train(&trained, start, &place, &stage.train)
     }
@@ -107,7 +109,7 @@ impl Pass<'_> {
         self.step(&step, |pass| {
             let settings = pass.recipe().eval.clone();
             let test = pass.test.clone();
-            let mut backend = pass.backend(model)?;
+            let mut backend = pass.backend(&step, (name, model))?;
             let kept = |pass: &Pass, name: &str, hash: &str, samples| -> Result<()> {
                 eval::keep(pass.session, (name, model), hash, &test, samples).map(|_| ())
             };
@@ -137,31 +139,31 @@ impl Pass<'_> {
         self.whole(step, outcome)
     }
 
-    fn dialogues(&mut self, step: &str, model: &str) -> Result<GenerateOutcome> {
+    fn dialogues(&mut self, step: &str, base: &str) -> Result<GenerateOutcome> {
         let stage = self.recipe().stage1.clone();
         let order = self.generation(stage.samples, stage.turns, stage.sampling);
+        let mut backend = self.backend(step, (BASE, base))?;
         let problems = first(&self.pool, stage.problems);
-        let mut backend = self.backend(model)?;
         let outcome = generate(self.session, &mut *backend, problems, &self.policies.0, &order, self.host)?;
         self.whole(step, outcome)
     }
 
-    fn samples(&mut self, step: &str, model: &str) -> Result<SampleOutcome> {
+    fn samples(&mut self, step: &str, by: (&str, &str)) -> Result<SampleOutcome> {
         let stage = self.recipe().stage2.clone();
         let order = SampleOrder {
             generate: self.generation(stage.budget.first, 1, stage.sampling),
             budget: stage.budget,
             rule: stage.select,
         };
+        let mut backend = self.backend(step, by)?;
         let problems = first(&self.pool, stage.problems);
-        let mut backend = self.backend(model)?;
         let outcome = sample(self.session, &mut *backend, problems, &self.policies.1, &order, self.host)?;
         self.unless_stopped(step, outcome.stopped)?;
         Ok(outcome)
     }
 
     /// Dialogues for the problems that no sample solved.
-    fn retry(&mut self, step: &str, model: &str, drawn: &SampleOutcome) -> Result<GenerateOutcome> {
+    fn retry(&mut self, step: &str, by: (&str, &str), drawn: &SampleOutcome) -> Result<GenerateOutcome> {
         let (stage, turns) = (self.recipe().stage2.clone(), self.recipe().stage1.turns);
         let rows = self.session.sample_rows()?;
         let of = rows.iter().filter(|row| row.settings == drawn.settings);
@@ -170,7 +172,7 @@ impl Pass<'_> {
             |problem: &&Problem| tallies.get(problem.id.as_str()).is_none_or(|(tally, _)| tally.correct == 0);
         let problems: Vec<Problem> = first(&self.pool, stage.problems).iter().filter(unsolved).cloned().collect();
         let order = self.generation(stage.retry, turns, stage.sampling);
-        let mut backend = self.backend(model)?;
+        let mut backend = self.backend(step, by)?;
         let outcome = generate(self.session, &mut *backend, &problems, &self.policies.0, &order, self.host)?;
         self.whole(step, outcome)
     }
@@ -244,6 +246,8 @@ impl Pass<'_> {
                 compute: if pass.compute == ComputeChoice::Q8 { ComputeChoice::Auto } else { pass.compute },
             };
             order.check()?;
+            // It holds the memory that a training needs.
+            pass.end_servers()?;
             match pass.recipe().trainer_of(run) {
                 Some(external) => pass.trained_elsewhere(&step, &order, &external),
                 None => pass.trained_here(&step, &order),
@@ -271,7 +275,12 @@ impl Pass<'_> {
         Ok(Made { model: outcome.checkpoint.clone(), elsewhere: Some(elsewhere), outcome })
     }
 
-    pub(super) fn backend(&self, model: &str) -> Result<Box<dyn Backend>> {
+    /// What writes with a model of the pass: its name there, and its place.
+    pub(super) fn backend(&mut self, step: &str, (name, model): (&str, &str)) -> Result<Box<dyn Backend>> {
+        if let Some(servers) = &self.order.recipe.servers {
+            let backend = self.host.serve(self.session, &Served { servers, model, name })?;
+            return backend.ok_or_else(|| Halt::Stopped { step: step.to_owned() }.into());
+        }
         let options = LocalOptions { compute: self.compute, slots: self.order.slots, ..LocalOptions::default() };
         Ok(Box::new(LocalBackend::load(model, options)?))
     }

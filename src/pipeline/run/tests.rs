@@ -1,6 +1,8 @@
 //! Waiting for a person and training by another program, over a session with made-up samples. The whole pass is tested from the
 //! outside.
 
+mod served;
+
 use super::*;
 use crate::records::{
     Chain, DecisionVerb, FinishReason, LiveBoard, LiveState, ModelIdentity, Problem, Sample, SampleSettings, Sampling,
@@ -91,6 +93,12 @@ impl<F: FnMut(usize)> Watcher for Idle<F> {
     fn stopping(&self) -> bool {
         self.waits.len() >= self.stop_after
     }
+    fn stopping_now(&self) -> bool {
+        false
+    }
+    fn looked_at(&self) -> Option<u64> {
+        None
+    }
     fn paused(&self) -> bool {
         false
     }
@@ -107,6 +115,12 @@ impl<F: FnMut(usize)> Host for Idle<F> {
     }
     fn train_elsewhere(&mut self, _: &Session, _: &TrainOrder, _: &External) -> Result<TrainOutcome> {
         unreachable!("nothing is trained here")
+    }
+    fn serve(&mut self, _: &Session, _: &Served<'_>) -> Result<Option<Box<dyn Backend>>> {
+        unreachable!("no servers are here")
+    }
+    fn end_servers(&mut self, _: &Session) -> Result<()> {
+        unreachable!("no servers are here")
     }
     fn begins(&mut self, _step: &str, _place: (usize, usize)) {}
     fn waits(&mut self, decided: usize, wanted: usize) {
@@ -235,6 +249,12 @@ impl Watcher for Trainers {
     fn stopping(&self) -> bool {
         false
     }
+    fn stopping_now(&self) -> bool {
+        false
+    }
+    fn looked_at(&self) -> Option<u64> {
+        None
+    }
     fn paused(&self) -> bool {
         false
     }
@@ -261,6 +281,12 @@ impl Host for Trainers {
             held_out: 0,
             too_long: 0,
         })
+    }
+    fn serve(&mut self, _: &Session, _: &Served<'_>) -> Result<Option<Box<dyn Backend>>> {
+        unreachable!("no servers are here")
+    }
+    fn end_servers(&mut self, _: &Session) -> Result<()> {
+        unreachable!("no servers are here")
     }
     fn begins(&mut self, _step: &str, _place: (usize, usize)) {}
     fn waits(&mut self, _decided: usize, _wanted: usize) {

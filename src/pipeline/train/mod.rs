@@ -99,6 +99,14 @@ pub fn examples(session: &Session, settings: &DataSettings) -> Result<Vec<Exampl
     Ok(examples)
 }
 
+/// How many chains a selection holds.
+///
+/// # Errors
+/// If there is no such selection, or one of its samples is not here any more.
+pub fn selected(session: &Session, name: &str) -> Result<usize> {
+    Ok(weights(session, name)?.len())
+}
+
 /// How much each sample of a selection counts, by row.
 fn weights(session: &Session, name: &str) -> Result<HashMap<i64, f32>> {
     let Some(selection) = session.selection(name)? else {
@@ -230,12 +238,12 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
     let look = if settings.look.every > 0 {
         let options = LocalOptions { device: Some(device.clone()), ..LocalOptions::default() };
         let of_model = (files.architecture.clone(), compute, options);
-        let text = Arc::new(ModelText::new(files));
+        let text = Arc::new(ModelText::new(&files));
         Some(Looks::new(session, &settings.look, (&examples, &data), of_model, text)?)
     } else {
-        drop(files);
         None
     };
+    drop(files);
     let engine = train::engine(&network, &device, compute, settings.gradient_checkpointing)?;
     let (too_long, longest) = (data.too_long, data.longest);
     let (chains, held_out) = (data.train.len(), data.validation.len());

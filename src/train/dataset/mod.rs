@@ -47,7 +47,19 @@ impl Item {
     pub fn trained(&self) -> usize {
         self.weights.iter().skip(1).filter(|weight| **weight != 0.0).count()
     }
+
+    /// The label of each token as other trainers read them, which move labels by one themselves: a label stands where its token
+    /// does. The first token is never predicted. Weights are told from none, but not from each other.
+    pub fn labels(&self) -> Vec<i64> {
+        let counted = self.tokens.iter().zip(&self.weights).enumerate();
+        counted
+            .map(|(at, (token, weight))| if at > 0 && *weight != 0.0 { i64::from(*token) } else { NO_LOSS })
+            .collect()
+    }
 }
+
+/// The label of a token without a loss.
+pub const NO_LOSS: i64 = -100;
 
 /// How a data set is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

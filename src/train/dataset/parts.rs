@@ -107,6 +107,7 @@ mod tests {
             token_ids: Vec::new(),
             tokens: 0,
             finish: None,
+            logprob: None,
         };
         let (bridge, revision) = ("\n\nLet me check this.\n\n", "It is 4. \\boxed{4}");
         let text = format!("{stitched}{bridge}{revision}");

@@ -1,7 +1,8 @@
 //! The settings of a training as other trainers write them: `config.json` for the script that drives TRL (and for commands),
 //! `config.yaml` for axolotl.
 //!
-//! A setting that they do not have is left out: looks, what is done at a spike, a loss on parts of a chain.
+//! A setting that they do not have is left out: looks, what is done at a spike. Which parts of a chain have a loss is told by the
+//! data, which then are tokens with labels.
 
 use serde_json::{Value, json};
 
@@ -23,6 +24,8 @@ pub(super) struct Facts<'a> {
     /// Where the folder is seen from the trainer.
     pub there: &'a str,
     pub validates: bool,
+    /// The data are tokens with their labels, not messages.
+    pub tokenized: bool,
     /// A chat template for a model that has none of its own.
     pub template: Option<&'a str>,
 }
@@ -88,7 +91,7 @@ fn trl(facts: &Facts<'_>) -> Value {
         "adam_beta2": short(optimizer.beta2), "adam_epsilon": short(optimizer.eps),
         "max_grad_norm": short(optimizer.max_grad_norm), "seed": s.seed, "logging_steps": 1, "save_strategy": save,
         "save_total_limit": s.keep_last, "eval_strategy": if facts.validates { eval } else { "no" },
-        "gradient_checkpointing": s.gradient_checkpointing, "completion_only_loss": true, "packing": false,
+        "gradient_checkpointing": s.gradient_checkpointing, "completion_only_loss": !facts.tokenized, "packing": false,
     });
     for (name, steps) in [("save_steps", save_steps), ("eval_steps", eval_steps)] {
         if !steps.is_null() {
@@ -97,6 +100,7 @@ fn trl(facts: &Facts<'_>) -> Value {
     }
     json!({
         "model": facts.model, "chat_template": facts.template, "data": facts.at("data/train.jsonl"),
+        "tokenized": facts.tokenized,
         "validation": facts.validates.then(|| facts.at("data/validation.jsonl")), "output": facts.at("output"),
         "log": facts.at("output/trainer_log.jsonl"), "tensorboard": facts.at("tensorboard"), "stop": facts.at("stop"),
         "save": facts.at("save"), "compute": compute_name(facts.compute), "batch_size": s.batch_size,
@@ -133,29 +137,24 @@ fn axolotl(facts: &Facts<'_>) -> String {
     let (eval, eval_steps) = Facts::every(s.validate_every);
     let mut lines = vec![
         "# Written by cribble. With several processes a step has as many times the samples.".to_owned(),
+        "# The loss of a step is axolotl's mean of its micro batches, however many tokens each of them has.".to_owned(),
         line("base_model", &json!(facts.model)),
-        line("chat_template", &json!("tokenizer_default")),
-        data_set("datasets", &facts.at("data/train.jsonl")),
+        data_set("datasets", &facts.at("data/train.jsonl"), facts.tokenized),
     ];
-    if let Some(template) = facts.template {
-        lines[2] = line("chat_template", &json!("jinja"));
-        lines.push(line("chat_template_jinja", &json!(template)));
+    match facts.template {
+        // Nothing is rendered.
+        _ if facts.tokenized => {}
+        None => lines.push(line("chat_template", &json!("tokenizer_default"))),
+        Some(template) => {
+            lines.extend([line("chat_template", &json!("jinja")), line("chat_template_jinja", &json!(template))]);
+        }
     }
     if facts.validates {
-        lines.push(data_set("test_datasets", &facts.at("data/validation.jsonl")));
+        lines.push(data_set("test_datasets", &facts.at("data/validation.jsonl"), facts.tokenized));
         lines.push(line("eval_strategy", &json!(eval)));
         lines.extend((!eval_steps.is_null()).then(|| line("eval_steps", &eval_steps)));
     }
-    if let Some(lora) = s.adapters() {
-        lines.extend([
-            line("adapter", &json!("lora")),
-            line("lora_r", &json!(lora.rank)),
-            // A whole number there.
-            line("lora_alpha", &json!(lora.alpha.round() as i64)),
-            line("lora_dropout", &json!(short(lora.dropout))),
-            line("lora_target_modules", &json!(lora.modules())),
-        ]);
-    }
+    lines.extend(adapters(facts));
     if s.max_steps > 0 {
         lines.push(line("max_steps", &json!(s.max_steps)));
     }
@@ -169,12 +168,31 @@ fn axolotl(facts: &Facts<'_>) -> String {
         "optimizer": "adamw_torch", "weight_decay": short(s.optimizer.weight_decay),
         "adam_beta1": short(s.optimizer.beta1), "adam_beta2": short(s.optimizer.beta2),
         "adam_epsilon": short(s.optimizer.eps), "max_grad_norm": short(s.optimizer.max_grad_norm), "seed": s.seed,
-        "bf16": bf16, "tf32": false, "gradient_checkpointing": s.gradient_checkpointing, "logging_steps": 1,
-        "save_strategy": save, "save_total_limit": s.keep_last, "auto_resume_from_checkpoints": true,
-        "use_tensorboard": true,
+        // Left out, `auto` would be half precision where there is no bf16, and processors cannot train in it.
+        "bf16": bf16, "fp16": false, "tf32": false, "gradient_checkpointing": s.gradient_checkpointing,
+        "logging_steps": 1, "save_strategy": save, "save_total_limit": s.keep_last,
+        "auto_resume_from_checkpoints": true, "use_tensorboard": true,
     });
     lines.extend(fields.as_object().into_iter().flatten().map(|(name, value)| line(name, value)));
     lines.join("\n") + "\n"
+}
+
+/// What axolotl is told of adapters.
+fn adapters(facts: &Facts<'_>) -> Vec<String> {
+    let Some(lora) = facts.settings.adapters() else { return Vec::new() };
+    let mut lines = vec![
+        line("adapter", &json!("lora")),
+        line("lora_r", &json!(lora.rank)),
+        // A whole number there.
+        line("lora_alpha", &json!(lora.alpha.round() as i64)),
+        line("lora_dropout", &json!(short(lora.dropout))),
+        line("lora_target_modules", &json!(lora.modules())),
+    ];
+    if facts.compute == ComputeChoice::F32 {
+        // Fused kernels are for GPUs and smaller numbers.
+        lines.extend(["lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel"].map(|name| line(name, &json!(false))));
+    }
+    lines
 }
 
 /// Every JSON value is one of YAML.
@@ -182,12 +200,17 @@ fn line(name: &str, value: &Value) -> String {
     format!("{name}: {value}")
 }
 
-fn data_set(name: &str, path: &str) -> String {
-    let fields = json!({
-        "path": path, "ds_type": "json", "split": "train", "type": "chat_template", "field_messages": "messages",
-        "message_property_mappings": { "role": "role", "content": "content" }, "roles_to_train": ["assistant"],
-        "train_on_eos": "turn",
-    });
+/// Rows of tokens have no type: they are taken as they are.
+fn data_set(name: &str, path: &str, tokenized: bool) -> String {
+    let fields = if tokenized {
+        json!({ "path": path, "ds_type": "json", "split": "train", "type": null })
+    } else {
+        json!({
+            "path": path, "ds_type": "json", "split": "train", "type": "chat_template", "field_messages": "messages",
+            "message_property_mappings": { "role": "role", "content": "content" }, "roles_to_train": ["assistant"],
+            "train_on_eos": "turn",
+        })
+    };
     let lines = fields.as_object().into_iter().flatten().map(|(name, value)| format!("    {}", line(name, value)));
     let lines = lines.collect::<Vec<_>>().join("\n");
     format!("{name}:\n  - {}", lines.trim_start())
@@ -212,6 +235,7 @@ mod tests {
             longest: Some(900),
             there: "/run/external",
             validates: true,
+            tokenized: false,
             template: None,
         }
     }
@@ -235,6 +259,22 @@ mod tests {
         assert_eq!((&without["validation"], &without["arguments"]["eval_strategy"]), (&Value::Null, &json!("no")));
         let full = TrainSettings::default();
         assert_eq!((&trl(&facts(&full))["lora"], &trl(&facts(&full))["compute"]), (&Value::Null, &json!("auto")));
+    }
+
+    #[test]
+    fn tokens_are_taken_as_they_are() {
+        let settings = lora();
+        let told = |tokenized| {
+            let facts = Facts { tokenized, template: Some("{{ x }}"), ..facts(&settings) };
+            (trl(&facts), axolotl(&facts))
+        };
+        let ((messages, rendered), (tokens, taken)) = (told(false), told(true));
+        assert_eq!((&messages["tokenized"], &tokens["tokenized"]), (&json!(false), &json!(true)));
+        let completion = |config: &Value| config["arguments"]["completion_only_loss"].clone();
+        assert_eq!((completion(&messages), completion(&tokens)), (json!(true), json!(false)));
+        assert!(rendered.contains("\nchat_template: \"jinja\"\nchat_template_jinja: \"{{ x }}\"\n"), "{rendered}");
+        let times = |words: &str| taken.matches(words).count();
+        assert_eq!((times("    type: null"), times("chat_template")), (2, 0), "{taken}");
     }
 
     #[test]
@@ -264,9 +304,14 @@ mod tests {
             "gradient_accumulation_steps: 3",
             "save_steps: 20",
             "auto_resume_from_checkpoints: true",
+            "chat_template: \"tokenizer_default\"",
+            "bf16: \"auto\"",
+            "fp16: false",
         ] {
             has(line);
         }
-        assert!(!text.contains("eval_steps") && !text.contains("max_steps"));
+        assert!(!text.contains("eval_steps") && !text.contains("max_steps") && !text.contains("kernel"));
+        let exact = axolotl(&Facts { compute: ComputeChoice::F32, ..facts(&settings) });
+        assert!(exact.contains("\nlora_mlp_kernel: false\n") && exact.contains("\nbf16: false\n"), "{exact}");
     }
 }

@@ -205,6 +205,10 @@ impl Follow {
     }
 
     fn take(&mut self, point: &Point, report: &mut dyn Report) -> io::Result<()> {
+        // Validated before the first step: nothing has been learnt yet, and a record begins with step 1.
+        if point.step == 0 {
+            return Ok(());
+        }
         if self.pending.as_ref().is_some_and(|pending| pending.step != point.step) {
             self.flush(report)?;
         }

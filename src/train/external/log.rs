@@ -1,123 +1,28 @@
-//! What a trainer prints: one file that it writes itself, so that it goes on when nobody follows it, kept within bounds.
+//! What the trainer of a run prints, in the run's folder. How logs are kept: `launch::log`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
-const LOG: &str = "output.log";
-/// A log that has grown over this becomes the older one.
-pub(super) const LONGEST: u64 = 64 << 20;
-/// Bytes at the end in which the reason for an end is looked for.
-const TAIL: u64 = 16 << 10;
-/// Characters of a reason.
-const REASON: usize = 300;
+use crate::launch::log;
+pub(super) use crate::launch::log::LONGEST;
 
 /// Where it is in a run's folder.
 pub(super) fn path(place: &Path) -> PathBuf {
-    place.join(LOG)
-}
-
-fn older(place: &Path) -> PathBuf {
-    place.join(format!("{LOG}.1"))
+    place.join("output.log")
 }
 
 /// Begins a new log; the one before becomes the older one.
 pub(super) fn begin(place: &Path) -> io::Result<File> {
-    match std::fs::rename(path(place), older(place)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    OpenOptions::new().create(true).append(true).open(path(place))
+    log::begin(&path(place))
 }
 
-/// Makes room where the log is too long. The trainer has it open and appends: it is copied and emptied, not moved.
+/// Makes room where the log is too long.
 pub(super) fn keep_short(place: &Path, longest: u64) -> io::Result<()> {
-    let path = path(place);
-    if std::fs::metadata(&path).map_or(0, |data| data.len()) <= longest {
-        return Ok(());
-    }
-    std::fs::copy(&path, older(place))?;
-    OpenOptions::new().write(true).open(&path)?.set_len(0)
+    log::keep_short(&path(place), longest)
 }
 
 /// Why the trainer ended, as its last words say; `None` where it has none.
 pub(super) fn reason(place: &Path) -> Option<String> {
-    let mut file = File::open(path(place)).ok()?;
-    let len = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(len.saturating_sub(TAIL))).ok()?;
-    let mut tail = Vec::new();
-    file.take(TAIL).read_to_end(&mut tail).ok()?;
-    reason_in(&String::from_utf8_lossy(&tail))
-}
-
-/// The last exception that a trainer, not its launcher, tells of; else the last line.
-fn reason_in(tail: &str) -> Option<String> {
-    // What a progress bar wrote over is a line of its own.
-    let lines: Vec<&str> = tail.split(['\n', '\r']).map(without_rank).filter(|line| !line.is_empty()).collect();
-    let of_launcher = |line: &&&str| line.contains("ChildFailedError") || line.contains("CalledProcessError");
-    let exceptions = || lines.iter().rev().filter(|line| is_exception(line));
-    let line = exceptions().find(|line| !of_launcher(line)).or_else(|| exceptions().next()).or(lines.last())?;
-    let plain: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON).collect();
-    Some(plain.trim().to_owned()).filter(|line| !line.is_empty())
-}
-
-/// `[rank0]: ` stands before the lines of one of many processes.
-fn without_rank(line: &str) -> &str {
-    let line = line.trim_end();
-    match line.strip_prefix("[rank").and_then(|rest| rest.split_once("]: ")) {
-        Some((rank, rest)) if rank.chars().all(|c| c.is_ascii_digit()) => rest,
-        _ => line,
-    }
-}
-
-/// Whether this is how Python ends a traceback: `module.KindError: what`.
-fn is_exception(line: &str) -> bool {
-    let name = line.split_once(':').map_or(line, |(name, _)| name);
-    let dotted = name.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c));
-    let kind = ["Error", "Exception", "Interrupt", "Exit"].iter().any(|end| name.ends_with(end));
-    dotted && kind && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    #[test]
-    fn the_exception_is_the_reason_not_what_the_launcher_makes_of_it() {
-        let torn = "\u{fffd}x\rstep 3\rstep 4\nTraceback (most recent call last):\n  File \"a.py\", line 1\n";
-        for (tail, reason) in [
-            (
-                "[rank0]: torch.OutOfMemoryError: CUDA out\n[rank1]: a\nx.ChildFailedError: \n  Root",
-                "torch.OutOfMemoryError: CUDA out",
-            ),
-            ("ModuleNotFoundError: No module named 'trl'\n\n", "ModuleNotFoundError: No module named 'trl'"),
-            ("subprocess.CalledProcessError: 1\n", "subprocess.CalledProcessError: 1"),
-            ("one\nsbatch: error: no such partition\n", "sbatch: error: no such partition"),
-            ("KeyboardInterrupt", "KeyboardInterrupt"),
-            ("\u{1b}[31mred\n", "[31mred"),
-        ] {
-            assert_eq!(reason_in(&format!("{torn}{tail}")).unwrap(), reason);
-        }
-        assert_eq!(reason_in(" \n\r\n"), None);
-        assert_eq!(reason_in(&"x".repeat(9999)).unwrap().len(), REASON);
-    }
-
-    #[test]
-    fn a_long_log_is_emptied_under_its_writer_and_a_new_one_keeps_the_last() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut file = begin(dir.path()).unwrap();
-        file.write_all(&[b'a'; 100]).unwrap();
-        keep_short(dir.path(), 100).unwrap();
-        assert!(!older(dir.path()).exists());
-        file.write_all(b"\nValueError: b\n").unwrap();
-        keep_short(dir.path(), 100).unwrap();
-        file.write_all(b"c\n").unwrap();
-        assert_eq!(std::fs::read(path(dir.path())).unwrap(), b"c\n");
-        assert_eq!(std::fs::read(older(dir.path())).unwrap().len(), 115);
-        drop(begin(dir.path()).unwrap());
-        assert_eq!(std::fs::read(older(dir.path())).unwrap(), b"c\n");
-        assert_eq!(reason(dir.path()), None);
-    }
+    log::reason(&path(place))
 }

@@ -31,7 +31,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use files::{Kept, Known, PLACE, Plan, Wanted, kept};
+pub use files::{Data, Kept, Known, PLACE, Plan, Wanted, kept};
 pub use output::{Left, model};
 pub use run::{Ended, Pace, run};
 pub use settings::{External, Trainer};

@@ -67,7 +67,7 @@ pub struct Ended {
 /// One line: what the trainer ended with, and where its log is; or that the run is another one.
 pub fn run(plan: &Plan, pace: &Pace, steering: &dyn Steering, report: &mut dyn Report) -> Result<Ended, ExternalError> {
     let place = plan.place();
-    let found = Process::find(&place).map_err(ExternalError::Refused)?;
+    let found = process::find(&place).map_err(ExternalError::Refused)?;
     plan.write(found.is_some())?;
     let io = |error| ExternalError::io(&place, error);
     if let Some(Finished { step, validation_loss }) = files::finished(&place).filter(|_| found.is_none())
@@ -142,7 +142,7 @@ fn start(plan: &Plan) -> Result<Process, ExternalError> {
     let text = template::join(&words) + "\n";
     files::replace(&plan.command_file(), text.as_bytes()).map_err(io)?;
     let log = log::begin(&place).map_err(io)?;
-    Process::start(&place, &words, log, &plan.external().environment).map_err(|source| ExternalError::Start {
+    process::start(&place, &words, log, &plan.external().environment).map_err(|source| ExternalError::Start {
         program: words.first().cloned().unwrap_or_default(),
         source,
         command: plan.command_file(),

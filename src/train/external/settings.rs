@@ -2,13 +2,12 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::ExternalError;
-use super::template::{self, Word};
+use super::template;
 
 /// A program that trains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +67,6 @@ impl fmt::Display for Trainer {
     }
 }
 
-/// Programs that run a command on another machine: what is signalled here does not reach the trainer there.
-const REMOTE: [&str; 8] = ["ssh", "sbatch", "srun", "salloc", "qsub", "bsub", "kubectl", "sky"];
-
 /// A trainer of another make, and how it is started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -106,8 +102,7 @@ impl External {
         if let Trainer::Command(command) = &self.trainer {
             let words = template::split(command).map_err(|error| named("trainer", &error))?;
             template::check(&words).map_err(|error| named("trainer", &error))?;
-            let uses = |name: &str| words.iter().any(|word| word.text.contains(&format!("{{{name}}}")));
-            if !uses("config") && !uses("data") {
+            if !template::uses(&words, "config") && !template::uses(&words, "data") {
                 return wrong(format!(
                     "trainer `{command}`: trl, axolotl, or a command with {{config}} or {{data}} is needed (there are {})",
                     template::known()
@@ -115,12 +110,7 @@ impl External {
             }
         }
         if let Some(launcher) = &self.launcher {
-            let words = template::split(launcher).map_err(|error| named("launcher", &error))?;
-            if words.first().is_none_or(|word| word.text.is_empty()) {
-                return wrong(
-                    "launcher: the program that starts the trainer is missing; leave it out to start it here".into(),
-                );
-            }
+            template::check_launcher(launcher).map_err(|error| named("launcher", &error))?;
         }
         if self.python.trim().is_empty() || self.python.contains(['\0', '\n']) {
             return wrong("python: the name or path of a Python is needed, such as python3".into());
@@ -144,15 +134,8 @@ impl External {
 
     /// Whether the launcher hands the work to another machine.
     pub fn is_remote(&self) -> bool {
-        let Some(launcher) = &self.launcher else { return false };
-        let words = template::split(launcher).unwrap_or_default();
-        words.first().is_some_and(|word| REMOTE.contains(&program(word)))
+        template::is_remote(self.launcher.as_deref())
     }
-}
-
-/// The last part of a path.
-fn program(word: &Word) -> &str {
-    Path::new(&word.text).file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 fn named(field: &str, error: &template::TemplateError) -> ExternalError {
@@ -195,12 +178,5 @@ mod tests {
             assert!(error.starts_with(line), "{error}");
         }
         command("train --data {data}").validate().unwrap();
-    }
-
-    #[test]
-    fn a_launcher_here_is_told_from_one_that_goes_elsewhere() {
-        let launched = |text: &str| External { launcher: Some(text.into()), ..External::default() }.is_remote();
-        assert!(launched("/usr/bin/ssh host {}") && launched("sbatch --wait --wrap='{}'"));
-        assert!(!launched("accelerate launch") && !launched("sh -c 'exec {}'") && !External::default().is_remote());
     }
 }

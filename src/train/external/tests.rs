@@ -30,7 +30,8 @@ pub(super) fn wanted<'a>(
     external: &'a External,
     train: &'a [&'a Example],
 ) -> Wanted<'a> {
-    Wanted { run, settings, compute: ComputeChoice::Auto, external, train, validation: &[], known: &KNOWN }
+    let data = Data::Messages { train, validation: &[] };
+    Wanted { run, settings, compute: ComputeChoice::Auto, external, data, known: &KNOWN }
 }
 
 /// Switches of a test.

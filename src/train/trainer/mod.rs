@@ -125,6 +125,9 @@ impl Trainer {
         if let Some(step) = checkpoint::newest(directory) {
             trainer.restore(step)?;
         }
+        if trainer.state.settings.wandb {
+            trainer.metrics.tell_wandb(&trainer.state.settings, trainer.state.step > 0);
+        }
         Ok(trainer)
     }
 
@@ -165,6 +168,7 @@ impl Trainer {
             keep_last: 1,
             validate_every: 0,
             gradient_checkpointing: false,
+            wandb: false,
             early_stop: 0,
             spike: SpikeSettings::default(),
             look: LookSettings::default(),
@@ -187,6 +191,12 @@ impl Trainer {
     /// # Errors
     /// If a batch cannot be trained, or nothing can be saved and the person gives up.
     pub fn run(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
+        let ended = self.run_steps(steering, report);
+        self.metrics.end(ended.as_ref().is_ok_and(|finished| finished.off.is_none()));
+        ended
+    }
+
+    fn run_steps(&mut self, steering: &dyn Steering, report: &mut dyn Report) -> Result<Finished, TrainError> {
         if self.has_enough() {
             return self.end_early(steering, report);
         }

@@ -132,6 +132,28 @@ fn a_killed_run_ends_as_if_it_had_not_been() {
 }
 
 #[test]
+fn what_a_killed_run_told_wandb_is_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = TrainSettings { wandb: true, ..settings() };
+    // After step 5 and, from the checkpoint after step 4 on, once more.
+    run_and_kill(dir.path(), told.clone(), 5);
+    run_and_kill(dir.path(), told.clone(), 1);
+    assert!(open(dir.path(), told).run(&Unsteered, &mut quiet()).unwrap().complete);
+    let parts = crate::watch::Watcher::new(vec![dir.path().join("wandb")]).look().news;
+    let steps = |tag: &str| -> Vec<Vec<u64>> {
+        let of_part = |news: &crate::watch::News| {
+            news.points.iter().filter(|point| &*point.tag == tag).map(|point| point.step).collect::<Vec<u64>>()
+        };
+        parts.iter().map(of_part).collect()
+    };
+    assert_eq!(steps("train/loss"), [vec![1, 2, 3, 4], vec![5, 6, 7, 8]]);
+    assert_eq!(steps("eval/loss"), [vec![4], vec![8]]);
+    assert_eq!(parts.iter().map(|part| part.finished).collect::<Vec<_>>(), [None, Some(true)]);
+    // It is no setting that numbers depend on.
+    assert_eq!(open(dir.path(), settings()).step(), 8);
+}
+
+#[test]
 fn a_torn_checkpoint_is_passed_over() {
     let dir = tempfile::tempdir().unwrap();
     let settings = TrainSettings { keep_last: 8, ..settings() };

@@ -91,6 +91,7 @@ impl App {
             | Message::Forecast(_)
             | Message::Report(_)
             | Message::Previews { .. }
+            | Message::Chains { .. }
             | Message::RunSettings { .. }
             | Message::Sample { .. }
             | Message::Judged { .. }

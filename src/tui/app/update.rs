@@ -153,6 +153,10 @@ impl App {
         effects.extend(run::receive(&mut self.run, message));
         effects.extend(chat::receive(&mut self.chat, message));
         effects.extend(watch::receive(&mut self.watch, message));
+        // Who knows the rows tells the others what there is to learn from.
+        let learnt = review::learnt(&self.review);
+        overview::learns(&mut self.overview, learnt);
+        train::learns(&mut self.train, learnt);
         if matches!(message, Message::Opened { .. }) {
             effects.extend(self.entered());
         }
@@ -218,6 +222,9 @@ impl App {
             }
         }
         if self.capturing() {
+            if let Some(action) = self.leads_away(key) {
+                return self.app_action(action, now);
+            }
             // What is being written must not go with the program: Ctrl-C leaves the field, and only that.
             let key = if interrupt { KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE) } else { key };
             return match self.pane {
@@ -234,6 +241,20 @@ impl App {
             };
         }
         self.bound(key, now)
+    }
+
+    /// The pane that a key leads to while a view lies over the one in front that takes keys and no text.
+    fn leads_away(&self, key: KeyEvent) -> Option<AppAction> {
+        use AppAction::{Chat, Difficulty, Eval, Generate, Overview, Review, Run, Start, Train, Watch};
+        if self.pane != Pane::Review || !review::passes_on(&self.review, key) {
+            return None;
+        }
+        match self.keymap.lookup(Scope::Global, &[Key::from(key)]) {
+            Lookup::Run(Action::App(
+                action @ (Start | Overview | Generate | Review | Train | Difficulty | Eval | Run | Chat | Watch),
+            )) => Some(action),
+            _ => None,
+        }
     }
 
     /// A screen on which nothing is to be seen takes only keys that do nothing to what is on it.

@@ -164,7 +164,11 @@ fn session_line(app: &App, context: &ViewContext, area: Rect, buffer: &mut Buffe
             let counts = &session.counts;
             let text = format!("  {} problems  {} samples", counts.problems, counts.samples);
             spans.push((text, style(Look::Text)));
-            let decided = format!("  +{} -{}", counts.accepted, counts.rejected);
+            let (accept, reject) = (counts.accepted, counts.rejected);
+            let taken: usize = spans.iter().map(|(text, _)| cells(text)).sum();
+            let words = format!("  you accept {accept}, reject {reject}");
+            // A number that is cut would be read as another one.
+            let decided = if taken + cells(&words) <= room { words } else { format!("  you +{accept} -{reject}") };
             spans.push((decided, style(Look::Dim)));
             if session.read_only.is_some() {
                 spans.push(("  viewing only".into(), style(Look::Warn)));

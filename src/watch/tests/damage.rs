@@ -41,6 +41,13 @@ fn event_files_may_end_anywhere() {
 #[test]
 fn wandb_records_may_end_anywhere() {
     torn_anywhere(&fixture(WANDB), wandb_reader);
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = wandb_writer(dir.path(), 1_800_000_000);
+    for step in 1..4 {
+        writer.row(step, 1.8e9, &[("train/loss", 0.5), ("train/epoch", 0.25)]).unwrap();
+    }
+    writer.exit(0).unwrap();
+    torn_anywhere(&std::fs::read(&crate::watch::wandb::parts(dir.path()).unwrap()[0].file).unwrap(), wandb_reader);
 }
 
 #[test]

@@ -72,6 +72,14 @@ fn events_reader(path: PathBuf) -> Reader {
     Box::new(move |gathered: &mut Gathered| assert!(!events.look(&mut budget(), gathered).unwrap()))
 }
 
+/// A part of a run that we write for W&B.
+fn wandb_writer(directory: &Path, begun: i64) -> super::wandb::Writer {
+    let config = serde_json::json!({ "lr": 1e-4, "model": { "layers": 2 }, "note": "x".repeat(300), "max_steps": 5 });
+    let config = config.as_object().unwrap();
+    let run = super::wandb::Run { id: "abcd1234", project: "demo", name: "sft", config, resumes: false };
+    super::wandb::Writer::create(directory, &run, begun).unwrap()
+}
+
 fn wandb_reader(path: PathBuf) -> Reader {
     let mut wandb = super::wandb::Wandb::new(path);
     Box::new(move |gathered: &mut Gathered| assert!(!wandb.look(&mut budget(), gathered).unwrap()))

@@ -108,6 +108,21 @@ fn what_another_program_trains_for_a_run_of_ours_shows_once() {
 }
 
 #[test]
+fn a_training_of_ours_that_writes_for_wandb_too_shows_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("runs/sft");
+    put(&run.join("metrics.jsonl"), OURS);
+    for begun in [1_800_000_000, 1_800_000_100] {
+        let mut writer = wandb_writer(&run.join("wandb"), begun);
+        writer.row(1, begun as f64, &[("train/loss", 2.0)]).unwrap();
+    }
+    assert_eq!(names(&news(&mut watch(dir.path()))), ["runs/sft"]);
+    assert_eq!(names(&news(&mut watch(&run))), ["sft"]);
+    // Who asks for its parts gets them.
+    assert_eq!(news(&mut watch(&run.join("wandb"))).len(), 2);
+}
+
+#[test]
 fn of_a_state_only_new_entries_are_told() {
     let dir = tempfile::tempdir().unwrap();
     put(&dir.path().join("out/checkpoint-20/trainer_state.json"), STATE);

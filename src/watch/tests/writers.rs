@@ -147,6 +147,61 @@ fn our_event_files_are_read_back() {
 }
 
 #[test]
+fn our_runs_for_wandb_are_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = wandb_writer(dir.path(), 1_800_000_000);
+    let mut watcher = watch(dir.path());
+    let told = news(&mut watcher);
+    assert_eq!(names(&told), ["offline-run-20270115_080000-abcd1234"]);
+    assert!(has_setting(&told[0], "lr", "0.0001") && has_setting(&told[0], "model.layers", "2"), "{told:?}");
+    assert!(has_setting(&told[0], "name", "sft") && has_setting(&told[0], "project", "demo"), "{told:?}");
+    assert_eq!((told[0].total_steps, told[0].finished), (Some(5), None));
+    // Each row is there as soon as it is written; so many go over several blocks.
+    for step in 1..=200 {
+        let values = [("train/loss", step as f64 / 8.0), ("eval/loss", f64::NAN), ("train/learning_rate", 1e-5)];
+        writer.row(step, 1_800_000_000.25 + step as f64, &values).unwrap();
+        let told = news(&mut watcher);
+        assert_eq!(curve(&told[0], "train/loss"), [(step, step as f64 / 8.0)]);
+        assert_eq!(told[0].points[0].time, Some(1_800_000_000.25 + step as f64));
+        assert!(curve(&told[0], "eval/loss").is_empty());
+    }
+    let part = crate::watch::wandb::parts(dir.path()).unwrap().remove(0);
+    assert!(std::fs::metadata(&part.file).unwrap().len() > 1 << 15);
+    // What is torn at the end is no step.
+    let bytes = std::fs::read(&part.file).unwrap();
+    append(&part.file, b"\x12\x34");
+    assert_eq!(part.mend().unwrap(), Some(200));
+    assert!(std::fs::read(&part.file).unwrap() == bytes);
+    std::fs::write(&part.file, &bytes[..bytes.len() - 10]).unwrap();
+    assert_eq!(part.mend().unwrap(), Some(199));
+    assert!(bytes.starts_with(&std::fs::read(&part.file).unwrap()));
+    assert_eq!(part.mend().unwrap(), Some(199), "mended is mended");
+}
+
+/// Framed for the log, as W&B's own package encodes them: a summary (3), a row of the history (4) and an exit (5).
+const KNOWN_ROW: &str = concat!(
+    "660322176b000108031a670a120a0a747261696e2f6c6f7373820103302e350a0b0a055f73746570820101330a1b0a0a5f74",
+    "696d657374616d7082010c313830303030303030322e350a100a085f72756e74696d65820103322e350a1512065f77616e64",
+    "62120772756e74696d6582010132e815c3af580001080412540a120a0a747261696e2f6c6f7373820103302e350a0b0a055f",
+    "73746570820101330a1b0a0a5f74696d657374616d7082010c313830303030303030322e350a100a085f72756e74696d6582",
+    "0103322e3512020803e18c41d9090001080592010408011002",
+);
+
+#[test]
+fn a_row_for_wandb_has_these_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = wandb_writer(dir.path(), 1_800_000_000);
+    let file = crate::watch::wandb::parts(dir.path()).unwrap().remove(0).file;
+    let begin = std::fs::read(&file).unwrap().len();
+    writer.row(3, 1_800_000_002.5, &[("train/loss", 0.5)]).unwrap();
+    writer.exit(1).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    assert_eq!(bytes[..7], *b":W&B\xe1\xbe\0");
+    let text: String = bytes[begin..].iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(text, KNOWN_ROW);
+}
+
+#[test]
 fn lines_and_states_are_understood() {
     let dir = tempfile::tempdir().unwrap();
     put(&dir.path().join("factory/trainer_log.jsonl"), LOG);

@@ -1,11 +1,13 @@
-//! The record that W&B writes beside a run, online or offline: `run-<id>.wandb`.
+//! The record that W&B writes beside a run, online or offline: `run-<id>.wandb`; and a [`Writer`] of it.
 //!
 //! Points are numbers of its history, settings its config, notes its alerts and its end. As the step serves the trainer's own
 //! count where there is one (`train/global_step`): W&B's `_step` counts calls of `log`. What the machine did is under
 //! `system/`, at the last step that was told before.
 
 mod blocks;
+mod parts;
 mod record;
+mod writer;
 
 use std::io;
 use std::path::PathBuf;
@@ -14,6 +16,9 @@ use super::gathered::Gathered;
 use super::tail::Tail;
 use blocks::Assembly;
 use record::Reader;
+
+pub use parts::{Part, parts};
+pub use writer::{Run, Writer};
 
 /// One record file that is followed.
 #[derive(Debug)]

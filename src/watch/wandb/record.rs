@@ -7,7 +7,7 @@ use crate::watch::json::{self, Scalar, count};
 use crate::watch::wire::{Message, Value};
 
 /// Where every kind of item has its value.
-const VALUE_JSON: u64 = 16;
+pub(super) const VALUE_JSON: u64 = 16;
 /// A longer value is none that could be drawn or read.
 const VALUE_BYTES: usize = 64 << 10;
 /// How deep an object in a history is taken apart.
@@ -47,13 +47,11 @@ impl Reader {
     fn read_history(&mut self, history: &Message<'_>, gathered: &mut Gathered) {
         let items: Vec<Item<'_>> = history.all(1).filter_map(item_of).collect();
         let number = |key: &str| items.iter().find(|item| item.key == key).and_then(Item::number);
-        let told =
-            || history.field(2).and_then(Value::bytes).map(|step| Message::new(step).field(1).and_then(Value::varint));
         let step = STEPS
             .into_iter()
             .find_map(|key| number(key).and_then(count))
             .or_else(|| number("_step").and_then(count))
-            .or_else(|| told().map(|step| step.map_or(0, |step| step.cast_signed().max(0).cast_unsigned())))
+            .or_else(|| step_of(history))
             .unwrap_or(self.step);
         let time = number("_timestamp").filter(|time| time.is_finite());
         self.step = step;
@@ -85,6 +83,19 @@ impl Reader {
         let text = if code == 0 { "finished".to_owned() } else { format!("ended with exit code {code}") };
         gathered.note(Some(self.step), &text);
     }
+}
+
+/// The step of a record, if it is a row of the history.
+pub(super) fn step(record: &[u8]) -> Option<u64> {
+    step_of(&Message::new(Message::new(record).field(2)?.bytes()?))
+}
+
+/// W&B's own count of a row.
+fn step_of(history: &Message<'_>) -> Option<u64> {
+    let step = history.field(2)?.bytes()?;
+    // The format leaves out what is 0.
+    let number = Message::new(step).field(1).and_then(Value::varint).unwrap_or_default();
+    Some(number.cast_signed().max(0).cast_unsigned())
 }
 
 fn read_run(run: &Message<'_>, gathered: &mut Gathered) {

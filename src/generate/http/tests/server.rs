@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// A chat request as it came in.
+/// A request for text as it came in.
 #[derive(Clone)]
 pub struct Asked {
-    /// Chat requests to this server before this one.
+    /// Requests for text to this server before this one.
     pub number: usize,
+    /// Whether it is for a chat, and not for a prompt of tokens.
+    pub chat: bool,
     /// The head, in small letters.
     pub head: String,
     pub body: Value,
@@ -26,6 +28,9 @@ impl Asked {
 
     /// What a server that is well says to this.
     pub fn text(&self) -> String {
+        if !self.chat {
+            return format!("answer to {} tokens", self.body["prompt"].as_array().unwrap().len());
+        }
         let messages = self.body["messages"].as_array().unwrap();
         format!("answer to {}", messages.last().unwrap()["content"].as_str().unwrap())
     }
@@ -68,7 +73,12 @@ pub fn stream(mut pieces: Vec<Piece>) -> Reply {
 
 /// One event with some text.
 pub fn delta(text: &str) -> Piece {
-    bytes(format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"content": text}}]})))
+    event(&json!({"index": 0, "delta": {"content": text}}))
+}
+
+/// One event of a stream.
+pub fn event(choice: &Value) -> Piece {
+    bytes(format!("data: {}\n\n", json!({"choices": [choice]})))
 }
 
 /// Prompts have 3 tokens and answers 4.
@@ -84,16 +94,22 @@ pub fn ending() -> Piece {
 }
 
 pub fn completion(text: &str, reason: &str) -> Reply {
-    let choice = json!({"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason});
+    chosen(&json!({"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}))
+}
+
+/// A whole answer with its usage.
+pub fn chosen(choice: &Value) -> Reply {
     json_reply(200, &json!({"choices": [choice], "usage": usage()}))
 }
 
 /// What a server that is well sends.
 pub fn good(asked: &Asked) -> Reply {
-    if asked.streamed() {
-        return stream(vec![delta(&asked.text()), ending()]);
+    match (asked.chat, asked.streamed()) {
+        (true, true) => stream(vec![delta(&asked.text()), ending()]),
+        (true, false) => completion(&asked.text(), "stop"),
+        (false, true) => stream(vec![event(&json!({"index": 0, "text": asked.text()})), ending()]),
+        (false, false) => chosen(&json!({"index": 0, "text": asked.text(), "finish_reason": "stop"})),
     }
-    completion(&asked.text(), "stop")
 }
 
 type Behaviour = dyn Fn(&Asked) -> Reply + Send + Sync;
@@ -203,11 +219,12 @@ fn reply(head: &str, body: &[u8], shared: &Shared) -> Reply {
             }
             json_reply(200, &shared.models)
         }
-        "/v1/chat/completions" => {
+        "/v1/chat/completions" | "/v1/completions" => {
             let asked = {
                 let mut all = shared.asked.lock().unwrap();
                 let body = serde_json::from_slice(body).unwrap();
-                let asked = Asked { number: all.len(), head: head.to_owned(), body };
+                let chat = path == "/v1/chat/completions";
+                let asked = Asked { number: all.len(), chat, head: head.to_owned(), body };
                 all.push(asked.clone());
                 asked
             };

@@ -2,7 +2,7 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `data/train.jsonl`, `data/validation.jsonl` | the chains, in the shape that the trainer reads |
+//! | `data/train.jsonl`, `data/validation.jsonl` | the chains, in the shape that the trainer reads, or as tokens with labels |
 //! | `config.json` or `config.yaml`, `sft_trl.py` | the settings, and the script that drives TRL |
 //! | `model/` | the model that comes with the program, if it is the one to be trained |
 //! | `settings.json` | the whole order, for a person who sets the run up again |
@@ -13,10 +13,11 @@
 //!
 //! The folder appears whole or not at all. Once there is something to go on from, its data stay.
 
+mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -27,12 +28,14 @@ use sha2::{Digest, Sha256};
 use super::config::{Facts, compute_name, config};
 use super::{External, ExternalError, Trainer, output, template};
 use crate::hub;
+pub(super) use crate::launch::replace;
 use crate::model::export::{Encoding, Source, write_directory};
 use crate::model::{ComputeChoice, MICRO};
-use crate::records::{Message, Role};
 use crate::train::checkpoint::{self, store::Fresh};
-use crate::train::dataset::{DataSettings, Example};
+use crate::train::dataset::DataSettings;
 use crate::train::{LookSettings, SpikeSettings, TrainSettings};
+
+pub use rows::Data;
 
 /// The folder's name in a run's directory.
 pub const PLACE: &str = "external";
@@ -66,8 +69,7 @@ pub struct Wanted<'a> {
     pub settings: &'a TrainSettings,
     pub compute: ComputeChoice,
     pub external: &'a External,
-    pub train: &'a [&'a Example],
-    pub validation: &'a [&'a Example],
+    pub data: Data<'a>,
     pub known: &'a Known,
 }
 
@@ -147,7 +149,7 @@ impl Plan {
             // A name that the trainer knows, or a place on another machine.
             Err(_) => settings.model.clone(),
         };
-        let validates = !wanted.validation.is_empty();
+        let validates = wanted.data.held_out() > 0;
         let facts = Facts {
             settings,
             compute: wanted.compute,
@@ -156,12 +158,14 @@ impl Plan {
             longest: known.longest,
             there: &there,
             validates,
+            tokenized: wanted.data.is_tokenized(),
             template: known.template.as_deref(),
         };
         let (config_name, config_text) = config(&external.trainer, &facts);
-        let mut files = vec![(TRAIN, rows(wanted.train, &external.trainer))];
+        let (train, validation) = wanted.data.lines(&external.trainer);
+        let mut files = vec![(TRAIN, train)];
         if validates {
-            files.push((VALIDATION, rows(wanted.validation, &external.trainer)));
+            files.push((VALIDATION, validation));
         }
         let record = Record {
             format: 1,
@@ -179,7 +183,7 @@ impl Plan {
         Ok(Self {
             run: run.to_path_buf(),
             external: external.clone(),
-            total_steps: total_steps(settings, wanted.train.len()),
+            total_steps: total_steps(settings, wanted.data.chains()),
             model,
             there,
             config: config_name,
@@ -335,27 +339,6 @@ fn total_steps(settings: &TrainSettings, chains: usize) -> u64 {
     }
 }
 
-/// Chains as lines: for axolotl as messages, of which it learns the answers; else as prompt and completion, so that a trainer
-/// learns from the completion alone.
-fn rows(examples: &[&Example], trainer: &Trainer) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for example in examples {
-        let answer = Message::new(Role::Assistant, &example.answer);
-        let row = match trainer {
-            Trainer::Axolotl => {
-                let messages: Vec<&Message> = example.prompt.iter().chain([&answer]).collect();
-                json!({ "messages": messages, "key": example.key, "problem_id": example.problem_id })
-            }
-            Trainer::Trl | Trainer::Command(_) => json!({
-                "prompt": example.prompt, "completion": [answer], "key": example.key, "problem_id": example.problem_id,
-            }),
-        };
-        lines.extend_from_slice(row.to_string().as_bytes());
-        lines.push(b'\n');
-    }
-    lines
-}
-
 /// What the trained numbers depend on.
 fn numbers(wanted: &Wanted<'_>) -> Value {
     let settings = TrainSettings {
@@ -364,6 +347,7 @@ fn numbers(wanted: &Wanted<'_>) -> Value {
         keep_last: 1,
         validate_every: 0,
         gradient_checkpointing: false,
+        wandb: false,
         early_stop: 0,
         spike: SpikeSettings::default(),
         look: LookSettings::default(),
@@ -416,21 +400,4 @@ pub(super) fn finished(place: &Path) -> Option<Finished> {
 
 pub(super) fn finish(place: &Path, finished: &Finished) -> io::Result<()> {
     replace(&place.join(FINISHED), &serde_json::to_vec(finished)?)
-}
-
-/// Puts a file in its place, whole or not at all.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(format!(".tmp-{}", std::process::id()));
-    let fresh = PathBuf::from(fresh);
-    let write = || {
-        let mut file = std::fs::File::create(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, path)
-    };
-    write().inspect_err(|_| {
-        // Nothing half-written stays; that it cannot be removed changes nothing of the error.
-        let _ = std::fs::remove_file(&fresh);
-    })
 }

@@ -2,6 +2,7 @@
 
 use super::super::tests::{example, wanted};
 use super::*;
+use crate::train::dataset::{Example, Item};
 
 fn settings() -> TrainSettings {
     TrainSettings { model: "org/model".into(), batch_size: 2, ..TrainSettings::default() }
@@ -50,6 +51,35 @@ fn axolotl_gets_messages_and_a_launcher_its_script() {
     let last = "cd /w && torchrun -m axolotl.cli.train '/w/a b/config.yaml'";
     assert_eq!(plan.command().unwrap(), ["ssh", "gpu", last]);
     assert!(plan.config().contains("output_dir: \"/w/a b/output\""));
+}
+
+/// Three tokens, of which the last alone has a loss.
+fn item() -> Item {
+    Item { key: "p/0/s".into(), problem_id: "p".into(), tokens: vec![7, 8, 9], weights: vec![1.0, 0.0, 0.5] }
+}
+
+#[test]
+fn parts_without_a_loss_are_handed_on_as_labels() {
+    let dir = tempfile::tempdir().unwrap();
+    let (settings, items) = (settings(), [item(), item(), item()]);
+    for trainer in [Trainer::Trl, Trainer::Axolotl, Trainer::Command("train {data}".into())] {
+        let run = dir.path().join(trainer.name());
+        let external = External { trainer, ..External::default() };
+        let data = Data::Tokens { train: &items[1..], validation: &items[..1] };
+        let plan = Plan::new(Wanted { data, ..wanted(&run, &settings, &external, &[]) }).unwrap();
+        plan.write(false).unwrap();
+        let rows = lines(&run.join("external/data/train.jsonl"));
+        assert_eq!((rows.len(), plan.total_steps()), (2, 3));
+        assert_eq!(rows, [&rows[0], &rows[0]].map(Value::clone));
+        assert_eq!(rows[0]["input_ids"], json!([7, 8, 9]));
+        assert_eq!(rows[0]["labels"], json!([-100, -100, 9]), "the first token is never predicted");
+        assert_eq!((&rows[0]["attention_mask"], &rows[0]["key"]), (&json!([1, 1, 1]), &json!("p/0/s")));
+        assert_eq!(lines(&run.join("external/data/validation.jsonl")), rows[..1]);
+        match external.trainer {
+            Trainer::Axolotl => assert!(plan.config().contains("type: null")),
+            _ => assert_eq!(serde_json::from_str::<Value>(&plan.config()).unwrap()["tokenized"], true),
+        }
+    }
 }
 
 #[test]

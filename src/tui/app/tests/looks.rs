@@ -50,6 +50,7 @@ fn full() -> App {
         token_ids: Vec::new(),
         tokens: 9,
         finish: Some(FinishReason::Stop),
+        logprob: None,
     };
     let sample = Sample {
         problem_id: "問題/1".into(),

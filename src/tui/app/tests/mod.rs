@@ -168,6 +168,42 @@ fn watching_needs_no_session_and_has_a_tab_while_it_watches() {
     assert!(screen(&mut app, 100, 24).contains("Looking for trainings under /runs"));
 }
 
+/// From a view that takes keys and no text, digits lead to the other panes; a field takes them.
+#[test]
+fn digits_lead_out_of_a_view_over_review() {
+    let mut app = app();
+    app.message(&opened(3), NOW);
+    press(&mut app, KeyCode::Char('r'));
+    assert!(app.pane == Pane::Review && app.capturing());
+    press(&mut app, KeyCode::Char('4'));
+    assert!(app.pane == Pane::Train && !app.capturing());
+    press(&mut app, KeyCode::Char('3'));
+    assert!(app.pane == Pane::Review && app.capturing(), "it is as it was left");
+    press(&mut app, KeyCode::F(5));
+    assert_eq!(app.pane, Pane::Difficulty);
+    press(&mut app, KeyCode::Char('3'));
+    press(&mut app, KeyCode::Esc);
+    press(&mut app, KeyCode::Char('/'));
+    press(&mut app, KeyCode::Char('4'));
+    assert!(app.pane == Pane::Review && app.capturing());
+}
+
+#[test]
+fn what_there_is_to_learn_from_is_told_to_every_pane() {
+    let mut app = app();
+    let rows: Vec<_> = (1..=4).map(crate::tui::panes::review::tests::row).collect();
+    let rows = rows.into_iter().map(|row| crate::session::SampleRow { accepted: Some(row.id > 1), ..row }).collect();
+    let counts = Counts { problems: 1, samples: 4, ..Counts::default() };
+    let opened = Message::Opened { dir: "/s/a".into(), read_only: None, counts, problems: 1, rows };
+    app.message(&opened, NOW);
+    assert!(screen(&mut app, 80, 24).contains("rules accept 3 · to train on 3"));
+    press(&mut app, KeyCode::Char('1'));
+    assert!(screen(&mut app, 80, 24).contains("rules accept 3 of 4; to train on 3"));
+    press(&mut app, KeyCode::Char('4'));
+    press(&mut app, KeyCode::Char('n'));
+    assert!(screen(&mut app, 80, 24).contains("to train on 3: all that you or the rules accept"));
+}
+
 #[test]
 fn leaving_asks_only_while_a_job_of_this_process_runs() {
     let mut app = app();

@@ -7,6 +7,7 @@ pub enum ChatAction {
     Write,
     Stop,
     Again,
+    Continue,
     NextTry,
     PreviousTry,
     TakeBack,
@@ -32,6 +33,10 @@ pub const ACTIONS: &[(ChatAction, ActionSpec)] = &[
     (ChatAction::Write, spec("chat.write", "write", "Write a prompt; Enter sends it, Alt-Enter begins a new line.")),
     (ChatAction::Stop, spec("chat.stop", "stop", "Stop the answers; what is written of them stays.")),
     (ChatAction::Again, spec("chat.again", "again", "Ask the last turn once more with another seed, as another try.")),
+    (
+        ChatAction::Continue,
+        spec("chat.continue", "go on", "Go on with an answer that was cut off at its most tokens, or stopped."),
+    ),
     (ChatAction::NextTry, spec("chat.next_try", "next try", "Show the next try of the last turn, and go on from it.")),
     (ChatAction::PreviousTry, spec("chat.previous_try", "try before", "Show the try before of the last turn.")),
     (ChatAction::TakeBack, spec("chat.take_back", "take back", "Take the last turn back and edit its prompt.")),

@@ -17,6 +17,60 @@ pub(super) struct Answer {
     pub tokens_per_second: f64,
     pub end: Option<End>,
     pub check: Option<Check>,
+    /// How often it was gone on with.
+    pub part: u32,
+    /// What it was before it is gone on with now.
+    pub before: Option<Before>,
+}
+
+/// What of an answer is another thing once there is more of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Before {
+    tokens: usize,
+    end: End,
+    check: Option<Check>,
+    part: u32,
+}
+
+impl Answer {
+    /// Whether there may be more of it: it was cut off at the most tokens or stopped, and has a text to go on from.
+    pub fn can_go_on(&self) -> bool {
+        matches!(self.end, Some(End::Length | End::Stopped)) && !self.text.trim().is_empty()
+    }
+
+    /// More of it is asked for.
+    pub fn go_on(&mut self, part: u32) {
+        let Some(end) = self.end.take() else { return };
+        let check = self.check.take();
+        self.before = Some(Before { tokens: self.tokens, end, check, part: self.part });
+        self.part = part;
+    }
+
+    /// No more of it was asked for: it is what it was. Whether that is so.
+    pub fn stays(&mut self) -> bool {
+        let Some(Before { tokens, end, check, part }) = self.before.take() else { return false };
+        (self.tokens, self.end, self.check, self.part) = (tokens, Some(end), check, part);
+        true
+    }
+
+    /// So many tokens were read before what is written now, the beginning of the answer among them.
+    pub fn starts(&mut self, prompt_tokens: usize) {
+        self.prompt_tokens = Some(prompt_tokens.saturating_sub(self.tokens_before()));
+    }
+
+    /// So many tokens are written, after those that it had before.
+    pub fn grows(&mut self, tokens: usize, tokens_per_second: f64) {
+        (self.tokens, self.tokens_per_second) = (self.tokens_before() + tokens, tokens_per_second);
+    }
+
+    /// It has come to an end.
+    pub fn ends(&mut self, end: &End, check: Option<&Check>) {
+        (self.end, self.check, self.before) = (Some(end.clone()), check.cloned(), None);
+    }
+
+    fn tokens_before(&self) -> usize {
+        self.before.as_ref().map_or(0, |before| before.tokens)
+    }
 }
 
 /// The answers of all models under one seed.
@@ -27,8 +81,10 @@ pub(super) struct Try {
 }
 
 impl Try {
-    pub fn new(seed: u64, sides: usize) -> Self {
-        Self { seed, answers: vec![Answer::default(); sides] }
+    /// `begin`: with what each answer is begun for its model; mostly nothing.
+    pub fn new(seed: u64, sides: usize, begin: &str) -> Self {
+        let answer = Answer { text: begin.to_owned(), ..Answer::default() };
+        Self { seed, answers: vec![answer; sides] }
     }
 
     pub fn ended(&self) -> bool {
@@ -50,6 +106,10 @@ pub(super) struct Exchange {
 impl Exchange {
     pub fn shown(&self) -> Option<&Try> {
         self.tries.get(self.shown)
+    }
+
+    pub fn shown_mut(&mut self) -> Option<&mut Try> {
+        self.tries.get_mut(self.shown)
     }
 }
 
@@ -83,6 +143,23 @@ impl Conversation {
             }
         }
         messages
+    }
+
+    /// What a side is given where its last answer is to be written: the chat, and what is there of the answer.
+    pub fn chat_with_beginning(&self, side: usize) -> Vec<Message> {
+        let mut messages = self.chat(side);
+        if let Some(answer) = self.answer(side).filter(|answer| !answer.text.is_empty()) {
+            messages.push(Message::new(Role::Assistant, &answer.text));
+        }
+        messages
+    }
+
+    /// With what the answers to the last prompt are begun: as the evaluation does it, for a problem that is asked as there.
+    pub fn beginning(&self) -> String {
+        let before = self.exchanges.len().saturating_sub(1);
+        let problem = self.last().and_then(|last| Some((&last.text, last.problem.as_deref()?)));
+        let posed = problem.filter(|(text, problem)| self.as_posed(text, problem, before));
+        posed.map_or(String::new(), |(_, problem)| problem.begin.clone())
     }
 
     /// Whether the last prompt is a problem as the evaluation poses it: alone, and as it was.

@@ -2,10 +2,11 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::ask::send;
 use super::picker::{Picked, Picker};
 use super::settings::FormDone;
 use super::state::{ChatState, Mode};
-use super::update::{chosen, narrow, scroll, send, set};
+use super::update::{chosen, narrow, scroll, set};
 use crate::tui::effect::Effect;
 
 /// Takes a key while [`ChatState::capturing`].

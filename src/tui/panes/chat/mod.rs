@@ -3,9 +3,11 @@
 //! It holds what was said and asks for answers; who writes them, and how, belongs to `pipeline::chat`.
 
 mod action;
+mod ask;
 mod conversation;
 mod keys;
 mod layout;
+mod news;
 mod overlays;
 mod picker;
 mod settings;

@@ -1,5 +1,7 @@
 //! The pane as a whole: what is sent and comes back, tries, taking back, problems, and what it looks like.
 
+mod going_on;
+
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -94,6 +96,7 @@ fn posed() -> Posed {
         system: Some("Answer in numbers.".into()),
         text: "One stamp costs 5 coins. How many do 7 cost?\n\nThink step by step. Put the final answer in \\boxed{}."
             .into(),
+        begin: String::new(),
         like: "with the prompt of evaluation base".into(),
     }
 }

@@ -1,11 +1,13 @@
 //! What actions and messages do to the pane, and what they ask of the outside.
 
 use super::ChatAction;
-use super::conversation::{Answer, Conversation, Exchange, Try, answer_head, verdict_piece};
-use super::picker::{Choice, Pick, Picker, short};
+use super::ask::{again, go_on, stop, waits};
+use super::conversation::{Answer, Conversation, Exchange};
+use super::news::take;
+use super::picker::{Choice, Pick, Picker};
 use super::settings::{Settings, SettingsForm};
 use super::state::{ChatState, Draft, Mode};
-use crate::pipeline::chat::{End, News, Posed, Question, Side};
+use crate::pipeline::chat::{End, Posed};
 use crate::tui::effect::{ChatTold, ChatWish, Effect, Message};
 
 pub fn resize(state: &mut ChatState, width: u16, height: u16) {
@@ -49,6 +51,7 @@ fn act(state: &mut ChatState, action: ChatAction) -> Vec<Effect> {
         ChatAction::Write => state.mode = Mode::Writing,
         ChatAction::Stop => return stop(state),
         ChatAction::Again => return again(state),
+        ChatAction::Continue => return go_on(state),
         ChatAction::NextTry => show_try(state, 1),
         ChatAction::PreviousTry => show_try(state, -1),
         ChatAction::TakeBack => take_back(state),
@@ -81,96 +84,6 @@ fn act(state: &mut ChatState, action: ChatAction) -> Vec<Effect> {
 
 pub(super) fn scroll(state: &mut ChatState, by: isize) {
     state.transcripts[state.focus].scroll(by, true);
-}
-
-/// Sends the prompt to all models.
-pub(super) fn send(state: &mut ChatState) -> Vec<Effect> {
-    // A problem that was posed is asked as it was, to the last space.
-    let text = match (&state.draft.problem, state.draft.editor.text()) {
-        (Some(_), text) => text,
-        (None, text) => text.trim().to_owned(),
-    };
-    if text.trim().is_empty() {
-        state.say("there is nothing to send yet");
-        return Vec::new();
-    }
-    if state.models.is_empty() {
-        state.refuse("no model is chosen: Esc leaves the prompt, m chooses one");
-        return Vec::new();
-    }
-    if waits(state) || failed(state) {
-        return Vec::new();
-    }
-    let problem = state.draft.problem.take();
-    state.draft = Draft::default();
-    state.mode = Mode::Browse;
-    state.conversation.exchanges.push(Exchange { text, problem, tries: Vec::new(), shown: 0 });
-    ask(state, state.settings.seed)
-}
-
-/// Whether answers are being written, which is said.
-fn waits(state: &mut ChatState) -> bool {
-    if state.asked.is_some() {
-        state.refuse("the answers are still being written: S stops them");
-    }
-    state.asked.is_some()
-}
-
-/// Whether an answer to go on from could not be written, which is said.
-fn failed(state: &mut ChatState) -> bool {
-    let failed = |answer: &Answer| matches!(answer.end, Some(End::Failed(_)));
-    let last = state.conversation.last().and_then(Exchange::shown);
-    let failed = last.is_some_and(|last| last.answers.iter().any(failed));
-    if failed {
-        state.refuse("an answer before this could not be written: r asks again, u takes the turn back");
-    }
-    failed
-}
-
-/// Asks the last prompt, as another try of it.
-fn ask(state: &mut ChatState, seed: u64) -> Vec<Effect> {
-    state.last_question += 1;
-    let id = state.last_question;
-    let sides: Vec<Side> = (0..state.models.len())
-        .map(|side| Side { model: state.models[side].clone(), messages: state.conversation.chat(side) })
-        .collect();
-    let turn = state.conversation.exchanges.len().saturating_sub(1) as u32;
-    let count = state.models.len();
-    let Some(exchange) = state.conversation.exchanges.last_mut() else { return Vec::new() };
-    exchange.tries.push(Try::new(seed, count));
-    exchange.shown = exchange.tries.len() - 1;
-    let problem = exchange.problem.as_ref().map(|problem| (problem.id.clone(), problem.gold.clone()));
-    let question = Question { id, sides, sampling: state.settings.sampling.clone(), seed, turn, problem };
-    state.asked = Some(id);
-    state.rewrite();
-    state.transcripts.iter_mut().for_each(|transcript| transcript.to_end(true));
-    vec![Effect::Chat(ChatWish::Ask(Box::new(question)))]
-}
-
-fn stop(state: &mut ChatState) -> Vec<Effect> {
-    if state.asked.is_none() {
-        state.say("nothing is being written");
-        return Vec::new();
-    }
-    state.say("stopping");
-    vec![Effect::Chat(ChatWish::Stop)]
-}
-
-fn again(state: &mut ChatState) -> Vec<Effect> {
-    let Some(last) = state.conversation.last() else {
-        state.say("nothing was asked yet");
-        return Vec::new();
-    };
-    let seed = last.tries.iter().map(|one| one.seed).max();
-    let failed = last.shown().is_some_and(|shown| shown.answers.iter().all(|a| matches!(a.end, Some(End::Failed(_)))));
-    if waits(state) {
-        return Vec::new();
-    }
-    if state.settings.sampling.temperature == 0.0 && !failed {
-        state.refuse("at temperature 0 every seed writes the same: o sets another temperature");
-        return Vec::new();
-    }
-    ask(state, seed.map_or(state.settings.seed, |seed| seed.wrapping_add(1)))
 }
 
 fn show_try(state: &mut ChatState, by: isize) {
@@ -216,7 +129,7 @@ fn lay_aside(state: &mut ChatState) {
         && let Some(last) = state.conversation.exchanges.last_mut()
     {
         let unfinished = last.tries.iter_mut().flat_map(|one| &mut one.answers).filter(|answer| answer.end.is_none());
-        unfinished.for_each(|answer| answer.end = Some(End::Stopped));
+        unfinished.for_each(|answer| answer.ends(&End::Stopped, None));
     }
     let fresh = Conversation { system: state.settings.system.clone(), exchanges: Vec::new() };
     let old = std::mem::replace(&mut state.conversation, fresh);
@@ -422,78 +335,6 @@ fn pose(state: &mut ChatState, posed: &Posed) -> Vec<Effect> {
     effects
 }
 
-fn take(state: &mut ChatState, news: &News) {
-    match news {
-        News::Loading { model } => state.loading = Some(model.clone()),
-        News::Loaded(ready) => {
-            state.loading = None;
-            state.ready.clone_from(ready);
-        }
-        News::Refused { question: None, error } => state.refuse(error),
-        News::Refused { question: Some(question), error } => refused(state, *question, error),
-        News::Started { question, side, prompt_tokens } => {
-            if let Some(answer) = answer(state, *question, *side) {
-                answer.prompt_tokens = Some(*prompt_tokens);
-            }
-        }
-        News::Text { question, side, delta, tokens, tokens_per_second } => {
-            let Some(answer) = answer(state, *question, *side) else { return };
-            answer.text.push_str(delta);
-            (answer.tokens, answer.tokens_per_second) = (*tokens, *tokens_per_second);
-            if let Some(transcript) = state.transcripts.get_mut(*side) {
-                transcript.append(transcript.pieces().saturating_sub(1), delta);
-            }
-        }
-        News::Ended { question, side, end, tokens, tokens_per_second, check } => {
-            let Some(answer) = answer(state, *question, *side) else { return };
-            (answer.tokens, answer.tokens_per_second) = (*tokens, *tokens_per_second);
-            (answer.end, answer.check) = (Some(end.clone()), check.clone());
-            ended(state, *question, *side);
-        }
-    }
-}
-
-fn answer(state: &mut ChatState, question: u64, side: usize) -> Option<&mut Answer> {
-    let exchange = state.answered(question)?;
-    exchange.tries.last_mut()?.answers.get_mut(side)
-}
-
-/// The head of an answer says how it ended, and its verdict goes below it. What is in sight stays where it is.
-fn ended(state: &mut ChatState, question: u64, side: usize) {
-    let ascii = state.ascii;
-    let model = state.models.get(side).map(|model| short(model)).unwrap_or_default();
-    let Some(exchange) = state.answered(question) else { return };
-    let (head, verdict) = (answer_head(exchange, side, &model), verdict_piece(exchange, side, ascii));
-    let over = exchange.tries.last().is_none_or(Try::ended);
-    if let Some(transcript) = state.transcripts.get_mut(side) {
-        transcript.replace(transcript.pieces().saturating_sub(2), &head);
-        if let Some(verdict) = verdict {
-            transcript.push(verdict);
-        }
-    }
-    if over {
-        state.asked = None;
-        state.notice = None;
-    }
-}
-
-/// Nothing was asked: the prompt comes back, in front of what was begun since.
-fn refused(state: &mut ChatState, question: u64, error: &str) {
-    let Some(exchange) = state.answered(question) else { return };
-    exchange.tries.pop();
-    exchange.shown = exchange.tries.len().saturating_sub(1);
-    if exchange.tries.is_empty()
-        && let Some(exchange) = state.conversation.exchanges.pop()
-    {
-        let begun = state.draft.editor.text();
-        let text = if begun.trim().is_empty() { exchange.text } else { format!("{}\n\n{begun}", exchange.text) };
-        state.draft = Draft::new(&text, exchange.problem);
-    }
-    state.asked = None;
-    state.rewrite();
-    state.refuse(format!("not asked: {error}"));
-}
-
 /// Actions worth a hint at the foot.
 pub fn hints(state: &ChatState) -> Vec<&'static str> {
     if state.asked.is_some() {
@@ -512,6 +353,10 @@ pub fn hints(state: &ChatState) -> Vec<&'static str> {
     }
     if !state.conversation.exchanges.is_empty() {
         hints.splice(1..1, ["chat.again", "chat.take_back", "chat.new"]);
+        let shown = state.conversation.last().and_then(Exchange::shown);
+        if shown.is_some_and(|shown| shown.answers.iter().any(Answer::can_go_on)) {
+            hints.insert(1, "chat.continue");
+        }
         hints.extend(["chat.copy", "chat.page_up", "chat.page_down"]);
     }
     hints

@@ -22,6 +22,8 @@ pub enum DifficultyAction {
     PreviousTab,
     Unit,
     Log,
+    Problems,
+    Order,
     NextSettings,
     PreviousSettings,
     Stored,
@@ -71,9 +73,17 @@ pub const ACTIONS: &[(DifficultyAction, ActionSpec)] = &[
     (DifficultyAction::Store, spec("difficulty.store", "store", "Store the selection under a name, to train on it.")),
     (
         DifficultyAction::NextTab,
-        spec("difficulty.next_tab", "bins, lengths", "Go on to bins, lengths, levels, problems never solved."),
+        spec("difficulty.next_tab", "bins, lengths", "Go on to bins, lengths, levels, problems, those never solved."),
     ),
     (DifficultyAction::PreviousTab, spec("difficulty.previous_tab", "tab back", "Go to the tab before.")),
+    (
+        DifficultyAction::Problems,
+        spec("difficulty.problems", "problems", "List the problems one by one, with what the rule selects of each."),
+    ),
+    (
+        DifficultyAction::Order,
+        spec("difficulty.order", "order", "List the problems hardest, easiest or most selected first."),
+    ),
     (DifficultyAction::Unit, spec("difficulty.unit", "unit", "Count samples, or problems.")),
     (DifficultyAction::Log, spec("difficulty.log", "log counts", "Switch counts between linear and logarithmic.")),
     (

@@ -8,6 +8,7 @@ mod lengths;
 mod mouse;
 mod parameters;
 mod plan;
+mod problems;
 mod state;
 mod strip;
 mod tables;

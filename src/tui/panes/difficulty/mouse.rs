@@ -93,6 +93,7 @@ fn selected(state: &DifficultyState) -> Option<Place> {
         Tab::Bins => Place::Row(state.class),
         Tab::Lengths => Place::Length(state.stage, state.length_bar),
         Tab::Levels => Place::Row(state.groups.selected),
+        Tab::Problems => Place::Row(state.problems.window.selected),
         Tab::Unsolved => Place::Row(state.unsolved_window.selected),
     })
 }
@@ -105,6 +106,7 @@ fn select(state: &mut DifficultyState, place: Place) {
         (Place::Length(stage, bar), _) => (state.stage, state.length_bar) = (stage, bar),
         (Place::Row(row), Tab::Bins) => state.class = row,
         (Place::Row(row), Tab::Levels) => state.groups.select(row, groups),
+        (Place::Row(row), Tab::Problems) => state.problems.select(row),
         (Place::Row(row), Tab::Unsolved) => state.unsolved_window.select(row, state.unsolved.len()),
         (Place::Row(_), Tab::Histogram | Tab::Lengths) => {}
     }
@@ -139,6 +141,7 @@ fn place(state: &DifficultyState, column: u16, row: u16) -> Option<Place> {
         Tab::Bins => line.filter(|line| *line < Bin::ALL.len()).map(Place::Row),
         Tab::Lengths => lengths::at(survey, layout.body, column, row).map(|(stage, bar)| Place::Length(stage, bar)),
         Tab::Levels => in_list(&state.groups, survey.groups.len()),
+        Tab::Problems => in_list(&state.problems.window, state.problems.len()),
         Tab::Unsolved => in_list(&state.unsolved_window, state.unsolved.len()),
     }
 }

@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 use super::layout::Layout;
 use super::parameters::{Found, Parameter};
 use super::plan::Plan;
+use super::problems::{Order, Problems};
 use super::{lengths, strip};
 use crate::difficulty::{Bin, Rule};
 use crate::pipeline::difficulty::{Ranking, Survey};
@@ -24,11 +25,12 @@ pub(super) enum Tab {
     Bins,
     Lengths,
     Levels,
+    Problems,
     Unsolved,
 }
 
 impl Tab {
-    pub const ALL: [Tab; 5] = [Tab::Histogram, Tab::Bins, Tab::Lengths, Tab::Levels, Tab::Unsolved];
+    pub const ALL: [Tab; 6] = [Tab::Histogram, Tab::Bins, Tab::Lengths, Tab::Levels, Tab::Problems, Tab::Unsolved];
 }
 
 /// What bars count.
@@ -89,6 +91,7 @@ pub struct DifficultyState {
     pub(super) parameter: usize,
     pub(super) class: usize,
     pub(super) groups: ListWindow,
+    pub(super) problems: Problems,
     /// Problems of the pool that were never solved, most samples first.
     pub(super) unsolved: Vec<usize>,
     pub(super) unsolved_window: ListWindow,
@@ -158,6 +161,16 @@ impl DifficultyState {
         let bars = self.plan.as_ref().map_or(0, |plan| plan.axis.bars());
         self.bar = self.bar.min(bars.saturating_sub(1));
         self.parameter = self.parameter.min(self.parameters().len() - 1);
+        if self.problems.order == Order::MostSelected {
+            self.list_problems(self.problems.selected());
+        }
+    }
+
+    /// Puts the list of problems in order; this one of the pool stays selected.
+    pub(super) fn list_problems(&mut self, kept: Option<usize>) {
+        if let (Some(survey), Some(plan)) = (&self.survey, &self.plan) {
+            self.problems.arrange(survey, plan, kept);
+        }
     }
 
     pub(super) fn take_survey(&mut self, survey: Arc<Survey>) {
@@ -166,8 +179,12 @@ impl DifficultyState {
         unsolved.sort_by_key(|&at| std::cmp::Reverse(survey.pool[at].tally().samples));
         self.unsolved = unsolved;
         let first = self.survey.is_none();
+        // With more problems in the pool the selected one has another index there.
+        let looked_at = self.survey.as_ref().zip(self.problems.selected()).map(|(before, at)| before.pool[at].id());
+        let kept = looked_at.and_then(|id| survey.pool.iter().position(|problem| problem.id() == id));
         self.survey = Some(survey);
         self.replan();
+        self.list_problems(kept);
         if let (true, Some((survey, plan))) = (first, self.known()) {
             // Where most is selected, and where most was written, is the bar to begin at.
             let bar = (0..plan.bars.len()).max_by_key(|&at| plan.bars[at].selected).unwrap_or_default();
@@ -183,6 +200,7 @@ impl DifficultyState {
         let rows = usize::from(body.height.saturating_sub(1));
         let groups = self.survey.as_ref().map_or(0, |survey| survey.groups.len());
         self.groups.set_height(rows, groups);
+        self.problems.set_height(rows);
         self.unsolved_window.set_height(rows, self.unsolved.len());
         let stages = self.survey.as_ref().map_or(0, |survey| survey.lengths.len());
         self.stage = self.stage.min(stages.saturating_sub(1));

@@ -14,13 +14,13 @@ use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::{cells, fit, fit_tail, one_line, part, put_clean, put_spans, signs, tint};
 
 /// A column: its head, its width, and its place among those that are left out when there is no room, the highest first.
-struct Column {
+pub(super) struct Column {
     head: &'static str,
     width: u16,
     rank: u8,
 }
 
-const fn column(head: &'static str, width: u16, rank: u8) -> Column {
+pub(super) const fn column(head: &'static str, width: u16, rank: u8) -> Column {
     Column { head, width, rank }
 }
 
@@ -43,7 +43,7 @@ fn fitting(columns: &[Column], width: u16) -> Vec<(usize, u16)> {
 }
 
 /// Draws one row of texts into columns; returns the cell after them.
-fn row(
+pub(super) fn row(
     columns: &[Column],
     texts: &[String],
     looks: (Style, Style),
@@ -69,18 +69,18 @@ fn heads(columns: &[Column]) -> Vec<String> {
     columns.iter().map(|column| column.head.to_owned()).collect()
 }
 
-fn head(columns: &[Column], context: &ViewContext, area: Rect, buffer: &mut Buffer) -> u16 {
+pub(super) fn head(columns: &[Column], context: &ViewContext, area: Rect, buffer: &mut Buffer) -> u16 {
     let dim = context.theme.style(Look::Dim);
     row(columns, &heads(columns), (dim, dim), context, inner(area, 0), buffer)
 }
 
 /// A row of a table, beside the cell of the mark.
-fn inner(area: Rect, y: u16) -> Rect {
+pub(super) fn inner(area: Rect, y: u16) -> Rect {
     part(area, 2, y, area.width.saturating_sub(2), 1)
 }
 
 /// Marks a row as the selected one.
-fn mark(context: &ViewContext, area: Rect, y: u16, buffer: &mut Buffer) {
+pub(super) fn mark(context: &ViewContext, area: Rect, y: u16, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     put_clean(buffer, area.x, area.y + y, 1, signs(context.ascii).cursor, style(Look::Key));
     tint(buffer, part(area, 1, y, area.width, 1), style(Look::Selection));

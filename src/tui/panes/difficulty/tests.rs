@@ -1,5 +1,7 @@
 //! The pane over made-up surveys.
 
+mod problems;
+
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -86,7 +88,7 @@ fn goto(state: &mut DifficultyState, label: &str) {
 fn histogram_and_tables() {
     let mut state = watched(made_up(300, 8), (80, 21));
     insta::assert_snapshot!("histogram_80x21", drawn(&state, (80, 21), false));
-    let mut names = vec!["bins", "lengths", "levels", "unsolved"].into_iter();
+    let mut names = vec!["bins", "lengths", "levels", "problems", "unsolved"].into_iter();
     for name in names.by_ref() {
         update(&mut state, DifficultyAction::NextTab);
         insta::assert_snapshot!(format!("{name}_80x21"), drawn(&state, (80, 21), false));
@@ -97,6 +99,9 @@ fn histogram_and_tables() {
     insta::assert_snapshot!("histogram_ascii_60x13", drawn(&state, (60, 13), true));
     let mut state = watched(uneven(), (160, 45));
     insta::assert_snapshot!("histogram_160x45", drawn(&state, (160, 45), false));
+    update(&mut state, DifficultyAction::Problems);
+    insta::assert_snapshot!("problems_160x45", drawn(&state, (160, 45), false));
+    update(&mut state, DifficultyAction::Back);
     resize(&mut state, 80, 21);
     update(&mut state, DifficultyAction::Log);
     update(&mut state, DifficultyAction::Unit);
@@ -207,7 +212,14 @@ fn a_bar_or_row_opens_its_samples_with_the_selected_ones_first() {
     assert_eq!(update(&mut state, DifficultyAction::OpenSelected), []);
     assert!(drawn(&state, (80, 21), true).contains("selects none of these"));
     // Each tab opens something of its own.
-    for what in ["unsolved problems", "base, 40-49 tokens", "level 1", "made-up/00000, never solved"] {
+    let of_tabs = [
+        "unsolved problems",
+        "base, 40-49 tokens",
+        "level 1",
+        "made-up/00000, 0/8 right",
+        "made-up/00000, never solved",
+    ];
+    for what in of_tabs {
         update(&mut state, DifficultyAction::NextTab);
         let opened = update(&mut state, DifficultyAction::Open);
         let [Effect::Show { what: shown, .. }] = opened.as_slice() else { panic!("{opened:?}") };
@@ -432,7 +444,7 @@ fn every_key_at_every_size() {
     hostile.sources[0].model = "\u{1b}]0;title\u{7}/x".into();
     for size in [(60, 13), (80, 21), (100, 30), (160, 45), (200, 57)] {
         let mut state = watched(hostile.clone(), size);
-        for _ in 0..5 {
+        for _ in Tab::ALL {
             for action in ACTIONS.iter().map(|(action, _)| *action) {
                 update(&mut state, action);
                 if state.capturing() {

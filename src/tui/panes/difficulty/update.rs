@@ -69,6 +69,8 @@ pub fn update(state: &mut DifficultyState, action: DifficultyAction) -> Vec<Effe
         A::NextTab => tab(state, 1),
         A::PreviousTab => tab(state, -1),
         A::Unit => state.unit = if state.unit == Unit::Samples { Unit::Problems } else { Unit::Samples },
+        A::Problems => state.tab = Tab::Problems,
+        A::Order => order(state),
         A::Log => state.scale = Some(if state.scale() == Scale::Log { Scale::Linear } else { Scale::Log }),
         A::NextSettings => return settings(state, 1),
         A::PreviousSettings => return settings(state, -1),
@@ -98,7 +100,7 @@ fn sideways(state: &mut DifficultyState, by: isize) {
             state.bar = moved(state.bar, by, bars);
         }
         Tab::Lengths => state.length_bar = moved(state.length_bar, by, lengths::bars(state.layout().body.width)),
-        Tab::Bins | Tab::Levels | Tab::Unsolved => {}
+        Tab::Bins | Tab::Levels | Tab::Problems | Tab::Unsolved => {}
     }
 }
 
@@ -110,6 +112,7 @@ pub(super) fn step(state: &mut DifficultyState, by: isize) {
         Tab::Bins => state.class = moved(state.class, by, Bin::ALL.len()),
         Tab::Lengths => state.stage = moved(state.stage, by, stages),
         Tab::Levels => state.groups.step(by, groups),
+        Tab::Problems => state.problems.step(by),
         Tab::Unsolved => state.unsolved_window.step(by, state.unsolved.len()),
     }
 }
@@ -117,6 +120,7 @@ pub(super) fn step(state: &mut DifficultyState, by: isize) {
 fn page(state: &mut DifficultyState, by: isize) {
     let page = match state.tab {
         Tab::Levels => state.groups.page(),
+        Tab::Problems => state.problems.window.page(),
         Tab::Unsolved => state.unsolved_window.page(),
         Tab::Histogram | Tab::Bins | Tab::Lengths => 1,
     };
@@ -127,8 +131,17 @@ fn to_end(state: &mut DifficultyState, last: bool) {
     let by = if last { isize::MAX } else { isize::MIN };
     match state.tab {
         Tab::Histogram | Tab::Lengths => sideways(state, by),
-        Tab::Bins | Tab::Levels | Tab::Unsolved => step(state, by),
+        Tab::Bins | Tab::Levels | Tab::Problems | Tab::Unsolved => step(state, by),
     }
+}
+
+/// Lists the problems in the next order, from its beginning.
+fn order(state: &mut DifficultyState) {
+    if state.tab != Tab::Problems {
+        return state.say("only the list of problems has an order");
+    }
+    state.problems.order = state.problems.order.next();
+    state.list_problems(None);
 }
 
 fn parameter(state: &mut DifficultyState, by: isize) {
@@ -243,6 +256,12 @@ fn looked_at(state: &DifficultyState, selected_only: bool) -> Option<(Vec<i64>, 
                 Grouped::Unmarked => "neither level nor subject".into(),
             };
             (of(&mut group.problems.iter().map(|at| *at as usize)), name)
+        }
+        Tab::Problems => {
+            let at = state.problems.selected()?;
+            let (problem, tally) = (&survey.pool[at], survey.pool[at].tally());
+            let what = format!("{}, {}/{} right", one_line(problem.id()), tally.correct, tally.samples);
+            (of(&mut std::iter::once(at)), what)
         }
         Tab::Unsolved => {
             let at = *state.unsolved.get(state.unsolved_window.selected)?;
@@ -372,8 +391,9 @@ pub fn hints(state: &DifficultyState) -> Vec<&'static str> {
         return Vec::new();
     }
     let mut hints = match state.tab {
-        Tab::Histogram => vec!["difficulty.left", "difficulty.open", "difficulty.next"],
+        Tab::Histogram => vec!["difficulty.left", "difficulty.open", "difficulty.problems", "difficulty.next"],
         Tab::Lengths => vec!["difficulty.left", "difficulty.next", "difficulty.open"],
+        Tab::Problems => vec!["difficulty.next", "difficulty.open", "difficulty.order", "difficulty.back"],
         Tab::Bins | Tab::Levels | Tab::Unsolved => vec!["difficulty.next", "difficulty.open"],
     };
     hints.extend(["difficulty.raise", "difficulty.lower", "difficulty.edit", "difficulty.shape"]);

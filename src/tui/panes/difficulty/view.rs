@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::layout::{Layout, Overview};
 use super::plan::Plan;
 use super::state::{Ask, Asked, DifficultyState, Tab};
-use super::{histogram, lengths, strip, tables};
+use super::{histogram, lengths, problems, strip, tables};
 use crate::difficulty::Rule;
 use crate::pipeline::difficulty::{Source, Survey};
 use crate::records::{LiveBoard, LiveState};
@@ -31,6 +31,7 @@ pub fn view(state: &DifficultyState, context: &ViewContext, area: Rect, buffer: 
         Tab::Bins => tables::bins(state, plan, context, body, buffer),
         Tab::Lengths => lengths::view(state, survey, context, body, buffer),
         Tab::Levels => tables::levels(state, (survey, plan), context, body, buffer),
+        Tab::Problems => problems::view(state, (survey, plan), context, body, buffer),
         Tab::Unsolved => tables::unsolved(state, survey, context, body, buffer),
     }
     strip::view(state, context, layout.strip, buffer);
@@ -190,19 +191,29 @@ fn live(board: &LiveBoard, plan: &Plan, context: &ViewContext, area: Rect, buffe
     put_spans(buffer, area, &spans, context.ascii);
 }
 
+/// What a tab is called; where they would not all fit, in fewer words.
+fn title(tab: Tab, state: &DifficultyState, survey: &Survey, whole: bool) -> String {
+    match tab {
+        Tab::Histogram => "Histogram".to_owned(),
+        Tab::Bins => "Bins".to_owned(),
+        Tab::Lengths => "Lengths".to_owned(),
+        Tab::Levels if whole => format!("Levels {}", survey.groups.len()),
+        Tab::Levels => "Levels".to_owned(),
+        Tab::Problems => "Problems".to_owned(),
+        Tab::Unsolved if whole => format!("Never solved {}", state.unsolved.len()),
+        Tab::Unsolved => "Unsolved".to_owned(),
+    }
+}
+
 fn tabs(state: &DifficultyState, survey: &Survey, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     let line = style(if context.focused { Look::BorderFocus } else { Look::Border });
     rule(buffer, area, "", line, style(Look::Title), context.ascii);
     let mut x = area.x + 1;
+    // A gap before each, and brackets or what stands for them.
+    let all: usize = Tab::ALL.iter().map(|tab| cells(&title(*tab, state, survey, true)) + 3).sum();
     for tab in Tab::ALL {
-        let text = match tab {
-            Tab::Histogram => "Histogram".to_owned(),
-            Tab::Bins => "Bins".to_owned(),
-            Tab::Lengths => "Lengths".to_owned(),
-            Tab::Levels => format!("Levels {}", survey.groups.len()),
-            Tab::Unsolved => format!("Never solved {}", state.unsolved.len()),
-        };
+        let text = title(tab, state, survey, all <= usize::from(area.width));
         let chosen = tab == state.tab;
         let text = if chosen { format!("[{text}]") } else { format!(" {text} ") };
         let room = area.right().saturating_sub(x);

@@ -27,7 +27,10 @@ pub const ACTIONS: &[(GenerateAction, ActionSpec)] = &[
     (GenerateAction::Start, spec("generate.start", "start", "Check the form and start generating.")),
     (GenerateAction::Form, spec("generate.form", "form/live", "Switch between the form and the running job.")),
     (GenerateAction::Pause, spec("generate.pause", "pause/resume", "Pause the job, or let it go on.")),
-    (GenerateAction::Stop, spec("generate.stop", "stop", "Stop the job; finished samples are kept.")),
+    (
+        GenerateAction::Stop,
+        spec("generate.stop", "stop", "Stop the job; what servers are writing is ended first, unless asked again."),
+    ),
     (GenerateAction::ScrollDown, spec("generate.scroll_down", "down", "Scroll the text a line down.")),
     (GenerateAction::ScrollUp, spec("generate.scroll_up", "up", "Scroll the text a line up.")),
     (GenerateAction::PageDown, spec("generate.page_down", "page down", "Scroll the text a page down.")),

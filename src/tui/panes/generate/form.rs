@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::servers::{self, Places};
+use super::servers::{self, Places, Purse};
 use crate::model::{ComputeChoice, MICRO};
 use crate::pipeline::{GenerateOrder, Writer};
 use crate::records::Sampling;
@@ -31,12 +31,14 @@ pub enum Field {
     Compute,
     Policy,
     KeyFile,
+    Price,
+    MaxCost,
     Prompt,
     Start,
 }
 
 impl Field {
-    pub const ALL: [Field; 19] = [
+    pub const ALL: [Field; 21] = [
         Field::Model,
         Field::Servers,
         Field::Problems,
@@ -54,11 +56,13 @@ impl Field {
         Field::Compute,
         Field::Policy,
         Field::KeyFile,
+        Field::Price,
+        Field::MaxCost,
         Field::Prompt,
         Field::Start,
     ];
     /// Those that are one line of text.
-    const LINES: usize = 17;
+    const LINES: usize = 19;
 
     fn spec(self) -> FieldSpec {
         let spec = |label, key, first, empty, help| FieldSpec {
@@ -121,6 +125,8 @@ impl Field {
                 spec("policy", "policy", "", "(default)", "How strategies are chosen; empty is the default policy.")
             }
             Field::KeyFile => servers::key_file("key_file"),
+            Field::Price => servers::price("price"),
+            Field::MaxCost => servers::max_cost("max_cost"),
             Field::Prompt => {
                 spec("prompt", "prompt", "", "-", "The first user turn; {{ problem }} stands for the problem.")
             }
@@ -131,6 +137,9 @@ impl Field {
 
 /// The two that name servers.
 const SERVERS: Places = Places { addresses: Field::Servers as usize, key_file: Field::KeyFile as usize };
+
+/// The two of what they may cost.
+const PURSE: Purse = Purse { price: Field::Price as usize, max_cost: Field::MaxCost as usize };
 
 /// Bytes of a prompt at most.
 const PROMPT_LIMIT: usize = 64 * 1024;
@@ -193,6 +202,7 @@ impl Form {
             Field::Servers | Field::KeyFile => self.fields.error(field as usize),
             Field::Model if self.asks_servers() => Some(servers::MODEL_HELP),
             Field::Slots | Field::Compute if self.asks_servers() => Some("Not used: the servers decide that."),
+            Field::Price | Field::MaxCost if !self.asks_servers() => Some(servers::NOT_PAID),
             _ => None,
         };
         other.unwrap_or(field.spec().help)
@@ -344,7 +354,7 @@ impl Form {
     fn order(&self, session_problems: Option<usize>) -> (GenerateOrder, Vec<(usize, String)>) {
         let mut read = FieldReader::new(&self.fields);
         let model = read.text(Field::Model as usize).to_owned();
-        let servers = SERVERS.read(&mut read, session_problems.is_some());
+        let mut servers = SERVERS.read(&mut read, session_problems.is_some());
         if model.is_empty() && servers.is_none() {
             read.wrong(Field::Model as usize, "a model is needed");
         }
@@ -376,6 +386,9 @@ impl Form {
         let policy = Some(self.text(Field::Policy).to_owned()).filter(|name| !name.is_empty());
         if policy.as_ref().is_some_and(|name| !self.policies.is_empty() && !self.policies.contains(name)) {
             read.wrong(Field::Policy as usize, &format!("there are: {}", self.policies.join(", ")));
+        }
+        if let Some(servers) = &mut servers {
+            servers.budget = PURSE.read(&mut read);
         }
         let prompt = self.prompt_text();
         let edited = !prompt.trim().is_empty() && prompt != clean(&self.default_prompt);

@@ -32,6 +32,8 @@ pub struct Live {
     pub stream: Transcript,
     pub outcome: Transcript,
     pub window: ListWindow,
+    /// The sample that the job was told is looked at, and the time of the board then.
+    told: Option<(u64, UnixMillis)>,
 }
 
 impl Default for Live {
@@ -43,12 +45,16 @@ impl Default for Live {
             stream: Transcript::following(),
             outcome: Transcript::default(),
             window: ListWindow::default(),
+            told: None,
         }
     }
 }
 
 /// Milliseconds without news after which a job at work is said to be silent.
 const SILENT: UnixMillis = 15_000;
+
+/// Milliseconds between two words to the job of what is looked at: in another process each is a write to the session.
+const BETWEEN_LOOKS: UnixMillis = 1000;
 
 /// Whether news of this job are to be expected.
 fn speaks(board: &LiveBoard) -> bool {
@@ -87,6 +93,7 @@ impl Live {
         if !same_job || self.board.as_ref().is_some_and(|old| board.version < old.version) {
             self.forget_focus();
             self.roaming = true;
+            self.told = None;
         }
         self.board = Some(Arc::clone(board));
         self.refocus();
@@ -210,6 +217,19 @@ impl Live {
         }
         focus.sample = sample;
         focus.finished = false;
+    }
+
+    /// The sample that the job is to be told is looked at now; none where it knows, or nobody but this machine writes.
+    pub fn look(&mut self) -> Option<u64> {
+        let board = self.board.as_ref().filter(|board| speaks(board) && !board.servers.is_empty())?;
+        let key = self.focus.as_ref().filter(|focus| !focus.finished)?.sample.key;
+        let now = board.updated_at;
+        let soon = |at: UnixMillis| now.saturating_sub(at).saturating_abs() < BETWEEN_LOOKS;
+        if self.told.is_some_and(|(told, at)| told == key || soon(at)) {
+            return None;
+        }
+        self.told = Some((key, now));
+        Some(key)
     }
 
     fn tell_outcome(&mut self) {

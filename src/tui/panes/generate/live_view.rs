@@ -6,7 +6,8 @@ use ratatui::layout::Rect;
 use super::layout::Layout;
 use super::state::GenerateState;
 use crate::jobs::Steer;
-use crate::records::{LiveBoard, LiveSample, LiveServer, LiveState, ServerState};
+use crate::pipeline::budget::money;
+use crate::records::{LiveBoard, LiveSample, LiveServer, LiveState, ServerState, Spent};
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::meter::meter;
@@ -58,8 +59,8 @@ fn job(state: &GenerateState, board: &LiveBoard, context: &ViewContext, area: Re
     match state.asked {
         Some(Steer::Pause) => spans.push((" (pausing)".into(), style(Look::Warn))),
         Some(Steer::Resume) => spans.push((" (resuming)".into(), style(Look::Warn))),
-        Some(Steer::Stop) => spans.push((" (stopping)".into(), style(Look::Warn))),
-        None => {}
+        Some(Steer::Stop | Steer::StopNow) => spans.push((" (stopping)".into(), style(Look::Warn))),
+        Some(Steer::Look(_)) | None => {}
     }
     if let Some(silent) = state.live.silence(context.now) {
         spans.push((format!(" (no news for {})", duration(silent as f64 / 1e3)), style(Look::Bad)));
@@ -101,6 +102,12 @@ fn speed(board: &LiveBoard, context: &ViewContext, area: Rect, buffer: &mut Buff
     if !board.state.is_over() {
         spans.push((format!("{dot}ETA {left}"), style(Look::Text)));
     }
+    if !board.servers.is_empty() {
+        let Spent { prompt_tokens, completion_tokens, .. } = totals.spent;
+        let [into, out] = [prompt_tokens, completion_tokens].map(|tokens| compact(tokens as usize));
+        let cost = totals.cost.map_or_else(String::new, |cost| format!(" {}", money(cost)));
+        spans.push((format!("{dot}in {into} out {out}{cost}"), style(Look::Text)));
+    }
     // The folder says little and takes much room.
     let name = std::path::Path::new(&board.model)
         .file_name()
@@ -139,13 +146,17 @@ fn servers(servers: &[LiveServer], context: &ViewContext, area: Rect, buffer: &m
             compact(*failed as usize),
             compact(*retried as usize)
         );
-        let why = server.last_error.as_ref().filter(|_| server.state != ServerState::Healthy);
+        // Where there is not room for all, why it is not well is what a person has to know.
+        let (now, once) = match &server.last_error {
+            Some(why) if server.state == ServerState::Healthy => (String::new(), format!(", last: {}", one_line(why))),
+            Some(why) => (format!("  {}", one_line(why)), String::new()),
+            None => (String::new(), String::new()),
+        };
         let spans = [
             (format!("{word:<12} "), style(look)),
             (one_line(&server.url), style(Look::Text)),
-            // Where there is not room for all, why it is not well is what a person has to know.
-            (why.map_or(String::new(), |why| format!("  {}", one_line(why))), style(look)),
-            (counts, style(Look::Dim)),
+            (now, style(look)),
+            (counts + &once, style(Look::Dim)),
         ];
         put_spans(buffer, part(area, 0, row as u16, area.width, 1), &spans, context.ascii);
     }

@@ -1,10 +1,11 @@
-//! Servers in a form: the two fields that name them, and what is wrong with what they say. The forms that draw samples have them
-//! in common; asking servers is the job's business.
+//! Servers in a form: the two fields that name them, which the forms that draw samples have in common, and the two of what they
+//! may cost; and what is wrong with what these say. Asking servers is the job's business.
 
 use std::path::PathBuf;
 
 use crate::config::expand_home;
 use crate::pipeline::Servers;
+use crate::pipeline::budget::Budget;
 use crate::tui::widgets::{FieldReader, FieldSpec};
 
 /// Of the field that names a model, where servers write.
@@ -38,7 +39,64 @@ pub fn key_file(key: &'static str) -> FieldSpec {
     }
 }
 
-/// Where both stand in their form.
+/// Of both fields below, where this process writes.
+pub const NOT_PAID: &str = "Not used: only servers are paid.";
+
+/// The field of what their tokens cost.
+pub fn price(key: &'static str) -> FieldSpec {
+    FieldSpec {
+        label: "price",
+        key,
+        first: "",
+        empty: "(not counted)",
+        help: "Of servers: USD for a million tokens of prompts and of answers, such as 0.15,0.60.",
+        choices: &[],
+        long: false,
+    }
+}
+
+/// The field of what the session may cost.
+pub fn max_cost(key: &'static str) -> FieldSpec {
+    FieldSpec {
+        label: "max cost",
+        key,
+        first: "",
+        empty: "(no limit)",
+        help: "Of servers: nothing is begun once this session has cost so many USD; needs a price.",
+        choices: &[],
+        long: false,
+    }
+}
+
+/// Where the two of the cost stand in their form.
+#[derive(Debug, Clone, Copy)]
+pub struct Purse {
+    pub price: usize,
+    pub max_cost: usize,
+}
+
+impl Purse {
+    /// What servers may be paid, with what is wrong at its field.
+    pub fn read(self, read: &mut FieldReader<'_>) -> Budget {
+        let mut budget = Budget::default();
+        if !read.text(self.price).is_empty() {
+            budget.price = read.text(self.price).parse().ok();
+            if budget.price.is_none() {
+                read.wrong(self.price, "such as 0.15,0.60");
+            }
+        }
+        if !read.text(self.max_cost).is_empty() {
+            let cost = read.real(self.max_cost, |cost: &f64| cost.is_finite() && *cost > 0.0, "above 0");
+            budget.cost = Some(cost);
+            if read.text(self.price).is_empty() {
+                read.wrong(self.max_cost, "needs a price");
+            }
+        }
+        budget
+    }
+}
+
+/// Where addresses and key stand in their form.
 #[derive(Debug, Clone, Copy)]
 pub struct Places {
     pub addresses: usize,
@@ -74,6 +132,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::pipeline::budget::Price;
     use crate::tui::widgets::Fields;
 
     fn read(line: &str, key_file_text: &str, start: bool) -> (Option<Servers>, Vec<(usize, String)>) {
@@ -83,6 +142,27 @@ mod tests {
         let mut read = FieldReader::new(&fields);
         let servers = Places { addresses: 0, key_file: 1 }.read(&mut read, start);
         (servers, read.errors)
+    }
+
+    #[test]
+    fn what_servers_may_cost_is_read() {
+        let read = |price_text: &str, cost_text: &str| {
+            let mut fields = Fields::new(vec![price("price"), max_cost("max_cost")], 0);
+            fields.set(0, price_text);
+            fields.set(1, cost_text);
+            let mut read = FieldReader::new(&fields);
+            let budget = Purse { price: 0, max_cost: 1 }.read(&mut read);
+            (budget, read.errors.into_iter().map(|(at, _)| at).collect::<Vec<_>>())
+        };
+        assert_eq!(read("", " "), (Budget::default(), Vec::new()));
+        let (budget, errors) = read("0.15,0.60", "2.5");
+        assert_eq!((budget.cost, budget.price, errors), (Some(2.5), "0.15,0.6".parse::<Price>().ok(), Vec::new()));
+        assert_eq!(budget.check(), Ok(()));
+        assert_eq!((read("cheap", "").1, read("-1", "").1), (vec![0], vec![0]));
+        for cost in ["0", "-2", "NaN", "inf", "much"] {
+            assert_eq!(read("1", cost).1, [1], "{cost}");
+        }
+        assert_eq!(read("", "2.5").1, [1], "a cost needs a price");
     }
 
     #[test]

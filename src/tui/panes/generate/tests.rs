@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use super::*;
 use crate::jobs::Steer;
 use crate::records::{
-    Heavy, LiveBoard, LiveSample, LiveServer, LiveState, LiveTotals, LiveTurn, PassPlace, ServerState,
+    Heavy, LiveBoard, LiveSample, LiveServer, LiveState, LiveTotals, LiveTurn, PassPlace, ServerState, Spent,
 };
 use crate::session::Counts;
 use crate::tui::effect::{Effect, Message};
@@ -80,6 +80,8 @@ fn board(version: u64, state: LiveState, running: Vec<LiveSample>) -> LiveBoard 
             tokens_per_second: 123.4,
             elapsed_seconds: 370.0,
             eta_seconds: Some(1_234.0),
+            spent: Spent { calls: 7, prompt_tokens: 12_345, completion_tokens: 4_500 },
+            cost: None,
         },
         running,
         servers: Vec::new(),
@@ -116,11 +118,56 @@ fn servers_that_are_sick_are_told_with_why() {
     let seen = drawn(&mut state, 160, 45, false);
     let at = |text: &str| seen.find(text).unwrap_or_else(|| panic!("{text} is not in\n{seen}"));
     assert!(at("sick") < at("resting") && at("resting") < at("healthy"), "{seen}");
-    assert!(seen.contains("<html>") && seen.contains("HTTP 503") && !seen.contains("an old error"), "{seen}");
+    assert!(seen.contains("<html>") && seen.contains("HTTP 503") && seen.contains("last: an old error"), "{seen}");
     let small = drawn(&mut state, 80, 21, false);
-    assert!(small.contains("<html>") && small.contains("HTTP 503"), "{small}");
+    assert!(small.contains("<html>") && small.contains("HTTP 503") && !small.contains("an old error"), "{small}");
     show(&mut state, board(2, LiveState::Running, Vec::new()));
     assert!(!drawn(&mut state, 160, 45, false).contains("healthy"));
+}
+
+#[test]
+fn what_servers_have_counted_is_told_and_what_it_costs_where_that_is_known() {
+    let mut state = GenerateState::default();
+    resize(&mut state, 120, 30);
+    let mut board = LiveBoard {
+        servers: vec![server("http://one:8000/v1", ServerState::Healthy, None)],
+        ..board(1, LiveState::Running, Vec::new())
+    };
+    show(&mut state, board.clone());
+    let seen = drawn(&mut state, 120, 30, false);
+    assert!(seen.contains("in 12.3k out 4500 ") && !seen.contains('$'), "{seen}");
+    (board.version, board.totals.cost) = (2, Some(0.01234));
+    show(&mut state, board.clone());
+    let seen = drawn(&mut state, 120, 30, false);
+    assert!(seen.contains("in 12.3k out 4500 $0.0123"), "{seen}");
+    (board.version, board.servers) = (3, Vec::new());
+    show(&mut state, board);
+    assert!(!drawn(&mut state, 120, 30, false).contains("out 4500"), "this process is not paid");
+}
+
+/// The job is told at once what is looked at first, and then no oftener than once a second.
+#[test]
+fn servers_are_told_which_sample_is_looked_at() {
+    let told = |version, at, keys: &[u64]| {
+        let servers = vec![server("http://one:8000/v1", ServerState::Healthy, None)];
+        let samples = keys.iter().map(|key| running(*key, "a")).collect();
+        let board = LiveBoard { servers, updated_at: at, ..board(version, LiveState::Running, samples) };
+        Message::Live(Arc::new(board))
+    };
+    let look = |key| [Effect::SteerJob { steer: Steer::Look(key), of: Heavy::Sampling }];
+    let mut state = opened(None);
+    assert_eq!(receive(&mut state, &told(1, 5_000, &[1, 2, 3])), look(1));
+    assert_eq!(receive(&mut state, &told(2, 7_000, &[1, 2, 3])), [], "it is known");
+    assert_eq!(update(&mut state, GenerateAction::Next), look(2));
+    assert_eq!(update(&mut state, GenerateAction::Next), []);
+    assert_eq!(receive(&mut state, &told(3, 7_900, &[1, 2, 3])), []);
+    assert_eq!(receive(&mut state, &told(4, 8_000, &[1, 2, 3])), look(3), "the last one is told in the end");
+    assert_eq!(receive(&mut state, &told(5, 9_500, &[1, 2])), [], "it is finished, and stays in sight");
+    assert_eq!(receive(&mut state, &told(1, 100, &[3])), look(3), "of another job");
+    update(&mut state, GenerateAction::Form);
+    assert_eq!(receive(&mut state, &told(2, 9_000, &[4])), [], "nobody looks");
+    let mut viewing = opened(Some("another host has it"));
+    assert_eq!(receive(&mut viewing, &told(1, 5_000, &[1])), []);
 }
 
 fn show(state: &mut GenerateState, board: LiveBoard) {
@@ -264,7 +311,11 @@ fn steering_follows_the_board() {
         [Effect::SteerJob { steer: Steer::Stop, of: Heavy::Sampling }]
     );
     show(&mut state, board(3, LiveState::Stopping, vec![running(1, "a")]));
-    assert_eq!(update(&mut state, GenerateAction::Stop), []);
+    assert_eq!(
+        update(&mut state, GenerateAction::Stop),
+        [Effect::SteerJob { steer: Steer::Stop, of: Heavy::Sampling }],
+        "what is under way is left too"
+    );
     assert_eq!(update(&mut state, GenerateAction::Pause), []);
     show(&mut state, board(4, LiveState::Done, Vec::new()));
     assert_eq!(update(&mut state, GenerateAction::Stop), []);

@@ -42,10 +42,10 @@ pub fn update(state: &mut GenerateState, action: GenerateAction) -> Vec<Effect> 
         GenerateAction::Follow => {
             if state.shows_form() {
                 state.form.fields.go_to(Field::Start as usize);
-            } else {
-                state.live.follow();
+                return Vec::new();
             }
-            Vec::new()
+            state.live.follow();
+            look(state)
         }
     }
 }
@@ -53,10 +53,19 @@ pub fn update(state: &mut GenerateState, action: GenerateAction) -> Vec<Effect> 
 fn step(state: &mut GenerateState, by: isize) -> Vec<Effect> {
     if state.shows_form() {
         state.form.fields.select(by);
-    } else {
-        state.live.choose(by);
+        return Vec::new();
     }
-    Vec::new()
+    state.live.choose(by);
+    look(state)
+}
+
+/// Tells the job which of its samples is looked at, where that is news and matters to it: of servers it costs something to have text
+/// told as it is written.
+fn look(state: &mut GenerateState) -> Vec<Effect> {
+    if state.read_only.is_some() || !state.watching {
+        return Vec::new();
+    }
+    state.live.look().map(|dialogue| steer(Steer::Look(dialogue))).into_iter().collect()
 }
 
 fn scroll(state: &mut GenerateState, by: isize) -> Vec<Effect> {
@@ -95,6 +104,8 @@ fn activate(state: &mut GenerateState) -> Vec<Effect> {
         | Field::Slots
         | Field::Policy
         | Field::KeyFile
+        | Field::Price
+        | Field::MaxCost
         | Field::Prompt => state.form.begin_edit(),
     }
     Vec::new()
@@ -190,8 +201,8 @@ fn stop(state: &mut GenerateState) -> Vec<Effect> {
             vec![steer(Steer::Stop)]
         }
         Some(LiveState::Stopping) => {
-            state.say("it is stopping: finished samples are kept");
-            Vec::new()
+            state.say("it is stopping, and leaves what is under way: finished samples are kept");
+            vec![steer(Steer::Stop)]
         }
         Some(LiveState::Done | LiveState::Failed) | None if state.starting => {
             state.asked = Some(Steer::Stop);
@@ -239,7 +250,10 @@ pub fn receive(state: &mut GenerateState, message: &Message) -> Vec<Effect> {
         Message::Rows { counts, .. } => state.problems = counts.problems,
         // A training is watched in its own pane.
         Message::Live(board) if board.job == TRAINING => another_jobs(&mut state.live.board, board),
-        Message::Live(board) => live(state, board),
+        Message::Live(board) => {
+            live(state, board);
+            return look(state);
+        }
         Message::Line { .. } if std::mem::take(&mut state.starting) => {
             state.watching = false;
             state.notice = None;

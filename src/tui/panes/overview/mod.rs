@@ -9,5 +9,5 @@ mod update;
 mod view;
 
 pub use state::OverviewState;
-pub use update::{ACTIONS, OverviewAction, enter, hints, receive, update};
+pub use update::{ACTIONS, OverviewAction, enter, hints, learns, receive, update};
 pub use view::view;

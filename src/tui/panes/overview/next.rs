@@ -36,18 +36,18 @@ pub(super) fn next(state: &OverviewState) -> Next {
         let words = format!("let the pass go on: {done} of {steps} steps are done");
         return Next { scope: Scope::Run, action: None, words };
     }
-    if state.judged.samples == 0 {
+    if state.learnt.samples == 0 {
         return go(Scope::Generate, None, "name a model (micro is there) and problems, and start");
     }
-    if state.judged.waiting > 0 {
-        let words = format!("judge {} samples by the rules", state.judged.waiting);
+    if state.learnt.waiting > 0 {
+        let words = format!("judge {} samples by the rules", state.learnt.waiting);
         return Next { scope: Scope::Review, action: Some("review.judge"), words };
     }
-    if state.judged.accepted == 0 {
-        return go(Scope::Review, None, "no sample is accepted: see why in Review");
+    if state.learnt.to_train_on == 0 {
+        return go(Scope::Review, None, "there is nothing to train on: see why in Review");
     }
     if state.runs.is_empty() {
-        return go(Scope::Train, None, "look through what the rules accepted, then train on it");
+        return go(Scope::Train, None, "look through what the rules accept, then train on it");
     }
     if state.evals.is_empty() {
         return go(Scope::Eval, Some("eval.new"), "score the models on problems that they were not trained on");

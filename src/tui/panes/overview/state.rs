@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::records::LiveBoard;
-use crate::session::{Counts, SampleRow};
+use crate::session::Counts;
 use crate::stats::Interval;
 use crate::tui::action::Scope;
 use crate::tui::boards::Boards;
+use crate::tui::learnt::Learnt;
 use crate::tui::load::MachineLoad;
 
 /// The parts of the method in their order, by the panes that they are worked on in.
@@ -33,31 +34,13 @@ pub(super) struct Passed {
     pub whole: bool,
 }
 
-/// How many of the samples to learn from are how far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Judged {
-    pub samples: usize,
-    pub accepted: usize,
-    pub waiting: usize,
-}
-
-impl Judged {
-    pub fn add(&mut self, rows: &[SampleRow]) {
-        for row in rows.iter().filter(|row| !row.held_out) {
-            self.samples += 1;
-            self.accepted += usize::from(row.accepted == Some(true));
-            self.waiting += usize::from(row.accepted.is_none());
-        }
-    }
-}
-
 #[derive(Debug, Clone, Default)]
 pub struct OverviewState {
     /// Name of the open session; nothing is shown without one.
     pub(super) name: Option<String>,
     pub(super) read_only: Option<String>,
     pub(super) counts: Counts,
-    pub(super) judged: Judged,
+    pub(super) learnt: Learnt,
     /// The newest selection that is known of.
     pub(super) selected: Option<String>,
     /// By name; the newest is the one that something was told of last.

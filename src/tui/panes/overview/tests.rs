@@ -6,7 +6,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::next::next;
-use super::state::Judged;
 use super::*;
 use crate::records::{LiveBoard, LiveState, PassPlace};
 use crate::session::Counts;
@@ -14,6 +13,7 @@ use crate::stats::Interval;
 use crate::train::runs::follow::{Reading, RunNews};
 use crate::tui::action::Scope;
 use crate::tui::effect::{Effect, Message};
+use crate::tui::learnt::Learnt;
 use crate::tui::theme::Theme;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::testing::lines;
@@ -29,7 +29,8 @@ fn opened() -> OverviewState {
 /// With samples, judged but for so many.
 fn judged(waiting: usize) -> OverviewState {
     let mut state = opened();
-    state.judged = Judged { samples: 3200, accepted: 2883 - waiting, waiting };
+    let by_rules = 2883 - waiting;
+    learns(&mut state, Learnt { samples: 3200, waiting, by_rules, to_train_on: by_rules });
     state
 }
 
@@ -87,12 +88,35 @@ fn every_next_step_is_an_action_of_its_pane() {
     }
 }
 
-/// A session that was judged before tells so once more, without rows, when it is opened.
+/// A person's decisions stand beside what the rules say, and what is trained on comes of both.
 #[test]
-fn what_the_filter_said_before_changes_no_numbers() {
+fn rules_and_person_are_told_apart() {
+    let mut state = judged(0);
+    let line = |state: &OverviewState, width| drawn(state, width, 21).lines().nth(4).unwrap_or_default().to_owned();
+    assert!(
+        line(&state, 60).ends_with("Review      rules accept 2883 of 3200; to train on 2883"),
+        "{}",
+        line(&state, 60)
+    );
+    let counts = Counts { problems: 2400, accepted: 12, rejected: 3, ..Counts::default() };
+    receive(&mut state, &Message::Stood { standings: Vec::new(), counts });
+    let told = state.learnt;
+    learns(&mut state, Learnt { to_train_on: 2890, ..told });
+    let both = "rules accept 2883; you accept 12, reject 3; to train on 2890";
+    assert!(line(&state, 80).ends_with(both), "{}", line(&state, 80));
+    learns(&mut state, Learnt { waiting: 12, by_rules: 2871, ..told });
+    let waits = "rules accept 2871, 12 not judged yet; you accept 12, reject 3";
+    assert!(line(&state, 80).ends_with(waits), "{}", line(&state, 80));
+    // What a person accepts can be trained on where the rules accept nothing.
+    learns(&mut state, Learnt { by_rules: 0, to_train_on: 12, ..told });
+    assert_eq!(next(&state).scope, Scope::Train);
+    learns(&mut state, Learnt { to_train_on: 0, ..told });
+    assert_eq!((next(&state).scope, next(&state).action), (Scope::Review, None));
+}
+
+#[test]
+fn a_copy_has_its_own_name() {
     let mut state = judged(7);
-    receive(&mut state, &Message::Judged { rows: Vec::new(), outcome: None });
-    assert_eq!(state.judged.samples, 3200);
     receive(&mut state, &Message::Adopted("/home/me/sessions/tour-2".into()));
     assert!(drawn(&state, 80, 21).starts_with(" tour-2"));
 }

@@ -1,11 +1,12 @@
 //! What actions and messages do to the pane.
 
 use super::next::next;
-use super::state::{Judged, OverviewState, PARTS, Passed, Trained};
+use super::state::{OverviewState, PARTS, Passed, Trained};
 use crate::pipeline::run::{Progress, Waiting};
 use crate::train::runs::follow::{Reading, RunNews};
 use crate::tui::action::{ActionSpec, spec};
 use crate::tui::effect::{Effect, Message};
+use crate::tui::learnt::Learnt;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OverviewAction {
@@ -41,30 +42,23 @@ pub fn enter(state: &OverviewState) -> Vec<Effect> {
     if state.name.is_some() { vec![Effect::LoadEvals] } else { Vec::new() }
 }
 
+/// Takes what there is to learn from, as the rows of the session tell it.
+pub fn learns(state: &mut OverviewState, learnt: Learnt) {
+    state.learnt = learnt;
+}
+
 /// Takes what the outside tells.
 pub fn receive(state: &mut OverviewState, message: &Message) {
     match message {
-        Message::Opened { dir, read_only, counts, rows, .. } => {
-            let mut judged = Judged::default();
-            judged.add(rows);
+        Message::Opened { dir, read_only, counts, .. } => {
             *state = OverviewState {
                 name: Some(name_of(dir)),
                 read_only: read_only.clone(),
                 counts: *counts,
-                judged,
                 ..OverviewState::default()
             };
         }
-        Message::Rows { counts, rows } => {
-            state.counts = *counts;
-            state.judged.add(rows);
-        }
-        // Without rows it tells what the filter said when the session was opened.
-        Message::Judged { rows, .. } if !rows.is_empty() => {
-            state.judged = Judged::default();
-            state.judged.add(rows);
-        }
-        Message::Stood { counts, .. } => state.counts = *counts,
+        Message::Rows { counts, .. } | Message::Stood { counts, .. } => state.counts = *counts,
         Message::Selected(name) => state.selected = Some(name.clone()),
         Message::Adopted(dir) => state.name = Some(name_of(dir)),
         Message::SelectionStored(made) => {

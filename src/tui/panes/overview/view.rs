@@ -101,29 +101,14 @@ pub fn view(state: &OverviewState, context: &ViewContext, area: Rect, buffer: &m
 /// How far a part is, and what came of it, in a line.
 fn part_of(state: &OverviewState, scope: Scope) -> (Stand, String) {
     let done = |done: bool| if done { Stand::Done } else { Stand::ToCome };
-    let judged = &state.judged;
+    let learnt = &state.learnt;
     match scope {
         Scope::Generate => {
             let words =
-                if judged.samples == 0 { "no sample yet".into() } else { format!("{} samples", judged.samples) };
-            (done(judged.samples > 0), words)
+                if learnt.samples == 0 { "no sample yet".into() } else { format!("{} samples", learnt.samples) };
+            (done(learnt.samples > 0), words)
         }
-        Scope::Review => {
-            let rejected = judged.samples - judged.accepted - judged.waiting;
-            let mut words = match judged.waiting {
-                0 => format!("the rules accept {} and reject {rejected}", judged.accepted),
-                all if all == judged.samples => format!("{all} samples are not judged yet"),
-                some => {
-                    format!("the rules accept {} and reject {rejected}, {some} are not judged yet", judged.accepted)
-                }
-            };
-            let decided = state.counts.accepted + state.counts.rejected;
-            if decided > 0 {
-                words.push_str(&format!("; you decided on {decided}"));
-            }
-            let words = if judged.samples == 0 { "nothing to judge yet".into() } else { words };
-            (done(judged.samples > 0 && judged.waiting == 0), words)
-        }
+        Scope::Review => (done(learnt.samples > 0 && learnt.waiting == 0), reviewed(state)),
         Scope::Difficulty => match &state.selected {
             Some(name) => (Stand::Done, format!("selection {} is stored", one_line(name))),
             None => (Stand::ToCome, "how hard the problems are, and what of them to learn from".into()),
@@ -155,4 +140,27 @@ fn part_of(state: &OverviewState, scope: Scope) -> (Stand, String) {
             }
         },
     }
+}
+
+/// What the rules say, what the person says, and what comes of both; the last only where nothing is to be judged any more.
+fn reviewed(state: &OverviewState) -> String {
+    let (learnt, counts) = (&state.learnt, &state.counts);
+    let decided = counts.accepted + counts.rejected > 0;
+    let mut words = match (learnt.samples, learnt.waiting) {
+        (0, _) => return "nothing to judge yet".into(),
+        (all, waiting) if all == waiting => format!("{all} samples are not judged yet"),
+        (all, waiting) => {
+            // A line has room for one of the two.
+            let of = if decided { String::new() } else { format!(" of {all}") };
+            let waits = if waiting > 0 { format!(", {waiting} not judged yet") } else { String::new() };
+            format!("rules accept {}{of}{waits}", learnt.by_rules)
+        }
+    };
+    if decided {
+        words.push_str(&format!("; you accept {}, reject {}", counts.accepted, counts.rejected));
+    }
+    if learnt.waiting == 0 {
+        words.push_str(&format!("; to train on {}", learnt.to_train_on));
+    }
+    words
 }

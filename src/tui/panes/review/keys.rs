@@ -62,6 +62,13 @@ pub fn key(state: &mut ReviewState, key: KeyEvent) -> Vec<Effect> {
     }
 }
 
+/// Whether this key is none of the funnel or the report that lies over the pane, and may lead to another pane: digits and function
+/// keys mean nothing there. Where reasons are chosen by number they do, and a field takes all keys.
+pub fn passes_on(state: &ReviewState, key: KeyEvent) -> bool {
+    matches!(state.mode, Mode::Funnel(_) | Mode::Report(_))
+        && matches!(key.code, KeyCode::Char('0'..='9') | KeyCode::F(_))
+}
+
 fn funnel_key(state: &mut ReviewState, at: usize, key: KeyEvent) -> Vec<Effect> {
     let steps = state.outcome.as_ref().map_or(0, |outcome| outcome.funnel.len());
     let step = state.outcome.as_ref().and_then(|outcome| outcome.funnel.get(at)).map(|step| step.rule.name());

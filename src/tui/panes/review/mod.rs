@@ -22,7 +22,7 @@ mod writing;
 pub(in crate::tui) mod tests;
 
 pub use action::{ACTIONS, ReviewAction};
-pub use keys::{key, paste};
+pub use keys::{key, passes_on, paste};
 pub use state::{ReviewState, resize};
-pub use update::{hints, receive, samples_of, show_only, tallies, update};
+pub use update::{hints, learnt, receive, samples_of, show_only, tallies, update};
 pub use view::view;

@@ -14,6 +14,7 @@ use crate::pipeline::FilterOutcome;
 use crate::records::{DecisionVerb, Problem, Sample, Standing};
 use crate::session::{Counts, SampleRow};
 use crate::tui::effect::{Effect, Judged};
+use crate::tui::learnt::Learnt;
 use crate::tui::widgets::{ListWindow, Transcript};
 
 /// The whole state of the Review pane.
@@ -27,6 +28,8 @@ pub struct ReviewState {
     /// In the order in which they were added.
     pub(super) rows: Vec<SampleRow>,
     by_id: HashMap<i64, usize>,
+    /// What the rules accept of the rows, and what of them is trained on.
+    pub(super) learnt: Learnt,
     /// Positions in `rows` of what is listed, in list order.
     pub(super) listed: Vec<usize>,
     pub(super) window: ListWindow,
@@ -176,6 +179,7 @@ impl ReviewState {
                 }
             }
         }
+        self.learnt = Learnt::of(&self.rows);
         self.rearrange()
     }
 
@@ -212,6 +216,7 @@ impl ReviewState {
             }
             shown |= self.selected == Some(*id) || self.beside.as_ref().is_some_and(|beside| beside.id == *id);
         }
+        self.learnt = Learnt::of(&self.rows);
         let listed_by_standing = self.sort == Sort::UndecidedFirst || !self.filter.is_empty();
         let effects = if listed_by_standing { self.rearrange() } else { Vec::new() };
         if shown {

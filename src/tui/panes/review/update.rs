@@ -12,6 +12,7 @@ use super::writing;
 use crate::filter::audit::Order;
 use crate::records::DecisionVerb;
 use crate::tui::effect::{Effect, Message};
+use crate::tui::learnt::Learnt;
 use crate::tui::widgets::{Input, ListWindow};
 
 /// Does what an action says.
@@ -187,6 +188,11 @@ pub fn show_only(state: &mut ReviewState, samples: &[i64], beside: Option<i64>, 
 /// The samples of a problem, in the order of their rows.
 pub fn samples_of(state: &ReviewState, problem: &str) -> Vec<i64> {
     state.rows.iter().filter(|row| row.problem_id == problem).map(|row| row.id).collect()
+}
+
+/// What the rules accept of the samples, and what of them is trained on.
+pub fn learnt(state: &ReviewState) -> Learnt {
+    state.learnt
 }
 
 /// By problem, how many samples there are and how many of them are right.

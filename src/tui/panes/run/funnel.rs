@@ -23,8 +23,8 @@ pub(super) fn view(state: &RunState, context: &ViewContext, area: Rect, buffer: 
     let kept = rate(judged.accepted, judged.judged);
     let counts = &state.counts;
     let head = [
-        (format!("{stage}: accepted {} of {}, {kept}", judged.accepted, judged.judged), style(Look::Title)),
-        (format!("  by people: +{} -{}", counts.accepted, counts.rejected), style(Look::Dim)),
+        (format!("{stage}: rules accept {} of {}, {kept}", judged.accepted, judged.judged), style(Look::Title)),
+        (format!("  you accept {}, reject {}", counts.accepted, counts.rejected), style(Look::Dim)),
     ];
     put_spans(buffer, row(0), &head, context.ascii);
     let mut steps: Vec<_> = judged.funnel.iter().filter(|step| step.failed > 0).collect();

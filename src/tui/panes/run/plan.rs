@@ -90,6 +90,9 @@ fn foot(state: &RunState, plan: &Plan, context: &ViewContext, area: Rect, buffer
     let row = |y: u16| part(area, 0, y, area.width, 1);
     if let Some(board) = state.measuring() {
         measuring(board, context, part(area, 0, 0, area.width, 2), buffer);
+    } else if plan.forecast.is_some() && plan.pass.recipe.servers.is_some() {
+        let line = "Not forecast: servers write the samples, and there is nothing to train on before.";
+        put_spans(buffer, row(0), &[(line.into(), style(Look::Dim))], context.ascii);
     } else if let (Some((probe, _)), Some(seconds)) = (&plan.forecast, plan.seconds()) {
         let (besides, trained) = match &plan.pass.recipe.external {
             Some(external) => {

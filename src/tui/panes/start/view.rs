@@ -45,7 +45,7 @@ pub fn view(state: &StartState, context: &ViewContext, area: Rect, buffer: &mut 
         return;
     }
     let columns =
-        format!("{:<28}{:>9}{:>9}{:>10}{:>10}  changed", "session", "problems", "samples", "accepted", "rejected");
+        format!("{:<28}{:>9}{:>9}{:>11}{:>11}  changed", "session", "problems", "samples", "you accept", "you reject");
     let columns = fit(&columns, usize::from(area.width.saturating_sub(2)), context.ascii);
     put(buffer, area.x + 1, head, area.width - 1, &columns, style(Look::Dim));
     for (line, row) in state.window.rows(state.sessions.len()).enumerate() {
@@ -84,7 +84,7 @@ fn cells(session: &SessionInfo, now: UnixMillis, ascii: bool) -> String {
         return format!("{:<28}  cannot be read: {said}", fit(&name, 27, ascii));
     }
     format!(
-        "{:<28}{:>9}{:>9}{:>10}{:>10}  {age}",
+        "{:<28}{:>9}{:>9}{:>11}{:>11}  {age}",
         fit(&name, 27, ascii),
         session.problems,
         session.samples,

@@ -4,7 +4,6 @@ use crossterm::event::KeyEvent;
 
 use crate::model::{ComputeChoice, MICRO};
 use crate::pipeline::TrainOrder;
-use crate::train::dataset::LossOn;
 use crate::train::external::External;
 use crate::train::{Method, SpikeAction, TrainSettings};
 use crate::tui::widgets::{Edited, FieldReader, FieldSpec, Fields};
@@ -39,6 +38,7 @@ pub enum Field {
     Launcher,
     Python,
     Directory,
+    Wandb,
     Preview,
     Start,
 }
@@ -50,7 +50,7 @@ const SPIKES: &[&str] = &["ask", "stop", "skip", "roll_back", "lower_rate"];
 const SWITCH: &[&str] = &["off", "on"];
 
 impl Field {
-    pub const ALL: [Field; 29] = [
+    pub const ALL: [Field; 30] = [
         Field::Model,
         Field::Run,
         Field::Method,
@@ -78,11 +78,12 @@ impl Field {
         Field::Launcher,
         Field::Python,
         Field::Directory,
+        Field::Wandb,
         Field::Preview,
         Field::Start,
     ];
     /// Those that are one line of text.
-    const LINES: usize = 27;
+    const LINES: usize = 28;
 
     /// Label, name for keeping, what stands for nothing, choices, help.
     fn words(self) -> (&'static str, &'static str, &'static str, &'static [&'static str], &'static str) {
@@ -127,9 +128,9 @@ impl Field {
             Field::Selection => (
                 "selection",
                 "train.selection",
-                "(all accepted)",
+                "(all)",
                 &[],
-                "A selection by its name, stored in the Difficulty pane; empty: every accepted chain.",
+                "A selection that Difficulty stored; empty: all that you or the rules accept.",
             ),
             Field::LossOn => {
                 ("loss on", "train.loss_on", "-", LOSS_ON, "Which parts of a chain are learnt; P shows them.")
@@ -196,6 +197,9 @@ impl Field {
                 &[],
                 "Where the run's folder is seen from where that trainer runs.",
             ),
+            Field::Wandb => {
+                ("W&B run", "train.wandb", "-", SWITCH, "A run for wandb sync to upload, in the run's folder wandb.")
+            }
             Field::Preview => ("Preview", "", "-", &[], "Shows the chains as tokens, and which of them have a loss."),
             Field::Start => ("Start", "", "-", &[], "Starts training in the background."),
         }
@@ -241,6 +245,17 @@ fn or_empty(number: u64) -> String {
     if number == 0 { String::new() } else { number.to_string() }
 }
 
+fn is_on(read: &mut FieldReader<'_>, field: Field) -> bool {
+    match read.text(field as usize) {
+        "on" => true,
+        "off" => false,
+        _ => {
+            read.wrong(field as usize, "on or off");
+            false
+        }
+    }
+}
+
 /// A word of the settings file.
 fn word<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
@@ -262,7 +277,7 @@ impl Form {
     /// Puts settings into the fields.
     pub fn fill(&mut self, settings: TrainSettings) {
         let rate = if settings.lr > 0.0 { format!("{:e}", settings.lr) } else { String::new() };
-        let switch = if settings.gradient_checkpointing { "on" } else { "off" };
+        let switch = |on: bool| String::from(if on { "on" } else { "off" });
         let texts = [
             (Field::Model, settings.model.clone()),
             (Field::Method, word(&settings.method)),
@@ -284,8 +299,9 @@ impl Form {
             (Field::ValidateEvery, or_empty(settings.validate_every)),
             (Field::LookEvery, or_empty(settings.look.every)),
             (Field::Spike, word(&settings.spike.action)),
-            (Field::Recompute, switch.to_owned()),
+            (Field::Recompute, switch(settings.gradient_checkpointing)),
             (Field::Seed, settings.seed.to_string()),
+            (Field::Wandb, switch(settings.wandb)),
         ];
         for (field, text) in texts {
             self.set(field, &text);
@@ -387,23 +403,18 @@ impl Form {
         settings.validate_every = read.optional(at(Field::ValidateEvery)).unwrap_or_default();
         settings.look.every = read.optional(at(Field::LookEvery)).unwrap_or_default();
         settings.spike.action = read.word(at(Field::Spike));
-        settings.gradient_checkpointing = match read.text(at(Field::Recompute)) {
-            "on" => true,
-            "off" => false,
-            _ => {
-                read.wrong(at(Field::Recompute), "on or off");
-                false
-            }
-        };
+        settings.gradient_checkpointing = is_on(&mut read, Field::Recompute);
         settings.seed = read.number(at(Field::Seed), 0, u64::MAX, "0 or more");
+        settings.wandb = is_on(&mut read, Field::Wandb);
+        if settings.wandb && self.external().is_some() {
+            read.wrong(at(Field::Wandb), "another trainer reports itself");
+        }
         if let Some(Err(error)) = self.external().map(|external| external.validate()) {
             let line = error.to_string();
             let named = [(Field::Launcher, "launcher"), (Field::Python, "python"), (Field::Directory, "directory")];
             let field =
                 named.iter().find(|(_, name)| line.starts_with(name)).map_or(Field::Trainer, |(field, _)| *field);
             read.wrong(at(field), &line);
-        } else if self.external().is_some() && settings.data.loss_on != LossOn::All {
-            read.wrong(at(Field::LossOn), "another trainer knows all alone");
         }
         let errors = read.errors;
         (TrainOrder { run, settings, compute: ComputeChoice::Auto }, errors)
@@ -432,6 +443,7 @@ mod tests {
         settings.lr = 3.5e-5;
         settings.look.every = 20;
         settings.gradient_checkpointing = true;
+        settings.wandb = true;
         settings.data.loss_on = crate::train::dataset::parts::LossOn::AllButWrongAttempts;
         settings.data.selection = "hard".into();
         let mut form = filled();
@@ -449,7 +461,10 @@ mod tests {
         assert_eq!(form.submit(), None);
         assert_eq!((form.field(), form.fields.wrong()), (Field::Run, 3), "full training asks for no rank");
         form.set(Field::Method, "lora");
+        form.set(Field::Trainer, "trl");
+        form.set(Field::Wandb, "on");
         form.submit();
+        assert_eq!(form.fields.error(Field::Wandb as usize), Some("another trainer reports itself"));
         assert_eq!(form.fields.error(Field::Rank as usize), Some("1 to 4096"));
     }
 }

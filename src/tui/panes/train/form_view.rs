@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::form::Field;
+use super::learnt;
 use super::state::TrainState;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
@@ -12,8 +13,8 @@ use crate::tui::widgets::paint::{fit, one_line, part, put, put_clean, put_spans,
 pub(super) fn view(state: &TrainState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     let style = |look| context.theme.style(look);
     let row = |y: u16| part(area, 0, y, area.width, 1);
-    let (head, rest) = title(state);
-    put_spans(buffer, row(0), &[(head, style(Look::Title)), (rest, style(Look::Dim))], context.ascii);
+    let (head, (rest, look)) = title(state);
+    put_spans(buffer, row(0), &[(head, style(Look::Title)), (rest, style(look))], context.ascii);
     // Title, buttons, help and notice.
     let room = area.height.saturating_sub(4).min(state.form.fields.height(area.width));
     state.form.fields.view(context, part(area, 0, 1, area.width, room), buffer);
@@ -31,19 +32,16 @@ pub(super) fn view(state: &TrainState, context: &ViewContext, area: Rect, buffer
     }
 }
 
-/// What the form is about: a new run, or one that goes on.
-fn title(state: &TrainState) -> (String, String) {
+/// What the form is about: a new run and what it would learn from, or one that goes on.
+fn title(state: &TrainState) -> (String, (String, Look)) {
     let name = state.form.text(Field::Run);
     match state.runs.iter().find(|run| run.name == name) {
         Some(run) => {
             let of = run.total_steps.map_or(String::new(), |total| format!(" of {total}"));
             let rest = format!("it is at step {}{of}; another name begins anew", run.step());
-            (format!("Go on with {}  ", one_line(name)), rest)
+            (format!("Go on with {}  ", one_line(name)), (rest, Look::Dim))
         }
-        None => match state.form.text(Field::Selection) {
-            "" => ("New training  ".into(), "on the chains of this session that are accepted".into()),
-            name => ("New training  ".into(), format!("on the selection {} of this session", one_line(name))),
-        },
+        None => ("New training  ".into(), learnt::words(state)),
     }
 }
 

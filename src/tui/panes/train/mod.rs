@@ -7,6 +7,7 @@ mod curves;
 mod form;
 mod form_view;
 mod layout;
+mod learnt;
 mod looks_view;
 mod preview;
 mod run;
@@ -18,6 +19,7 @@ mod view;
 mod tests;
 
 pub use action::{ACTIONS, TrainAction};
+pub use learnt::learns;
 pub use state::TrainState;
 pub use update::{hints, key, mouse, offer_model, paste, receive, resize, update};
 pub use view::view;

@@ -7,10 +7,12 @@ use ratatui::layout::Rect;
 
 use super::form::Form;
 use super::layout::{Layout, LooksLayout};
+use super::learnt::Counted;
 use super::preview::Tokens;
 use super::run::{Quantity, Run};
 use crate::records::LiveBoard;
 use crate::train::runs::follow::RunNews;
+use crate::tui::learnt::Learnt;
 use crate::tui::theme::Look;
 use crate::tui::widgets::notice::Notice;
 use crate::tui::widgets::plot::{Dots, Hand};
@@ -72,6 +74,9 @@ pub struct TrainState {
     pub(super) opened: bool,
     pub(super) read_only: Option<String>,
     pub(super) form: Form,
+    /// What there is to learn from without a selection, and what the named one holds.
+    pub(super) learnt: Learnt,
+    pub(super) counted: Option<Counted>,
     pub(super) tokens: Option<Tokens>,
     pub(super) ask: Option<Ask>,
     /// A training was asked for, and no board of it has come yet.

@@ -15,6 +15,7 @@ use crate::train::external::External;
 use crate::train::runs::follow::{LookedAt, Reading, RunNews};
 use crate::train::steer::Drawn;
 use crate::tui::effect::{Effect, Message, PreviewOf};
+use crate::tui::learnt::Learnt;
 use crate::tui::theme::Theme;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::testing::lines;
@@ -324,4 +325,41 @@ fn the_next_step_of_a_pass_ends_its_training() {
     assert!(state.running(), "a generation of its own may stand beside it");
     receive(&mut state, &Message::Live(Arc::new(LiveBoard { pass: Some(PassPlace::default()), ..next })));
     assert!(!state.running(), "another training may begin");
+}
+
+#[test]
+fn the_form_says_what_would_be_learnt_from() {
+    let mut state = opened();
+    assert_eq!(update(&mut state, TrainAction::New), []);
+    let line = |state: &TrainState| drawn(state, (80, 21), true).lines().next().unwrap_or_default().to_owned();
+    let of = |samples, waiting, by_rules, to_train_on| Learnt { samples, waiting, by_rules, to_train_on };
+    for (told, said) in [
+        (of(0, 0, 0, 0), "to train on 0: no sample yet; the Generate pane draws some"),
+        (of(9, 9, 0, 0), "to train on 0: 9 not judged; R in Review judges them"),
+        (of(9, 0, 0, 0), "to train on 0: the rules accept none; w in Review shows why"),
+        (of(9, 2, 4, 0), "to train on 0: you accept none of 4; 2 not judged"),
+        (of(9, 2, 4, 5), "to train on 5: all that you or the rules accept; 2 not judged"),
+    ] {
+        learns(&mut state, told);
+        assert_eq!(line(&state), format!("New training  {said}"));
+    }
+    // A selection is asked for once, when its name is whole.
+    state.form.fields.go_to(form::Field::Selection as usize);
+    update(&mut state, TrainAction::Activate);
+    typed(&mut state, "hard");
+    let count = [Effect::CountChains("hard".into())];
+    assert_eq!(press(&mut state, KeyCode::Enter), count);
+    assert_eq!(line(&state), "New training  on the selection hard");
+    let told = |selection: &str, chains| Message::Chains { selection: selection.into(), chains };
+    receive(&mut state, &told("easy", Ok(3)));
+    receive(&mut state, &told("hard", Ok(779)));
+    assert_eq!(line(&state), "New training  to train on 779: the selection hard");
+    assert_eq!(update(&mut state, TrainAction::Next), []);
+    receive(&mut state, &told("hard", Ok(0)));
+    assert_eq!(line(&state), "New training  to train on 0: hard is empty; Difficulty stores another");
+    // It is asked for anew when the form is, and what is wrong with it is said.
+    update(&mut state, TrainAction::Back);
+    assert_eq!(update(&mut state, TrainAction::New), count);
+    receive(&mut state, &told("hard", Err("no selection `hard` here;\nthere are: easy".into())));
+    assert_eq!(line(&state), "New training  no selection `hard` here; there are: easy");
 }

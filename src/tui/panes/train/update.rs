@@ -7,6 +7,7 @@ use super::action::TrainAction;
 use super::curves;
 use super::form::{Field, Form};
 use super::layout::Layout;
+use super::learnt;
 use super::preview::Tokens;
 use super::state::{Ask, Asked, Screen, Tab, TrainState};
 use crate::jobs::{ExternalOrder, Steer};
@@ -19,6 +20,12 @@ use crate::tui::widgets::plot::{Turn, step_at};
 
 /// Does what an action says.
 pub fn update(state: &mut TrainState, action: TrainAction) -> Vec<Effect> {
+    let mut effects = act(state, action);
+    effects.extend(learnt::ask(state));
+    effects
+}
+
+fn act(state: &mut TrainState, action: TrainAction) -> Vec<Effect> {
     state.notice = None;
     match action {
         TrainAction::Next => step(state, 1),
@@ -156,6 +163,7 @@ fn set_up_new(state: &mut TrainState) {
     if state.screen == Screen::Runs && may_change(state, "set up") {
         let name = state.free_name();
         state.form.set(Field::Run, &name);
+        state.counted = None;
         state.form.fields.clear_errors();
         state.form.fields.go_to(0);
         state.screen = Screen::Setup;
@@ -309,7 +317,7 @@ pub fn key(state: &mut TrainState, key: KeyEvent) -> Vec<Effect> {
     }
     let Some(ask) = &mut state.ask else {
         state.form.key(key);
-        return Vec::new();
+        return learnt::ask(state);
     };
     match key.code {
         KeyCode::Esc => state.ask = None,
@@ -420,12 +428,16 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
             state.form.fill(settings);
             state.form.fill_external(external);
             state.form.set(Field::Run, run);
+            state.counted = None;
             state.form.fields.go_to(Field::Start as usize);
             state.screen = Screen::Setup;
         }
         Message::RunRenamed { from, to } if state.overlaid.remove(from) => {
             state.overlaid.insert(to.clone());
         }
+        // A name may stand for other chains from now on.
+        Message::SelectionStored(_) => state.counted = None,
+        Message::Chains { selection, chains } => learnt::take(state, selection, chains),
         Message::RunArchived(run) => state.archived.push(run.clone()),
         Message::RunRestored(run) => state.archived.retain(|archived| archived != run),
         Message::Line { .. } if std::mem::take(&mut state.starting) => state.notice = None,
@@ -440,7 +452,7 @@ pub fn receive(state: &mut TrainState, message: &Message) -> Vec<Effect> {
         }
         _ => {}
     }
-    Vec::new()
+    learnt::ask(state)
 }
 
 /// Tells the pane the size that it will be drawn in.

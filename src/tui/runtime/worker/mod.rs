@@ -281,6 +281,7 @@ impl Work {
             Effect::LoadEvals => self.evals_due = true,
             Effect::ReadScores(request) => self.read_scores(request)?,
             Effect::PreviewTraining(_)
+            | Effect::CountChains(_)
             | Effect::LoadRunSettings(_)
             | Effect::RenameRun { .. }
             | Effect::ArchiveRun(_)
@@ -450,7 +451,7 @@ impl Work {
                     return tell(Message::Judging { dir: judged.clone(), done, all });
                 }
                 FilterNews::Done(outcome) => {
-                    Message::Note(format!("judged {}: {} accepted", outcome.judged, outcome.accepted))
+                    Message::Note(format!("judged {}: rules accept {}", outcome.judged, outcome.accepted))
                 }
                 FilterNews::Failed(error) => Message::Error(error),
             };
@@ -498,13 +499,22 @@ impl Work {
             return Ok(());
         }
         let other = self.others.iter().find(|other| meant(Heavy::of(&other.holder.job)));
-        let Some(other) = other else { color_eyre::eyre::bail!("no job runs") };
-        let verb = match steer {
-            Steer::Pause => "pause",
-            Steer::Resume => "resume",
-            Steer::Stop => "stop",
+        let (verb, arguments) = match steer {
+            Steer::Pause => ("pause", serde_json::Value::Null),
+            Steer::Resume => ("resume", serde_json::Value::Null),
+            Steer::Stop => ("stop", serde_json::Value::Null),
+            Steer::StopNow => ("stop_now", serde_json::Value::Null),
+            Steer::Look(dialogue) => ("look", serde_json::json!({ "key": dialogue })),
         };
-        self.open_session()?.session.send_command(&other.holder.job, verb, &serde_json::Value::Null)?;
+        let asked = match other {
+            Some(other) => self.open_session()?.session.send_command(&other.holder.job, verb, &arguments),
+            None if matches!(steer, Steer::Look(_)) => return Ok(()),
+            None => color_eyre::eyre::bail!("no job runs"),
+        };
+        // Nobody asked for a look in so many words: it may fail, and the next one says the same.
+        if !matches!(steer, Steer::Look(_)) {
+            asked?;
+        }
         Ok(())
     }
 
@@ -514,7 +524,7 @@ impl Work {
             job.stop();
         }
         for begun in &self.jobs {
-            begun.job.control().steer(Steer::Stop);
+            begun.job.control().steer(Steer::StopNow);
         }
         let begun = Instant::now();
         let trains = || self.at_work().any(OwnJob::trains);

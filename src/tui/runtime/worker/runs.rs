@@ -10,7 +10,7 @@ use super::Work;
 use crate::config::expand_home;
 use crate::model::ComputeChoice;
 use crate::pipeline::TrainOrder;
-use crate::pipeline::train::preview;
+use crate::pipeline::train::{preview, selected};
 use crate::records::{Heavy, TRAINING};
 use crate::train::runs;
 
@@ -33,6 +33,10 @@ impl Work {
                 order.settings.model = expand_home(&order.settings.model);
                 let (previews, of) = preview(session, &order, PREVIEWED)?;
                 self.say(Message::Previews { previews, of });
+            }
+            Effect::CountChains(selection) => {
+                let chains = selected(session, &selection).map_err(|error| format!("{error:#}"));
+                self.say(Message::Chains { selection, chains });
             }
             Effect::LoadRunSettings(run) => {
                 let settings = Box::new(runs::settings(&runs, &run)?);

@@ -368,7 +368,7 @@ fn a_talk_goes_on_beside_the_session_and_writes_nothing_to_it() {
         let messages = vec![Said::new(Role::User, "What is 12 + 30?")];
         let sampling = Sampling { temperature: 8.0, top_p: 1.0, max_tokens, ..Sampling::default() };
         let sides = vec![Side { model: "micro".into(), messages: messages.clone() }; 2];
-        ChatWish::Ask(Box::new(Question { id, sides, sampling, seed: 3, turn: 0, problem: None }))
+        ChatWish::Ask(Box::new(Question { id, sides, sampling, seed: 3, turn: 0, part: 0, problem: None }))
     };
     let ended = |id: u64, message: &Message| match message {
         Message::Chat(ChatTold::News(News::Ended { question, side: 1, end, .. })) if *question == id => {

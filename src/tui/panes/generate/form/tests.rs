@@ -80,6 +80,27 @@ fn servers_write_in_the_place_of_this_process() {
 }
 
 #[test]
+fn what_servers_may_cost_is_read_where_they_write() {
+    let mut form = filled();
+    form.set_value("price", "dear");
+    form.set_value("max_cost", "2.5");
+    form.fields.go_to(Field::MaxCost as usize);
+    assert!(form.help().starts_with("Not used"));
+    assert!(form.submit(1).is_some(), "nobody looks at it");
+    form.set_value("servers", "http://localhost:8000");
+    form.set_value("model", "small");
+    let (_, errors) = form.order(None);
+    assert_eq!(errors, [(Field::Price as usize, "such as 0.15,0.60".to_owned())]);
+    form.set_value("price", "0.15,0.60");
+    let (order, errors) = form.order(None);
+    let Writer::Servers(servers) = order.writer else { panic!("no servers") };
+    assert_eq!((servers.budget.cost, servers.budget.price.map(|price| price.completion)), (Some(2.5), Some(0.6)));
+    assert_eq!((errors, servers.budget.tokens), (Vec::new(), None));
+    form.fields.go_to(Field::MaxCost as usize);
+    assert!(form.help().contains("needs a price"));
+}
+
+#[test]
 fn what_is_wrong_with_servers_is_said_at_their_fields() {
     let mut form = filled();
     form.set_value("key_file", "/no/such/key");

@@ -262,3 +262,38 @@ fn tab_completes_a_filter() {
     }
     assert_eq!(state.filter.text(), "verdict:rejected");
 }
+
+/// The first line: a person's decisions, what the rules say, and what comes of both.
+#[test]
+fn the_person_and_the_rules_are_counted_apart() {
+    let mut state = with_verdicts();
+    let verb = |verb| Standing { verb: Some(verb), ..Standing::default() };
+    let (accept, reject) = (verb(DecisionVerb::Accept), verb(DecisionVerb::Reject));
+    let standings = vec![(1, accept), (2, reject.clone()), (4, reject)];
+    let counts = crate::session::Counts { accepted: 1, rejected: 2, ..counts(8) };
+    receive(&mut state, &Message::Stood { standings, counts });
+    let said = "5 undecided · you accept 1, reject 2 · rules accept 4 · to train on 3";
+    let narrow = drawn(&mut state, 80, 24, false);
+    assert!(narrow.starts_with(said), "{narrow}");
+    let wide = drawn(&mut state, 160, 48, false);
+    assert!(wide.starts_with(&format!("8 samples · {said} · 75% [41-93] right")), "{wide}");
+    assert!(narrow.contains("you accept  rules ○ answer"), "{narrow}");
+    // What the sum would tell of a sample that is skipped is what a blind check hides.
+    assert!(!drawn(&mut blind(), 160, 48, false).contains("to train on"));
+}
+
+#[test]
+fn digits_lead_from_the_funnel_and_the_report_to_other_panes() {
+    let mut state = with_verdicts();
+    receive(&mut state, &Message::Judged { rows: Vec::new(), outcome: Some(outcome()) });
+    let pressed = |code| KeyEvent::new(code, KeyModifiers::NONE);
+    let (two, own) = (pressed(KeyCode::Char('2')), pressed(KeyCode::Char('a')));
+    assert!(!passes_on(&state, two), "nothing lies over the pane");
+    for action in [ReviewAction::Funnel, ReviewAction::Report] {
+        update(&mut state, action);
+        assert!(passes_on(&state, two) && passes_on(&state, pressed(KeyCode::F(4))) && !passes_on(&state, own));
+        press(&mut state, KeyCode::Esc);
+    }
+    update(&mut state, ReviewAction::Reject);
+    assert!(state.capturing() && !passes_on(&state, two), "it is a reason");
+}

@@ -54,6 +54,7 @@ fn turn(kind: TurnKind, strategy: Option<&str>, text: &str) -> Turn {
         token_ids: Vec::new(),
         tokens: text.split_whitespace().count(),
         finish: matches!(kind, TurnKind::Attempt | TurnKind::Revision).then_some(FinishReason::Stop),
+        logprob: None,
     }
 }
 

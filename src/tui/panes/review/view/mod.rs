@@ -16,7 +16,7 @@ use crate::session::SampleRow;
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::Transcript;
-use crate::tui::widgets::paint::{blank, column, compact, part, put, put_clean, put_spans, signs};
+use crate::tui::widgets::paint::{blank, cells, column, compact, part, put, put_clean, put_spans, signs};
 use crate::tui::widgets::rate::rate;
 
 /// Draws the pane into an area; [`super::resize`] was told its size before.
@@ -42,28 +42,69 @@ pub fn view(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut
     foot::view(state, context, layout.notice, buffer);
 }
 
+/// A part of the line of counts.
+struct Part {
+    words: String,
+    look: Look,
+    /// It goes on with what stands before it.
+    goes_on: bool,
+    /// Where there is no room for all, the highest is left out first.
+    rank: u8,
+}
+
+/// What the person says, what the rules say and what comes of both stand apart, each with its own word.
+fn parts(state: &ReviewState) -> Vec<Part> {
+    let (count, learnt) = (&state.counts, &state.learnt);
+    let decided = count.accepted + count.rejected + count.skipped;
+    let part = |rank, look, words: String| Part { words, look, goes_on: false, rank };
+    let more = |rank, look, words: String| Part { words, look, goes_on: true, rank };
+    let mut parts = vec![
+        part(6, Look::Title, format!("{} samples", compact(count.samples))),
+        part(4, Look::Text, format!("{} undecided", compact(count.samples.saturating_sub(decided)))),
+        part(0, Look::Good, format!("you accept {}", compact(count.accepted))),
+        more(0, Look::Bad, format!("reject {}", compact(count.rejected))),
+    ];
+    if count.skipped > 0 {
+        parts.push(more(7, Look::Dim, format!("skip {}", compact(count.skipped))));
+    }
+    if count.flagged > 0 {
+        parts.push(more(8, Look::Warn, format!("flag {}", compact(count.flagged))));
+    }
+    // In a spot check the sum would tell of each sample that is skipped what the rules say.
+    if state.audit.is_none() {
+        parts.push(part(2, Look::Text, format!("rules accept {}", compact(learnt.by_rules))));
+        parts.push(part(1, Look::Title, format!("to train on {}", compact(learnt.to_train_on))));
+    }
+    parts.push(part(5, Look::Text, format!("{} right", rate(count.correct, count.samples))));
+    if state.read_only.is_some() {
+        parts.insert(0, part(3, Look::Warn, "viewing only".into()));
+    }
+    parts
+}
+
 fn counts(state: &ReviewState, context: &ViewContext, area: Rect, buffer: &mut Buffer) {
     if !state.opened {
         return;
     }
-    let style = |look| context.theme.style(look);
-    let count = &state.counts;
-    let decided = count.accepted + count.rejected + count.skipped;
     let dot = format!(" {} ", signs(context.ascii).dot);
-    // At 80 columns the signs of the list stand for the words.
-    let word = |word: &'static str| if area.width >= 100 { word } else { "" };
-    let mut spans = vec![
-        (format!("{} samples", compact(count.samples)), style(Look::Title)),
-        (format!("{dot}{} undecided", compact(count.samples.saturating_sub(decided))), style(Look::Text)),
-        (format!("{dot}+ {}{}", compact(count.accepted), word(" accepted")), style(Look::Good)),
-        (format!("{dot}x {}{}", compact(count.rejected), word(" rejected")), style(Look::Bad)),
-        (format!("{dot}- {}{}", compact(count.skipped), word(" skipped")), style(Look::Dim)),
-        (format!("{dot}! {}{}", compact(count.flagged), word(" flagged")), style(Look::Warn)),
-        (format!("{dot}{} right", rate(count.correct, count.samples)), style(Look::Text)),
-    ];
-    if state.read_only.is_some() {
-        spans.insert(0, ("viewing only ".into(), style(Look::Warn)));
+    let mut parts = parts(state);
+    let wide = |parts: &[Part]| parts.iter().map(|part| cells(&part.words) + cells(&dot)).sum::<usize>();
+    while wide(&parts) > usize::from(area.width) + cells(&dot) {
+        let Some(last) = parts.iter().map(|part| part.rank).max().filter(|rank| *rank > 0) else { break };
+        parts.retain(|part| part.rank < last);
     }
+    let spans: Vec<_> = parts
+        .into_iter()
+        .enumerate()
+        .map(|(at, part)| {
+            let lead = match (at, part.goes_on) {
+                (0, _) => "",
+                (_, true) => ", ",
+                (_, false) => dot.as_str(),
+            };
+            (format!("{lead}{}", part.words), context.theme.style(part.look))
+        })
+        .collect();
     put_spans(buffer, area, &spans, context.ascii);
 }
 
@@ -112,9 +153,9 @@ fn standing(state: &ReviewState, shown: &Shown, context: &ViewContext, area: Rec
     let style = |look| context.theme.style(look);
     let mut spans = Vec::new();
     let (word, look) = match row.standing.verb {
-        Some(DecisionVerb::Accept) => ("accepted", Look::Good),
-        Some(DecisionVerb::Reject) => ("rejected", Look::Bad),
-        Some(DecisionVerb::Skip) => ("skipped", Look::Dim),
+        Some(DecisionVerb::Accept) => ("you accept", Look::Good),
+        Some(DecisionVerb::Reject) => ("you reject", Look::Bad),
+        Some(DecisionVerb::Skip) => ("you skip", Look::Dim),
         Some(DecisionVerb::Flag | DecisionVerb::Unflag | DecisionVerb::Note | DecisionVerb::Undo) | None => {
             ("undecided", Look::Dim)
         }
@@ -136,9 +177,9 @@ fn standing(state: &ReviewState, shown: &Shown, context: &ViewContext, area: Rec
     }
     match row.accepted {
         Some(_) if state.hides(row) => {}
-        Some(true) => spans.push((format!("  filter {}", signs(context.ascii).kept), style(Look::Good))),
+        Some(true) => spans.push((format!("  rules {}", signs(context.ascii).kept), style(Look::Good))),
         Some(false) => {
-            let text = format!("  filter {} {}", signs(context.ascii).dropped, row.failed.join(", "));
+            let text = format!("  rules {} {}", signs(context.ascii).dropped, row.failed.join(", "));
             spans.push((text, style(Look::Bad)));
         }
         None => {}

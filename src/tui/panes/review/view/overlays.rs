@@ -81,14 +81,13 @@ fn bulk(
     };
     let unjudged = match count(None) {
         0 => String::new(),
-        count => format!(", has not judged {}", compact(count)),
+        count => format!(", have not judged {}", compact(count)),
     };
     let kept = [DecisionVerb::Accept, DecisionVerb::Reject, DecisionVerb::Skip].map(decided);
     let before = match kept.iter().sum::<usize>() {
         0 => "You have decided on none of them before.".to_owned(),
-        all => format!(
-            "You decided on {} before (+ {}, x {}, - {}): this replaces it.",
-            compact(all),
+        _ => format!(
+            "You decided before: accept {}, reject {}, skip {}; this replaces it.",
             compact(kept[0]),
             compact(kept[1]),
             compact(kept[2])
@@ -98,12 +97,8 @@ fn bulk(
     let rest = if samples.len() > first.len() { ", ..." } else { "" };
     let lines = [
         format!("{} samples ({filter})", compact(samples.len())),
-        format!(
-            "The filter accepts {}, rejects {}{unjudged}.",
-            compact(count(Some(true))),
-            compact(count(Some(false)))
-        ),
-        format!("You would overrule it on {}.", compact(count(Some(other)))),
+        format!("The rules accept {}, reject {}{unjudged}.", compact(count(Some(true))), compact(count(Some(false)))),
+        format!("You would overrule them on {}.", compact(count(Some(other)))),
         before,
         format!("They begin: {}{rest}", first.join(", ")),
         "u takes all of it back at once".to_owned(),
@@ -127,11 +122,11 @@ fn funnel(state: &ReviewState, at: usize, context: &ViewContext, area: Rect, buf
     let height = (steps.len() as u16 + 2).min(most);
     let inside = frame(width, height, "Funnel", context, area, buffer);
     let title = format!(
-        "{} judged, {} accepted; you overrule {}: {} to train on",
+        "{} judged; rules accept {}; you overrule {}; to train on {}",
         compact(outcome.judged),
         rate(outcome.accepted, outcome.judged),
         state.rows.iter().filter(|row| row.overruled()).count(),
-        compact(state.rows.iter().filter(|row| row.trained_on()).count())
+        compact(state.learnt.to_train_on)
     );
     let title = fit(&title, usize::from(inside.width), context.ascii);
     put(buffer, inside.x, inside.y, inside.width, &title, style(Look::Title));

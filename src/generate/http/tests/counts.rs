@@ -1,0 +1,113 @@
+//! What is counted, told of and streamed: tokens spent, probabilities, failures in a row, who is looked at.
+
+use super::server::chosen;
+use super::*;
+
+#[test]
+fn probabilities_are_asked_for_and_added_up() {
+    let token = |value: f64| json!({"token": "x", "logprob": value, "top_logprobs": [{"token": "y", "logprob": -9.0}]});
+    let told = json!({"content": [token(-0.5), token(-0.25), token(0.0), token(-0.25)]});
+    let server = Server::start(move |_| {
+        chosen(&json!({"message": {"content": "It is 4."}, "finish_reason": "stop", "logprobs": told}))
+    });
+    let of = |logprobs| {
+        let mut backend = HttpBackend::connect(HttpOptions { logprobs, ..options(&[&server]) }).unwrap();
+        backend.submit(request(0)).unwrap();
+        let mut events = Vec::new();
+        while backend.in_flight() > 0 {
+            backend.step(&mut events).unwrap();
+        }
+        match events.pop() {
+            Some(Event::Finished { logprob, .. }) => logprob,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((of(true), of(false)), (Some(-1.0), Some(-1.0)));
+    let asked = server.asked();
+    assert_eq!((&asked[0].body["logprobs"], asked[1].body.get("logprobs")), (&json!(true), None));
+}
+
+#[test]
+fn what_was_answered_is_counted_even_where_it_is_of_no_use() {
+    let server = Server::start(|asked| match asked.number {
+        0 => completion("x", "content_filter"),
+        1 => json_reply(500, &json!({"error": "oops"})),
+        2 => json_reply(400, &json!({"error": {"message": "no"}})),
+        _ => good(asked),
+    });
+    let mut backend = HttpBackend::connect(HttpOptions { retries: 0, ..options(&[&server]) }).unwrap();
+    let spent = |calls| Spent { calls, prompt_tokens: 3 * calls, completion_tokens: 4 * calls };
+    assert_eq!(backend.spent(), spent(0));
+    for (id, calls) in [(0, 1), (1, 1), (2, 1), (3, 2)] {
+        let outcome = ask(&mut backend, request(id));
+        assert_eq!((outcome.is_ok(), backend.spent()), (id == 3, spent(calls)), "{id}");
+    }
+    assert!(backend.drains());
+}
+
+#[test]
+fn failures_that_are_about_one_request_say_nothing_of_the_next() {
+    let full = json!({"error": {"message": "This model's maximum context length is 64 tokens"}});
+    let server = Server::start(move |asked| match asked.number {
+        0 | 5 => json_reply(400, &full),
+        1 | 6 | 8 => json_reply(422, &json!({"error": {"message": "the prompt is not fine"}})),
+        2 => json_reply(404, &json!({"error": {"message": "gone"}})),
+        3 | 7 => good(asked),
+        4 => json_reply(500, &json!({"error": "oops"})),
+        _ => json_reply(400, &json!({"error": {"message": "unknown field top_k"}})),
+    });
+    let mut backend = HttpBackend::connect(HttpOptions { retries: 0, ..options(&[&server]) }).unwrap();
+    assert!(backend.fails_as_one(), "nothing is known yet");
+    // An answer ends a row.
+    let expected = [false, false, true, true, true, true, true, true, false];
+    for (id, expected) in (0..).zip(expected) {
+        let _ = ask(&mut backend, request(id));
+        assert_eq!(backend.fails_as_one(), expected, "{id}");
+    }
+    // A value that the server does not take is sent with every request.
+    let sampling = Sampling { top_k: 5, ..Sampling::default() };
+    assert!(error_of(&mut backend, Request { sampling, ..request(9) }).contains("leave it off"));
+    assert!(backend.fails_as_one());
+}
+
+/// Which of the requests so far were streamed, by problem.
+fn streamed(server: &Server) -> Vec<(String, bool)> {
+    let mut all: Vec<_> = server.asked().iter().map(|asked| (asked.text(), asked.streamed())).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn the_dialogue_that_is_looked_at_is_streamed_and_no_other() {
+    let server = Server::start(good);
+    let streaming = HttpOptions { streams: 1, ..options(&[&server]) };
+    let mut backend = HttpBackend::connect(streaming).unwrap();
+    let says = |id: u64, streamed: bool| (format!("answer to problem {id}"), streamed);
+    // As long as nobody looks, the first that begins.
+    (0..2).for_each(|id| backend.submit(request(id)).unwrap());
+    drain(&mut backend);
+    assert_eq!(streamed(&server), [says(0, true), says(1, false)]);
+    backend.look_at(Some(4));
+    (2..6).for_each(|id| backend.submit(request(id)).unwrap());
+    drain(&mut backend);
+    assert_eq!(streamed(&server)[2..], [says(2, false), says(3, false), says(4, true), says(5, false)]);
+    // Its next turn too, and nothing while it has none.
+    backend.submit(Request { dialogue: 4, ..request(6) }).unwrap();
+    backend.submit(request(7)).unwrap();
+    drain(&mut backend);
+    assert_eq!(streamed(&server)[6..], [says(6, true), says(7, false)]);
+    backend.look_at(None);
+    backend.submit(request(8)).unwrap();
+    drain(&mut backend);
+    assert_eq!(streamed(&server)[8..], [says(8, false)]);
+}
+
+#[test]
+fn one_is_streamed_for_who_looks_even_where_none_is_for_nobody() {
+    let server = Server::start(good);
+    let mut backend = backend(&[&server]);
+    backend.look_at(Some(1));
+    (0..2).for_each(|id| backend.submit(request(id)).unwrap());
+    assert!(drain(&mut backend).values().all(Result::is_ok));
+    assert_eq!(streamed(&server).iter().map(|(_, streamed)| *streamed).collect::<Vec<_>>(), [false, true]);
+}
