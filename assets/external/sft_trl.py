@@ -199,7 +199,8 @@ def main():
         train_dataset=Dataset.from_list(data),
         eval_dataset=Dataset.from_list(validation) if validation else None,
         processing_class=tokenizer,
-        data_collator=collating(tokenizer.pad_token_id, torch) if tokenized else None,
+        # What is filled in is masked: where there is no token for it any does.
+        data_collator=collating(tokenizer.pad_token_id or 0, torch) if tokenized else None,
         peft_config=lora,
         callbacks=[steering(config, torch, transformers)],
     )

@@ -162,7 +162,7 @@ pub struct ServerArguments {
     /// ended
     #[arg(long, value_name = "N", requires = "endpoint")]
     max_total_tokens: Option<u64>,
-    /// The same, once they have cost so much in this session
+    /// The same, once they have cost so much in this session, the tokens of each call at its own price
     #[arg(long, value_name = "USD", requires = "price")]
     max_cost: Option<f64>,
     /// What a million tokens of prompts and of answers cost in USD, such as 0.15,0.60; one number is for both

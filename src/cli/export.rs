@@ -33,7 +33,7 @@ pub struct Arguments {
     /// Shape of a row
     #[arg(long, value_enum, default_value_t)]
     format: DataFormat,
-    /// Write the whole dialogue instead of the stitched chain
+    /// Write the whole dialogue instead of the stitched chain; imported chats of several questions are always whole
     #[arg(long)]
     dialogue: bool,
     /// With --directory: what holds the rows

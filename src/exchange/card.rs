@@ -16,6 +16,7 @@ use super::front_matter;
 use super::messages::ExportError;
 use super::parquet::write::Shape;
 use super::split::Split;
+use super::store::IMPORTED;
 use crate::records::{DecisionVerb, EDITED, SampleSettings};
 use crate::session::{SampleRow, Session};
 use crate::train::dataset::Dataset;
@@ -33,6 +34,8 @@ pub struct Card {
     /// `parquet` or `jsonl`.
     kind: &'static str,
     dialogue: bool,
+    /// Some samples came from files.
+    imported: bool,
     seed: u64,
     samples: usize,
     problems: usize,
@@ -93,6 +96,7 @@ impl Card {
         let mut by_settings: BTreeMap<&str, usize> = BTreeMap::new();
         for row in taken {
             *card.sources.entry(row.source.clone()).or_default() += 1;
+            card.imported |= row.tags.iter().any(|tag| tag == IMPORTED);
             *by_settings.entry(&row.settings).or_default() += 1;
             if let Some(level) = row.level {
                 *card.levels.entry(level).or_default() += 1;
@@ -176,7 +180,11 @@ impl Card {
     }
 
     fn contents(&self, out: &mut String, report: &DatasetReport) {
-        let form = if self.dialogue { "the dialogues as they were held" } else { "single-turn chains of thought" };
+        let form = match (self.dialogue, self.imported && self.tokens.is_none()) {
+            (true, _) => "the dialogues as they were held",
+            (false, false) => "single-turn chains of thought",
+            (false, true) => "single-turn chains of thought (imported chats of several questions are whole)",
+        };
         let _ = write!(
             out,
             "{} samples of {} problems, {form}, written as `{}` in {} by cribble {}.\n\n| split | rows | problems |\n\

@@ -1,17 +1,20 @@
 //! Training data as a directory that other tools load as it is: `data/train-00000-of-00001.jsonl` or `.parquet`, the same for
 //! `validation`, `dataset_info.json` for LLaMA-Factory, a card (`README.md`), and `cribble.json`, which says what is in it.
 //!
-//! The directory is made beside its place and moved there whole. One that is there already is replaced only if cribble made it,
-//! nothing was added to it, and the person says so.
+//! The directory is made beside its place and moved there whole (`place`). One that is there already is replaced only if cribble made
+//! it, nothing was added to it, and the person says so.
+
+mod place;
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use self::place::Place;
 use super::card::Card;
 use super::columns;
 use super::formats::{self, SampleFormat};
@@ -23,9 +26,6 @@ use super::split::Split;
 use super::table::Row;
 use crate::session::{SampleRow, Session};
 use crate::train::dataset::Dataset;
-
-/// Says that cribble made a directory, and what is in it.
-const MANIFEST: &str = "cribble.json";
 
 /// What holds the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -91,18 +91,25 @@ pub struct DatasetReport {
 /// If there is nothing to write, the directory is not ours to replace, or the session or the disk fails. Nothing is left behind.
 pub fn export(session: &Session, order: &DatasetOrder) -> Result<DatasetReport, ExportError> {
     order.check()?;
+    let place = Place::beside(&order.directory, order.force)?;
     let format = order.wanted.format.read_as();
     let mut all = session.sample_rows()?;
     all.sort_by(|a, b| (&a.problem_id, a.draw, &a.settings).cmp(&(&b.problem_id, b.draw, &b.settings)));
-    let taken: Vec<&SampleRow> = all.iter().filter(|row| order.wanted.takes(row)).collect();
+    let mut taken: Vec<&SampleRow> = all.iter().filter(|row| order.wanted.takes(row)).collect();
+    if order.wanted.format == DataFormat::Preference {
+        // Not every chain that is taken has one to stand against: what has no row is neither held out nor told of.
+        let paired = rows::problems(session, &all, order.wanted)?;
+        taken.retain(|row| paired.contains(&row.problem_id));
+    }
     let split = Split::of(taken.iter().map(|row| row.problem_id.as_str()), order.validation_share, order.seed);
-    let place = Place::beside(&order.directory, order.force)?;
     let mut parts = Parts::new(&place, order.kind)?;
     rows::each(session, &all, order.wanted, &mut |problem, row| parts.push(split.holds_out(problem), &row))?;
     let (report, shape) = parts.finish(format)?;
     if report.train == 0 {
         let what = match order.wanted.format {
-            DataFormat::Preference => "no problem has both a chain that is taken and one that is rejected",
+            DataFormat::Preference => {
+                "no problem has both a chain that is taken and another one, asked alike, that is rejected"
+            }
             _ => "no sample to write; accept some, or choose others with --which",
         };
         return Err(ExportError::Refused(what.into()));
@@ -114,7 +121,8 @@ pub fn export(session: &Session, order: &DatasetOrder) -> Result<DatasetReport, 
     if let Some(info) = &info {
         place.write("dataset_info.json", &pretty(info))?;
     }
-    place.appear(&card.json(&report), info.is_some(), order.kind, &report)?;
+    let described = info.map(|_| "dataset_info.json".to_owned());
+    place.appear(&card.json(&report), described.into_iter().chain(data_files(order.kind, &report)))?;
     Ok(report)
 }
 
@@ -149,7 +157,7 @@ pub fn export_tokens(
     let card = Card::of(session, &all, &taken, &split)?.with_order("tokens", order);
     let card = card.with_tokens(model, data).with_columns(&shape, SampleFormat::Tokens);
     place.write("README.md", &card.markdown(&order.name(), &report))?;
-    place.appear(&card.json(&report), false, order.kind, &report)?;
+    place.appear(&card.json(&report), data_files(order.kind, &report))?;
     Ok(report)
 }
 
@@ -198,6 +206,12 @@ fn file_name(part: &str, kind: FileKind) -> String {
     format!("data/{part}-00000-of-00001.{}", kind.extension())
 }
 
+/// Those that have rows.
+fn data_files(kind: FileKind, report: &DatasetReport) -> impl Iterator<Item = String> {
+    let parts = [("train", report.train), ("validation", report.validation)];
+    parts.into_iter().filter(|(_, rows)| *rows > 0).map(move |(part, _)| file_name(part, kind))
+}
+
 fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
@@ -212,7 +226,7 @@ struct Parts {
 
 impl Parts {
     fn new(place: &Place, kind: FileKind) -> Result<Self, ExportError> {
-        std::fs::create_dir(place.fresh.join("data")).map_err(|error| place.io(error))?;
+        std::fs::create_dir(place.path("data")).map_err(|error| place.io(error))?;
         let files = [Part::new(place, "train")?, Part::new(place, "validation")?];
         Ok(Self { kind, shape: Shape::default(), files })
     }
@@ -243,7 +257,7 @@ struct Part {
 
 impl Part {
     fn new(place: &Place, part: &str) -> Result<Self, ExportError> {
-        let lines = place.fresh.join(file_name(part, FileKind::Jsonl));
+        let lines = place.path(&file_name(part, FileKind::Jsonl));
         let out = BufWriter::new(File::create(&lines).map_err(|error| place.io(error))?);
         Ok(Self { lines, out, rows: 0 })
     }
@@ -280,125 +294,4 @@ impl Part {
         let written = parquet_file::write(File::create(&path).map_err(io)?, shape, rows);
         written.map(|_| ()).map_err(|error| ExportError::Data { path: path.clone(), message: error.to_string() })
     }
-}
-
-/// A directory that is made beside its place. What is not brought there is removed.
-struct Place {
-    fresh: PathBuf,
-    target: PathBuf,
-    /// One that is there is replaced.
-    replaces: bool,
-    there: bool,
-}
-
-impl Place {
-    fn beside(target: &Path, force: bool) -> Result<Self, ExportError> {
-        let replaces = is_taken(target);
-        if replaces {
-            may_replace(target, force)?;
-        }
-        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let fresh = parent.join(format!(".{name}.{}", std::process::id()));
-        let io = |source| ExportError::Io { path: target.to_path_buf(), source };
-        std::fs::create_dir_all(parent).map_err(io)?;
-        match std::fs::remove_dir_all(&fresh) {
-            // One that was cut off left it, and had this number.
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
-            _ => std::fs::create_dir(&fresh).map_err(io)?,
-        }
-        Ok(Self { fresh, target: target.to_path_buf(), replaces, there: false })
-    }
-
-    fn io(&self, source: std::io::Error) -> ExportError {
-        ExportError::Io { path: self.target.clone(), source }
-    }
-
-    fn write(&self, name: &str, text: &str) -> Result<(), ExportError> {
-        let mut file = File::create(self.fresh.join(name)).map_err(|error| self.io(error))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| self.io(error))
-    }
-
-    /// Names what is in the directory, and moves it to its place.
-    fn appear(mut self, facts: &Value, info: bool, kind: FileKind, report: &DatasetReport) -> Result<(), ExportError> {
-        let mut files = vec!["README.md".to_owned(), MANIFEST.to_owned()];
-        files.extend(info.then(|| "dataset_info.json".to_owned()));
-        files.extend((report.train > 0).then(|| file_name("train", kind)));
-        files.extend((report.validation > 0).then(|| file_name("validation", kind)));
-        let manifest =
-            json!({"made_by": "cribble", "version": env!("CARGO_PKG_VERSION"), "files": files, "facts": facts});
-        self.write(MANIFEST, &pretty(&manifest))?;
-        for directory in [self.fresh.join("data"), self.fresh.clone()] {
-            File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| self.io(error))?;
-        }
-        self.exchange().map_err(|error| self.io(error))?;
-        self.there = true;
-        if let Some(parent) = self.fresh.parent() {
-            // The rename is there for everybody; whether it outlives a power cut is up to the disk.
-            let _ = File::open(parent).and_then(|parent| parent.sync_all());
-        }
-        Ok(())
-    }
-
-    fn exchange(&self) -> std::io::Result<()> {
-        if !self.replaces {
-            return std::fs::rename(&self.fresh, &self.target);
-        }
-        let mut old = self.fresh.as_os_str().to_owned();
-        old.push(".old");
-        let old = PathBuf::from(old);
-        std::fs::rename(&self.target, &old)?;
-        if let Err(error) = std::fs::rename(&self.fresh, &self.target) {
-            std::fs::rename(&old, &self.target)?;
-            return Err(error);
-        }
-        std::fs::remove_dir_all(&old)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if !self.there {
-            // Nothing half-written stays behind; that it cannot be removed changes nothing of the error.
-            let _ = std::fs::remove_dir_all(&self.fresh);
-        }
-    }
-}
-
-/// Whether something is there that a rename would not just take the place of.
-fn is_taken(target: &Path) -> bool {
-    match std::fs::read_dir(target) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(_) => target.symlink_metadata().is_ok(),
-    }
-}
-
-/// Whether a directory is one that cribble made and nobody added to.
-fn may_replace(target: &Path, force: bool) -> Result<(), ExportError> {
-    let place = target.display();
-    let refuse = |what: &str| Err(ExportError::Refused(format!("{place}: {what}")));
-    let manifest = std::fs::read_to_string(target.join(MANIFEST)).ok();
-    let manifest: Value = manifest.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
-    let link = target.symlink_metadata().is_ok_and(|data| data.file_type().is_symlink());
-    if link || manifest["made_by"] != "cribble" {
-        return refuse("is there already and was not made by cribble; name another directory");
-    }
-    if !force {
-        return refuse("is there already; --force replaces it");
-    }
-    let known = |path: &Path| {
-        let name = path.to_string_lossy();
-        manifest["files"].as_array().is_some_and(|files| files.iter().any(|file| file.as_str() == Some(&*name)))
-    };
-    for directory in ["", "data"] {
-        let entries = std::fs::read_dir(target.join(directory));
-        for entry in entries.map_err(|source| ExportError::Io { path: target.to_path_buf(), source })? {
-            let entry = entry.map_err(|source| ExportError::Io { path: target.to_path_buf(), source })?;
-            let path = Path::new(directory).join(entry.file_name());
-            if path != Path::new("data") && !known(&path) {
-                return refuse(&format!("holds `{}`, which cribble did not write; move it away", path.display()));
-            }
-        }
-    }
-    Ok(())
 }

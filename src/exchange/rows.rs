@@ -1,6 +1,6 @@
 //! The samples of a session as rows of training data.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -9,8 +9,9 @@ use super::columns;
 use super::formats::{self, SampleFormat};
 use super::messages::{ExportError, Which};
 use super::samples::{ImportedProblem, ImportedSample};
+use super::store::IMPORTED;
 use super::table::Row;
-use crate::records::{DecisionVerb, Role, Sample, TurnKind};
+use crate::records::{DecisionVerb, EDITED, Role, Sample, TurnKind};
 use crate::session::{Extras, SampleRow, Session};
 
 /// A shape that training data is written in.
@@ -63,7 +64,7 @@ impl DataFormat {
 pub struct Wanted {
     pub format: DataFormat,
     pub which: Which,
-    /// The whole dialogue instead of the stitched chain.
+    /// The whole dialogue instead of the stitched chain. Chats that were imported are always written whole.
     pub dialogue: bool,
 }
 
@@ -92,7 +93,8 @@ pub fn each(
     let read = |row: &SampleRow| -> Result<Option<Outgoing>, ExportError> {
         let gold = golds.get(&row.problem_id).map_or("", String::as_str);
         let Some(sample) = session.sample(row.id)? else { return Ok(None) };
-        Ok(Some(Outgoing { sample: talk(&sample, gold, wanted.dialogue), theirs: session.extras(row.id)? }))
+        let dialogue = wanted.dialogue || is_their_chat(&sample);
+        Ok(Some(Outgoing { sample: talk(&sample, gold, dialogue), theirs: session.extras(row.id)? }))
     };
     let format = wanted.format.read_as();
     if format == SampleFormat::Preference {
@@ -119,8 +121,21 @@ struct Outgoing {
 /// What reads the sample of a row.
 type Read<'r> = dyn Fn(&SampleRow) -> Result<Option<Outgoing>, ExportError> + 'r;
 
-/// Pairs of chains of one problem: the first that is taken with the first that is not, and so on. None is in two pairs, and none
-/// says what another of its side said: who reads the pairs could not tell the two apart.
+/// Problems that have rows of this shape.
+///
+/// # Errors
+/// As [`each`].
+pub fn problems(session: &Session, rows: &[SampleRow], wanted: Wanted) -> Result<BTreeSet<String>, ExportError> {
+    let mut problems = BTreeSet::new();
+    each(session, rows, wanted, &mut |problem, _| {
+        problems.insert(problem.to_owned());
+        Ok(())
+    })?;
+    Ok(problems)
+}
+
+/// Pairs of chains of one problem that were asked alike: the first that is taken with the first that is not, and so on. None is in two
+/// pairs, and none says what another of its side said: who reads the pairs could not tell the two apart.
 fn pairs(rows: &[SampleRow], which: Which, read: &Read<'_>, visit: &mut VisitRow<'_>) -> Result<(), ExportError> {
     let mut problems: BTreeMap<&str, (Vec<&SampleRow>, Vec<&SampleRow>)> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.held_out) {
@@ -131,12 +146,15 @@ fn pairs(rows: &[SampleRow], which: Which, read: &Read<'_>, visit: &mut VisitRow
             rejected.push(row);
         }
     }
+    problems.retain(|_, (chosen, rejected)| !chosen.is_empty() && !rejected.is_empty());
     for (problem, (mut chosen, mut rejected)) in problems {
         for side in [&mut chosen, &mut rejected] {
             side.sort_by(|a, b| (a.draw, &a.settings).cmp(&(b.draw, &b.settings)));
         }
-        let (mut chosen, mut rejected) = (Distinct::of(chosen), Distinct::of(rejected));
-        while let (Some(chosen), Some(rejected)) = (chosen.next(read)?, rejected.next(read)?) {
+        let (mut chosen, mut against) = (Distinct::of(chosen), Against::of(Distinct::of(rejected), read)?);
+        while let Some((_, chosen)) = chosen.next(read)? {
+            let Some(rejected) = against.take(&chosen.sample) else { continue };
+            let Some(rejected) = read(rejected)? else { continue };
             let Some(mut row) = formats::pair(&chosen.sample, &rejected.sample) else { continue };
             row.insert("problem_id".into(), Value::from(problem));
             row.insert("gold".into(), chosen.sample.extra.get("gold").cloned().unwrap_or(Value::Null));
@@ -150,6 +168,30 @@ fn pairs(rows: &[SampleRow], which: Which, read: &Read<'_>, visit: &mut VisitRow
     Ok(())
 }
 
+/// Samples of a problem that are not taken, by how they were asked, in their order. A problem may have any number of them: they are
+/// known by what names their texts, and read anew.
+struct Against<'r> {
+    asked: HashMap<[u8; 32], VecDeque<([u8; 32], &'r SampleRow)>>,
+}
+
+impl<'r> Against<'r> {
+    fn of(mut rejected: Distinct<'r>, read: &Read<'_>) -> Result<Self, ExportError> {
+        let mut asked: HashMap<_, VecDeque<_>> = HashMap::new();
+        while let Some((row, Outgoing { sample, .. })) = rejected.next(read)? {
+            asked.entry(sample.asked()).or_default().push_back((sample.said(), row));
+        }
+        Ok(Self { asked })
+    }
+
+    /// The next that was asked as this sample was and says something else.
+    fn take(&mut self, chosen: &ImportedSample) -> Option<&'r SampleRow> {
+        let alike = self.asked.get_mut(&chosen.asked())?;
+        let said = chosen.said();
+        let at = alike.iter().position(|(other, _)| *other != said)?;
+        alike.remove(at).map(|(_, row)| row)
+    }
+}
+
 /// Samples of some rows, each of which says something else.
 struct Distinct<'r> {
     rows: std::vec::IntoIter<&'r SampleRow>,
@@ -161,12 +203,12 @@ impl<'r> Distinct<'r> {
         Self { rows: rows.into_iter(), said: HashSet::new() }
     }
 
-    fn next(&mut self, read: &Read<'_>) -> Result<Option<Outgoing>, ExportError> {
+    fn next(&mut self, read: &Read<'_>) -> Result<Option<(&'r SampleRow, Outgoing)>, ExportError> {
         for row in self.rows.by_ref() {
             if let Some(outgoing) = read(row)?
                 && self.said.insert(outgoing.sample.said())
             {
-                return Ok(Some(outgoing));
+                return Ok(Some((row, outgoing)));
             }
         }
         Ok(None)
@@ -180,6 +222,13 @@ fn is_rejected(row: &SampleRow) -> bool {
         Some(_) => false,
         None => row.accepted == Some(false) || row.correct == Some(false),
     }
+}
+
+/// Whether a sample is a chat of others with several questions. Its earlier turns are what was asked: a chain stitched of them would
+/// put answers to one question into that to another. A chain that a person edited is its own text.
+fn is_their_chat(sample: &Sample) -> bool {
+    let tagged = |name: &str| sample.tags.iter().any(|tag| tag == name);
+    tagged(IMPORTED) && !tagged(EDITED) && sample.turns.iter().any(|turn| turn.kind == TurnKind::Guidance)
 }
 
 /// A sample as turns: the dialogue as it was held, or what was asked first with the chain as the answer.

@@ -39,9 +39,18 @@ pub struct ImportedSample {
 impl ImportedSample {
     /// Names all that was said: two samples with this in common are told apart by nothing in their turns.
     pub fn said(&self) -> [u8; 32] {
+        self.digest(&self.turns)
+    }
+
+    /// Names all that was said before the last answer: samples with this in common were asked alike.
+    pub fn asked(&self) -> [u8; 32] {
+        self.digest(self.turns.split_last().map_or(&[][..], |(_, asked)| asked))
+    }
+
+    fn digest(&self, turns: &[(Role, String)]) -> [u8; 32] {
         let mut digest = Sha256::new();
         for (who, text) in
-            self.system.iter().map(|text| (Role::System, text)).chain(self.turns.iter().map(|turn| (turn.0, &turn.1)))
+            self.system.iter().map(|text| (Role::System, text)).chain(turns.iter().map(|turn| (turn.0, &turn.1)))
         {
             digest.update([who as u8]);
             digest.update((text.len() as u64).to_le_bytes());

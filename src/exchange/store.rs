@@ -298,23 +298,15 @@ impl<'a> Storing<'a> {
         if self.decided.is_empty() {
             return Ok(());
         }
-        let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
-        for row in self.session.sample_rows()? {
-            if row.settings != self.settings || row.standing.verb.is_some() {
-                continue;
-            }
-            match self.decided.get(&(row.problem_id, row.draw)) {
-                Some(true) => accepted.push(row.id),
-                Some(false) => rejected.push(row.id),
-                None => {}
+        let mut wanted = Vec::new();
+        for row in self.session.sample_rows()?.into_iter().filter(|row| row.settings == self.settings) {
+            if let Some(chosen) = self.decided.get(&(row.problem_id, row.draw)) {
+                wanted.push((row.id, if *chosen { DecisionVerb::Accept } else { DecisionVerb::Reject }));
             }
         }
-        for (samples, verb) in [(&accepted, DecisionVerb::Accept), (&rejected, DecisionVerb::Reject)] {
-            if !samples.is_empty() {
-                self.session.decide_all(samples, verb, Some(IMPORTED))?;
-            }
-        }
-        (self.stored.accepted, self.stored.rejected) = (accepted.len(), rejected.len());
+        let decided = self.session.decide_where_open(&wanted, Some(IMPORTED))?;
+        self.stored.accepted = decided.iter().filter(|verb| **verb == DecisionVerb::Accept).count();
+        self.stored.rejected = decided.len() - self.stored.accepted;
         Ok(())
     }
 

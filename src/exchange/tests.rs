@@ -254,6 +254,82 @@ fn a_directory_is_replaced_only_if_cribble_made_it() {
 }
 
 #[test]
+fn a_directory_whose_replacement_was_cut_off_is_brought_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(dir.path(), &["nemo.jsonl"]);
+    let order = order(dir.path(), DataFormat::Messages, FileKind::Jsonl);
+    export(&session, &order).unwrap();
+    let away = |name: &str| dir.path().join(name);
+    std::fs::rename(&order.directory, away(".out.4242.old")).unwrap();
+    // What only looks like it is left where it is.
+    std::fs::create_dir(away(".out.1.old")).unwrap();
+    std::fs::create_dir(away(".out.copy.old")).unwrap();
+    std::fs::copy(away(".out.4242.old").join("cribble.json"), away(".out.copy.old").join("cribble.json")).unwrap();
+    assert!(refusal(export(&session, &order).unwrap_err()).contains("--force"));
+    assert!(order.directory.join("data/train-00000-of-00001.jsonl").exists() && !away(".out.4242.old").exists());
+    assert!(away(".out.1.old").exists() && away(".out.copy.old").exists());
+}
+
+#[test]
+fn only_problems_with_pairs_are_held_out_and_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file.jsonl");
+    let line = |at: usize, answer: usize| {
+        let (problem, generation) = (format!("p{at}"), format!("\\boxed{{{answer}}}"));
+        format!("{}\n", serde_json::json!({"problem": problem, "generation": generation, "gold": "1"}))
+    };
+    let pair = format!("{}{}", line(0, 1), line(0, 2));
+    std::fs::write(&file, (1..20).map(|at| line(at, 1)).chain([pair]).collect::<String>()).unwrap();
+    let session = Session::create(&dir.path().join("session")).unwrap();
+    store(&session, &look(&file, &Reading::default()).unwrap()).unwrap();
+    let mut order = order(dir.path(), DataFormat::Preference, FileKind::Jsonl);
+    (order.validation_share, order.force) = (0.9, true);
+    for seed in 0..4 {
+        order.seed = seed;
+        let report = export(&session, &order).unwrap();
+        assert_eq!((report.train, report.validation), (1, 0), "something stays to train on");
+        let facts = rows_of_json(&order.directory.join("cribble.json"))["facts"].clone();
+        assert_eq!((&facts["samples"], &facts["problems"]["all"]), (&Value::from(1), &Value::from(1)));
+    }
+}
+
+#[test]
+fn a_chain_stands_against_one_that_was_asked_alike_and_says_something_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file.jsonl");
+    let line = |system: &str, said: &str| {
+        let chat = [("system", system), ("user", "p"), ("assistant", said)];
+        let messages = chat.map(|(role, content)| serde_json::json!({"role": role, "content": content}));
+        format!("{}\n", serde_json::json!({"messages": messages}))
+    };
+    let rows = [
+        ("Think.", "a", true),
+        ("Guess.", "b", false),
+        ("Guess.", "c", true),
+        ("Think.", "a", false),
+        ("Think.", "d", false),
+    ];
+    let lines: String = rows.iter().map(|(system, said, _)| line(system, said)).collect();
+    std::fs::write(&file, lines).unwrap();
+    let session = Session::create(&dir.path().join("session")).unwrap();
+    store(&session, &look(&file, &Reading::default()).unwrap()).unwrap();
+    for (row, (_, _, right)) in session.sample_rows().unwrap().iter().zip(&rows) {
+        let verb = if *right { DecisionVerb::Accept } else { DecisionVerb::Reject };
+        session.decide(row.id, verb, None, None).unwrap();
+    }
+    let mut order = order(dir.path(), DataFormat::Preference, FileKind::Jsonl);
+    order.wanted.which = Which::Accepted;
+    assert_eq!(export(&session, &order).unwrap().train, 2);
+    let said = |value: &Value| value[0]["content"].as_str().unwrap().to_owned();
+    let pairs: Vec<_> = self::rows(&order.directory.join("data/train-00000-of-00001.jsonl"))
+        .iter()
+        .map(|row| (said(&row["prompt"]), said(&row["chosen"]), said(&row["rejected"])))
+        .collect();
+    let pair = |asked: &str, chosen: &str, rejected: &str| (asked.to_owned(), chosen.to_owned(), rejected.to_owned());
+    assert_eq!(pairs, [pair("Think.", "a", "d"), pair("Guess.", "c", "b")]);
+}
+
+#[test]
 fn nothing_to_write_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let session = session(dir.path(), &["nemo.jsonl"]);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::records::{FinishReason, LiveServer, Message, ModelIdentity, Sampling, Spent};
+use crate::records::{FinishReason, LiveServer, Message, ModelIdentity, Role, Sampling, Spent};
 
 /// Chosen by the caller, unique among the requests in flight.
 pub type RequestId = u64;
@@ -32,6 +32,11 @@ pub struct Request {
     /// Requests with the same `dialogue` are the turns of one dialogue: a backend may keep its cache between them until
     /// [`Backend::close_dialogue`].
     pub dialogue: u64,
+}
+
+/// Whether a chat ends with the beginning of an answer, which is to be gone on with.
+pub(super) fn is_begun(messages: &[Message]) -> bool {
+    messages.last().is_some_and(|message| message.role == Role::Assistant)
 }
 
 /// What a backend reports of a request.
@@ -92,8 +97,9 @@ pub trait Backend: Send {
     /// Requests submitted and not yet finished, failed, put off or cancelled.
     fn in_flight(&self) -> usize;
 
-    /// Whether failures in a row say that the next request will fail too. They do not where answers are looked up.
-    fn fails_as_one(&self) -> bool {
+    /// Whether failures in a row say that the next request will fail too. They do not where answers are looked up. `resumed`: of
+    /// the same work some is done already, so that such requests have been answered.
+    fn fails_as_one(&self, _resumed: bool) -> bool {
         true
     }
 

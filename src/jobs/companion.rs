@@ -94,12 +94,16 @@ fn answer(
 /// Does what a command asks for, and says what was done.
 fn perform(command: &Command, job: &str, control: &Control) -> &'static str {
     let to = || command.args.get("to").cloned();
+    // A training ends with what it has learnt, however often it is told to.
+    let left = if job == TRAINING { "stopping" } else { "leaving what is under way" };
     match command.verb.as_str() {
         "pause" => steer(control, Steer::Pause, "paused"),
         "resume" => steer(control, Steer::Resume, "resumed"),
-        "stop" if control.stopping() => steer(control, Steer::Stop, "leaving what is under way"),
-        "stop" => steer(control, Steer::Stop, "stopping"),
-        "stop_now" => steer(control, Steer::StopNow, "leaving what is under way"),
+        "stop" => {
+            let said = if control.stopping() { left } else { "stopping" };
+            steer(control, Steer::Stop, said)
+        }
+        "stop_now" => steer(control, Steer::StopNow, left),
         "look" => match command.args.get("key").and_then(serde_json::Value::as_u64) {
             Some(dialogue) => steer(control, Steer::Look(dialogue), "looked at"),
             None => "the number of a dialogue is needed",
@@ -152,6 +156,10 @@ mod tests {
         let hurried = Control::new();
         perform(&asked("stop_now", Value::Null), "generate", &hurried);
         assert!(hurried.stopping() && hurried.stopping_now());
+        let training = Control::new();
+        for verb in ["stop", "stop", "stop_now"] {
+            assert_eq!(perform(&asked(verb, Value::Null), TRAINING, &training), "stopping");
+        }
     }
 
     #[test]

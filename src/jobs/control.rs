@@ -95,7 +95,7 @@ impl Control {
         self.switches.now.load(Ordering::Acquire)
     }
 
-    /// The dialogue that a person looked at last.
+    /// The dialogue that a person looked at last. In a pass it may be one of an earlier step, which says nothing of this one's.
     pub fn looked_at(&self) -> Option<u64> {
         Some(self.switches.looked_at.0.load(Ordering::Acquire)).filter(|dialogue| *dialogue != NOTHING)
     }

@@ -42,8 +42,7 @@ impl ExternalOrder {
     /// One line: what is wrong.
     pub fn check(&self) -> Result<(), OrderError> {
         self.train.check()?;
-        self.external.validate().map_err(|error| OrderError(error.to_string()))?;
-        Ok(())
+        self.external.check(&self.train.settings).map_err(|error| OrderError(error.to_string()))
     }
 }
 

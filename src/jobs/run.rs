@@ -13,7 +13,9 @@ use super::{ExternalOrder, Job, JobContext};
 use crate::config::Directories;
 use crate::dialogue::{Library, Policy};
 use crate::generate::Backend;
+use crate::model::ModelFiles;
 use crate::pipeline::Watcher;
+use crate::pipeline::recipe::Recipe;
 use crate::pipeline::run::{self, Forecast, Halt, Host, Probe, RunOrder, RunOutcome, Served, forecast};
 use crate::pipeline::train::{Prepared, TrainOrder, TrainOutcome};
 use crate::records::{FORECAST, Heavy, LiveBoard, LiveState, PASS, PassPlace, now_millis};
@@ -57,11 +59,10 @@ pub fn start_run(
 /// If no thread can be started.
 pub fn start_forecast(order: RunOrder) -> Result<ForecastJob> {
     Job::start(FORECAST, move |context| {
-        order.recipe.complete()?;
         let policies = policies(&order)?;
         context.set_part(Part { job: Some(FORECAST), words: "probe".into() });
-        let mut host = Staged { context, say: &mut |_, _| {}, waited: None, serving: Serving::default() };
-        forecast(&order, &policies, &mut host)
+        check(&order.recipe, context)?;
+        forecast(&order, &policies, &mut Staged::new(context, &mut |_, _| {}))
     })
 }
 
@@ -73,6 +74,32 @@ fn policies(order: &RunOrder) -> Result<(Policy, Policy)> {
     Ok((library.policy(named)?, library.policy(None)?))
 }
 
+/// What is wrong with a recipe, its files or its model is found before anything is made.
+fn check(recipe: &Recipe, context: &mut JobContext) -> Result<()> {
+    recipe.complete()?;
+    run::problems(recipe)?;
+    // Where servers write nothing else opens it here before the first training, and by then all dialogues are paid for.
+    if recipe.servers.is_some() {
+        let message = format!("opening {}", recipe.model);
+        let board = LiveBoard { job: PASS.into(), state: LiveState::Starting, message, ..LiveBoard::default() };
+        Watcher::publish(context, board);
+        ModelFiles::open(&recipe.model).wrap_err("the trainings of the pass need its model here, whoever serves it")?;
+    }
+    Ok(())
+}
+
+/// A server that ended is why the step that it wrote for did; any other step has reasons of its own.
+fn explained<T>(end: Result<T>, lost: Option<String>, writing: bool) -> Result<T> {
+    match lost {
+        Some(line) if writing => end.wrap_err(line),
+        Some(line) => {
+            tracing::warn!("{line}");
+            end
+        }
+        None => end,
+    }
+}
+
 fn work(
     dir: &Path,
     order: &RunOrder,
@@ -80,20 +107,14 @@ fn work(
     say: &mut dyn FnMut(&str, (usize, usize)),
 ) -> Result<PassEnd> {
     let policies = policies(order)?;
-    // What is wrong with the recipe or its files is found before anything is made.
-    order.recipe.complete()?;
-    run::problems(&order.recipe)?;
+    check(&order.recipe, context)?;
     let session = hold(Session::open_or_create(dir)?, (PASS, Heavy::Both), context)?;
-    let mut host = Staged { context, say, waited: None, serving: Serving::default() };
+    let mut host = Staged::new(context, say);
     let end = match run::run(&session, order, policies, &mut host) {
         Ok(outcome) => Ok(PassEnd::Whole(Box::new(outcome))),
         Err(error) => error.downcast::<Halt>().map(PassEnd::Halted),
     };
-    // That a server ended is why what asked it did.
-    let end = match host.serving.take_lost() {
-        Some(line) => end.wrap_err(line),
-        None => end,
-    };
+    let end = explained(end, host.serving.take_lost(), host.writing);
     let message = match &end {
         Ok(PassEnd::Whole(_)) => "the pass is done".into(),
         Ok(PassEnd::Halted(halt)) => halt.to_string(),
@@ -113,6 +134,14 @@ struct Staged<'a> {
     /// What was shown last of a person who is waited for.
     waited: Option<(usize, usize)>,
     serving: Serving,
+    /// Whether servers write in the step that is at work.
+    writing: bool,
+}
+
+impl<'a> Staged<'a> {
+    fn new(context: &'a mut JobContext, say: &'a mut dyn FnMut(&str, (usize, usize))) -> Self {
+        Self { context, say, waited: None, serving: Serving::default(), writing: false }
+    }
 }
 
 impl Watcher for Staged<'_> {
@@ -157,6 +186,7 @@ impl Host for Staged<'_> {
     }
 
     fn serve(&mut self, session: &Session, served: &Served<'_>) -> Result<Option<Box<dyn Backend>>> {
+        self.writing = true;
         self.serving.serve(session, served, self.context)
     }
 
@@ -167,7 +197,7 @@ impl Host for Staged<'_> {
     fn begins(&mut self, step: &str, (at, of): (usize, usize)) {
         self.context.set_part(Part { job: None, words: format!("step {at} of {of}, {step}") });
         self.context.set_pass(PassPlace { step: step.to_owned(), at, of, since: now_millis() });
-        self.waited = None;
+        (self.waited, self.writing) = (None, false);
         (self.say)(step, (at, of));
         let message = String::from("begins");
         self.publish(LiveBoard { job: PASS.into(), state: LiveState::Running, message, ..LiveBoard::default() });
@@ -179,5 +209,40 @@ impl Host for Staged<'_> {
             self.publish(LiveBoard { job: PASS.into(), state: LiveState::Waiting, message, ..LiveBoard::default() });
         }
         std::thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use color_eyre::eyre::eyre;
+
+    use super::*;
+
+    #[test]
+    fn a_model_that_servers_alone_open_is_refused_before_they_are_paid() {
+        let of = |servers: &str| {
+            let text = "model = \"/no/such/model\"\nproblems = \"micro\"\ntest = \"micro-test\"\n".to_owned() + servers;
+            let recipe = Recipe::read("r", "r", &text).unwrap();
+            Job::start(PASS, move |context| check(&recipe, context)).unwrap().join()
+        };
+        assert!(of("").is_ok(), "the first step opens it");
+        let error = format!("{:#}", of("[servers]\nendpoints = [\"http://localhost:1\"]\n").unwrap_err());
+        assert!(error.starts_with("the trainings of the pass need its model here"), "{error}");
+        assert!(error.contains("/no/such/model"), "{error}");
+    }
+
+    #[test]
+    fn a_server_that_ended_is_blamed_by_the_step_that_it_wrote_for_alone() {
+        let end = |writing| explained(Err::<(), _>(eyre!("no room")), Some("the server ended".into()), writing);
+        assert_eq!(format!("{:#}", end(true).unwrap_err()), "the server ended: no room");
+        assert_eq!(format!("{:#}", end(false).unwrap_err()), "no room");
+        let writing = Job::start(PASS, |context| {
+            let mut say = |_: &str, _: (usize, usize)| {};
+            let mut host = Staged::new(context, &mut say);
+            host.writing = true;
+            host.begins("train pi_sft", (5, 6));
+            Ok(host.writing)
+        });
+        assert!(!writing.unwrap().join().unwrap());
     }
 }

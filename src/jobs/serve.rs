@@ -38,6 +38,8 @@ use crate::session::Session;
 const PLACE: &str = "servers";
 /// For a connection to stand when a server is asked what it serves.
 const CONNECT: Duration = Duration::from_secs(5);
+/// Characters of a name that a server gives.
+const NAME: usize = 200;
 
 /// How often servers are looked at, and how long they are waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,10 +115,11 @@ impl Serving {
             let Some(answers) = self.ask(&options, watcher)? else { return Ok(None) };
             let taken = options.endpoints.iter().zip(&answers).find(|(_, answer)| answer.is_ok());
             if let Some((at, _)) = taken {
-                let line = "and this pass did not start it; end that server, or take another address";
-                return Err(eyre!("{}: a model `{name}` is served here already, {line}", at.url()));
+                let line = "no record says that this pass started it; end that server (a call that was killed may have left it), \
+                            or take another address";
+                return Err(eyre!("{}: a model `{name}` is served here already and {line}", at.url()));
             }
-            self.server = Some(Server::start(&place, name, words)?);
+            self.server = Some(Server::start(&place, name, words, &servers.environment)?);
         }
         let board = match &command {
             Some(words) => starting(name, words),
@@ -209,14 +212,19 @@ impl Serving {
         let mut said = String::new();
         watcher.publish(board.clone());
         loop {
+            self.keep_log_short();
             let Some(answers) = self.ask(options, watcher)? else { return Ok(false) };
-            let Some(why) = answers.into_iter().find_map(Result::err) else { return Ok(true) };
+            let unserved: Vec<Unserved> = answers.into_iter().filter_map(Result::err).collect();
+            if self.server.is_some()
+                && let Some(line) = unserved.iter().find_map(|unserved| unserved.misnamed.clone())
+            {
+                return Err(eyre!(line));
+            }
+            let Some(Unserved { why, .. }) = unserved.into_iter().next() else { return Ok(true) };
             if why != said {
                 tracing::info!("{}: {why}", board.message);
-                if board.state == LiveState::Waiting {
-                    let message = format!("{} ({why})", board.message);
-                    watcher.publish(LiveBoard { message, ..board.clone() });
-                }
+                let message = format!("{} ({why})", board.message);
+                watcher.publish(LiveBoard { message, ..board.clone() });
                 said = why;
             }
             let next = Instant::now() + self.pace.ask;
@@ -251,8 +259,15 @@ impl Serving {
     }
 }
 
-/// Whether an endpoint serves a model, or why not.
-type Answer = Result<(), String>;
+/// Whether an endpoint serves a model.
+type Answer = Result<(), Unserved>;
+
+/// Why it does not.
+struct Unserved {
+    why: String,
+    /// Where it has one model and that is another: what it means if the server was started for this one, which no wait will mend.
+    misnamed: Option<String>,
+}
 
 /// Asks on a thread of its own: an endpoint that says nothing must keep nobody from stopping.
 fn question(options: &HttpOptions) -> Result<Receiver<Vec<Answer>>> {
@@ -268,8 +283,25 @@ fn question(options: &HttpOptions) -> Result<Receiver<Vec<Answer>>> {
 }
 
 fn answer(options: &HttpOptions, endpoint: &Endpoint) -> Answer {
-    let one = HttpOptions { endpoints: vec![endpoint.clone()], ..options.clone() };
-    HttpBackend::connect(one).map(drop).map_err(|error| error.to_string())
+    let ask = |model: Option<String>| {
+        HttpBackend::connect(HttpOptions { model, endpoints: vec![endpoint.clone()], ..options.clone() })
+    };
+    let Err(error) = ask(options.model.clone()) else { return Ok(()) };
+    // Asked for none by name it tells the only one that it has.
+    let only = ask(None).ok().map(|backend| backend.identity().name.clone());
+    let other = only.filter(|name| options.model.as_ref() != Some(name));
+    let misnamed = other.map(|other| misnamed(endpoint, &other, options.model.as_deref().unwrap_or_default()));
+    Err(Unserved { why: error.to_string(), misnamed })
+}
+
+/// What is wrong where a server that was started for a model has one of another name.
+fn misnamed(endpoint: &Endpoint, other: &str, name: &str) -> String {
+    let other: String = other.chars().take(NAME).collect();
+    format!(
+        "{}: what answers here serves {other} and not {name}: servers.start needs {{name}} where its server takes the name, \
+         as in --served-model-name {{name}} or --alias {{name}}, and endpoints the address of that server",
+        endpoint.url()
+    )
 }
 
 /// What is shown while a server starts.

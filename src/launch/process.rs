@@ -138,6 +138,21 @@ pub fn is_known(file: &Path) -> bool {
     file.is_file()
 }
 
+/// Whether these can be names of keys that a program may have.
+///
+/// # Errors
+/// Which one is no name of a variable.
+pub fn check_environment(names: &[String]) -> Result<(), String> {
+    let is_name = |name: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())
+    };
+    match names.iter().find(|name| !is_name(name)) {
+        Some(name) => Err(format!("`{name}`: the name of a variable is needed, without its value")),
+        None => Ok(()),
+    }
+}
+
 /// Forgets a program: its file goes.
 ///
 /// # Errors

@@ -66,8 +66,8 @@ impl FromStr for Price {
     }
 }
 
-/// What a session may use, all calls together. Dialogues that are under way when it is used up are ended, so that a little more
-/// is used in the end.
+/// What a session may use, all calls together. Dialogues that are under way when it is used up are ended: up to as many as are worked
+/// on at once go beyond it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Budget {
     /// Most tokens, prompts and answers.
@@ -99,9 +99,8 @@ impl Budget {
         self.price.map(|price| price.cost(spent))
     }
 
-    /// Why nothing more is begun once a session has used so much; `None` while there is something left.
-    pub fn used_up(&self, spent: &Spent) -> Option<UsedUp> {
-        let cost = self.cost_of(spent);
+    /// Why nothing more is begun once a session has used so much, for so much USD; `None` while there is something left.
+    pub fn used_up(&self, spent: &Spent, cost: Option<f64>) -> Option<UsedUp> {
         let tokens = self.tokens.filter(|most| spent.tokens() >= *most);
         let (most, raise) = match (tokens, self.cost.zip(cost)) {
             (Some(most), _) => (format!("{most} tokens"), "max_total_tokens"),
@@ -168,16 +167,17 @@ mod tests {
     fn it_is_used_up_at_its_limit_and_says_what_to_raise() {
         let price = Some(Price { prompt: 0.15, completion: 0.6 });
         let of = |tokens, cost, price| Budget { tokens, cost, price };
-        assert_eq!(of(Some(2_500_001), None, None).used_up(&SPENT), None);
-        assert_eq!(of(None, Some(0.61), price).used_up(&SPENT), None);
-        assert_eq!(of(None, None, price).used_up(&SPENT), None, "a price alone limits nothing");
-        let tokens = of(Some(2_500_000), None, None).used_up(&SPENT).unwrap().to_string();
+        let cost = Some(0.6);
+        assert_eq!(of(Some(2_500_001), None, None).used_up(&SPENT, None), None);
+        assert_eq!(of(None, Some(0.61), price).used_up(&SPENT, cost), None);
+        assert_eq!(of(None, None, price).used_up(&SPENT, cost), None, "a price alone limits nothing");
+        let tokens = of(Some(2_500_000), None, None).used_up(&SPENT, None).unwrap().to_string();
         assert_eq!(
             tokens,
             "the budget of 2500000 tokens is used up: 2500000 tokens were counted in this session; what was written is \
              stored; to go on raise --max-total-tokens (of a recipe servers.max_total_tokens)"
         );
-        let cost = of(None, Some(0.5), price).used_up(&SPENT).unwrap().to_string();
+        let cost = of(None, Some(0.5), price).used_up(&SPENT, cost).unwrap().to_string();
         assert!(cost.starts_with("the budget of $0.5000 is used up: 2500000 tokens ($0.6000) "), "{cost}");
         assert!(cost.ends_with("to go on raise --max-cost (of a recipe servers.max_cost)"), "{cost}");
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::{Result, Session, SessionError};
+use super::{Result, SampleRow, Session, SessionError};
 use crate::records::{Decision, DecisionVerb, Standing, now_millis};
 
 const LOG: &str = "decisions.jsonl";
@@ -23,7 +23,7 @@ impl Session {
         note: Option<&str>,
     ) -> Result<Decision> {
         self.writable()?;
-        let decision = self.decision_on(sample, verb, reason, note, None)?;
+        let decision = decision_on(self.there(sample)?, verb, reason, note, None);
         self.append(std::slice::from_ref(&decision))?;
         Ok(decision)
     }
@@ -34,36 +34,39 @@ impl Session {
         let batch = new_id();
         let decisions: Vec<Decision> = samples
             .iter()
-            .map(|sample| self.decision_on(*sample, verb, reason, None, Some(&batch)))
+            .map(|sample| Ok(decision_on(self.there(*sample)?, verb, reason, None, Some(&batch))))
             .collect::<Result<_>>()?;
         self.append(&decisions)?;
         Ok(decisions.len())
     }
 
-    fn decision_on(
+    /// Decides at once on those of these samples that nobody has decided on, whoever decides meanwhile: all are stored, or none,
+    /// and one undo takes all of them back. Returns what was decided.
+    pub fn decide_where_open(
         &self,
-        sample: i64,
-        verb: DecisionVerb,
+        samples: &[(i64, DecisionVerb)],
         reason: Option<&str>,
-        note: Option<&str>,
-        batch: Option<&str>,
-    ) -> Result<Decision> {
-        let row = self
-            .sample_row(sample)?
-            .ok_or_else(|| SessionError::other(&self.dir, format!("there is no sample {sample}")))?;
-        Ok(Decision {
-            id: new_id(),
-            problem_id: row.problem_id,
-            draw: row.draw,
-            settings: row.settings,
-            verb,
-            reason: reason.map(str::to_owned),
-            note: note.map(str::to_owned),
-            undoes: None,
-            batch: batch.map(str::to_owned),
-            by: person(),
-            at: now_millis(),
+    ) -> Result<Vec<DecisionVerb>> {
+        self.durably(|| {
+            let turn = self.begin()?;
+            let batch = new_id();
+            let mut decisions = Vec::new();
+            for (sample, verb) in samples {
+                let row = self.there(*sample)?;
+                if row.standing.verb.is_none() {
+                    decisions.push(decision_on(row, *verb, reason, None, Some(&batch)));
+                }
+            }
+            if !decisions.is_empty() {
+                self.write(turn, &decisions)?;
+            }
+            Ok(decisions.into_iter().map(|decision| decision.verb).collect())
         })
+    }
+
+    fn there(&self, sample: i64) -> Result<SampleRow> {
+        let row = self.sample_row(sample)?;
+        row.ok_or_else(|| SessionError::other(&self.dir, format!("there is no sample {sample}")))
     }
 
     /// Takes back this person's latest decision that was not taken back, with all that were made at once with it; returns
@@ -331,6 +334,29 @@ impl Session {
             }
             _ => SessionError::other(&self.dir, error.to_string()),
         }
+    }
+}
+
+/// This person's decision on a sample.
+fn decision_on(
+    row: SampleRow,
+    verb: DecisionVerb,
+    reason: Option<&str>,
+    note: Option<&str>,
+    batch: Option<&str>,
+) -> Decision {
+    Decision {
+        id: new_id(),
+        problem_id: row.problem_id,
+        draw: row.draw,
+        settings: row.settings,
+        verb,
+        reason: reason.map(str::to_owned),
+        note: note.map(str::to_owned),
+        undoes: None,
+        batch: batch.map(str::to_owned),
+        by: person(),
+        at: now_millis(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Result, Session, SessionError};
+use super::{Extras, Result, Session, SessionError};
 use crate::records::{Sample, SampleSettings, Turn, now_millis};
 
 impl Session {
@@ -61,13 +61,8 @@ impl Session {
 
     /// Stores samples that were made elsewhere, all in one transaction. Returns how many were not there already.
     pub fn add_samples(&self, samples: &[Sample]) -> Result<usize> {
-        let transaction = self.begin()?;
-        let mut added = 0;
-        for sample in samples {
-            added += usize::from(self.insert_sample(&transaction, sample)?.is_some());
-        }
-        self.read(transaction.commit())?;
-        Ok(added)
+        let none = Extras::new();
+        self.add_samples_with(samples.iter().map(|sample| (sample, &none)))
     }
 
     /// Returns the sample's row, or `None` if its (problem, draw, settings) was there already.

@@ -54,7 +54,8 @@ impl Metrics {
 
     /// From here on the lines are told to an offline run of W&B too; `goes_on` is whether the run has steps behind it.
     pub fn tell_wandb(&mut self, settings: &TrainSettings, goes_on: bool) {
-        match OfflineRun::open(&self.directory, settings, goes_on) {
+        let since = if goes_on { began(&self.directory) } else { Ok(None) };
+        match since.and_then(|since| OfflineRun::open(&self.directory, settings, since)) {
             Ok(run) => self.wandb = Some(run),
             Err(error) => self.give_up_wandb(&error),
         }
@@ -127,20 +128,39 @@ impl Metrics {
 /// [`Drawn`](super::steer::Drawn).
 pub const LOOKS: &str = "samples.jsonl";
 
+/// Every line of a run's record, if there is one.
+fn each(directory: &Path, mut take: impl FnMut(Value)) -> std::io::Result<()> {
+    let file = match File::open(directory.join(METRICS)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    for line in BufReader::new(file).split(b'\n') {
+        // What a crash tore is no line.
+        if let Ok(value) = serde_json::from_slice(&line?) {
+            take(value);
+        }
+    }
+    Ok(())
+}
+
+/// When the training of a run began, in seconds since the Unix epoch: the last of those that began in its directory.
+fn began(directory: &Path) -> std::io::Result<Option<f64>> {
+    let mut began = None;
+    each(directory, |line| {
+        if line.get("event").and_then(Value::as_str) == Some("started") {
+            began = line.get("t").and_then(Value::as_f64);
+        }
+    })?;
+    Ok(began)
+}
+
 /// All lines of a run's record up to a step, a step that was done again counted once, as it was done last.
 ///
 /// # Errors
 /// Of the file system.
 pub fn read(directory: &Path, up_to: u64) -> std::io::Result<Vec<Value>> {
-    let path: PathBuf = directory.join(METRICS);
-    let file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        file => file?,
-    };
     let mut lines = std::collections::BTreeMap::new();
-    for line in BufReader::new(file).split(b'\n') {
-        // What a crash tore is no line.
-        let Ok(value) = serde_json::from_slice::<Value>(&line?) else { continue };
+    each(directory, |value| {
         let kind = value.get("validation_loss").is_some();
         if let Some(step) = value.get("step").and_then(Value::as_u64)
             && (value.get("loss").is_some() || kind)
@@ -148,7 +168,7 @@ pub fn read(directory: &Path, up_to: u64) -> std::io::Result<Vec<Value>> {
         {
             lines.insert((step, kind), value);
         }
-    }
+    })?;
     Ok(lines.into_values().collect())
 }
 
@@ -240,5 +260,34 @@ mod tests {
         assert_eq!(state["log_history"][1]["learning_rate"], 0.1);
         assert_eq!(state["log_history"][2]["eval_loss"], 2.0);
         assert_eq!((&state["epoch"], &state["best_model_checkpoint"]), (&json!(0.5), &json!("checkpoint-2")));
+    }
+
+    #[test]
+    fn a_training_that_began_anew_is_not_told_to_the_run_of_one_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = TrainSettings::default();
+        let train = |event: &str, goes_on: Option<bool>, steps: [u64; 2]| {
+            let mut metrics = Metrics::open(dir.path()).unwrap();
+            if let Some(goes_on) = goes_on {
+                metrics.tell_wandb(&settings, goes_on);
+            }
+            // As if a minute lay between any two.
+            let lines = std::fs::read_to_string(dir.path().join(METRICS)).unwrap().lines().count();
+            let time = |at: usize| 1.8e9 + 60.0 * (lines + at) as f64;
+            metrics.append(&json!({ "step": steps[0] - 1, "event": event, "t": time(0) })).unwrap();
+            for (at, step) in (1..).zip(steps) {
+                metrics.append(&json!({ "step": step, "loss": 1.0, "t": time(at) })).unwrap();
+            }
+            metrics.end(true);
+            let parts = crate::watch::wandb::parts(&dir.path().join("wandb")).unwrap();
+            parts.into_iter().map(|part| part.id).collect::<Vec<_>>()
+        };
+        train("started", Some(false), [1, 2]);
+        let told = train("resumed", Some(true), [3, 4]);
+        assert!(told.len() == 2 && told[0] == told[1], "{told:?}");
+        assert_eq!(train("started", None, [1, 2]), told);
+        let anew = train("resumed", Some(true), [3, 4]);
+        assert!(anew.len() == 3 && anew[2] != told[0], "{anew:?}");
+        assert_eq!(train("resumed", Some(true), [5, 6])[3], anew[2]);
     }
 }

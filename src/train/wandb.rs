@@ -1,9 +1,10 @@
 //! A training as an offline run of W&B beside its record, where the settings ask for one: `wandb/` in the run's directory, which
 //! `wandb sync` uploads. Nothing goes over the network from here.
 //!
-//! A training that goes on writes another part of the same run, and one that begins anew another run. W&B takes only steps that
-//! rise: what is done again after a checkpoint is not told again. It comes out as it did before, bit for bit; only where a step's
-//! samples were left out since does the run's own record know better.
+//! A training that goes on writes another part of the same run, and one that begins anew another run. Parts from before a training
+//! began are of another one in its directory, and are not gone on with. W&B takes only steps that rise: what is done again after a
+//! checkpoint is not told again. It comes out as it did before, bit for bit; only where a step's samples were left out since does the
+//! run's own record know better.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,6 @@ use serde_json::{Map, Value};
 
 use super::{TrainSettings, runs};
 use crate::hub::is_hub_name;
-use crate::records::now_millis;
 use crate::watch::wandb::{Run, Writer, parts};
 
 /// The folder in a run's directory.
@@ -35,8 +35,8 @@ pub(super) struct OfflineRun {
     id: Option<String>,
     /// The last step that was told.
     last: Option<u64>,
-    /// When the next part begins, in seconds since the Unix epoch.
-    begun: i64,
+    /// Before this second since the Unix epoch no part begins.
+    earliest: i64,
     part: Option<Writer>,
     /// Told when it is whole: a step and its validation are one row.
     waiting: Option<Row>,
@@ -51,24 +51,24 @@ struct Row {
 }
 
 impl OfflineRun {
-    /// The run of a training in this directory; `goes_on` is whether it has steps behind it.
+    /// The run of a training in this directory. `since`: when it began, in seconds since the Unix epoch, if it has steps behind it.
     ///
     /// # Errors
     /// If what was written before cannot be read.
-    pub fn open(directory: &Path, settings: &TrainSettings, goes_on: bool) -> io::Result<Self> {
+    pub fn open(directory: &Path, settings: &TrainSettings, since: Option<f64>) -> io::Result<Self> {
         let place = directory.join(PLACE);
         let before = parts(&place)?;
-        let id = before.last().map(|part| part.id.clone());
+        let newest = before.last();
         let mut last: Option<u64> = None;
-        for part in before.iter().filter(|part| Some(&part.id) == id.as_ref()) {
+        for part in before.iter().filter(|part| newest.is_some_and(|newest| newest.id == part.id)) {
             last = last.max(part.mend()?);
         }
-        let (id, last) = if goes_on { (id, last) } else { (None, None) };
+        let own = newest.filter(|newest| since.is_some_and(|since| newest.begun >= second(since)));
+        let (id, last) = own.map_or((None, None), |own| (Some(own.id.clone()), last));
         // Uploads go by these times, whatever the clock says.
-        let after = before.last().map_or(i64::MIN, |part| part.begun.saturating_add(1));
+        let earliest = newest.map_or(i64::MIN, |newest| newest.begun.saturating_add(1));
         let (project, name) = names(directory);
-        let (config, begun) = (config(settings), after.max(now_millis() / 1000));
-        Ok(Self { place, project, name, config, id, last, begun, part: None, waiting: None })
+        Ok(Self { place, project, name, config: config(settings), id, last, earliest, part: None, waiting: None })
     }
 
     /// Takes values of a step; those of the step before are written.
@@ -99,7 +99,7 @@ impl OfflineRun {
         }
         let part = match self.part.take() {
             Some(part) => part,
-            None => self.begin()?,
+            None => self.begin(time)?,
         };
         self.part.insert(part).row(step, time, &values)?;
         self.last = Some(step);
@@ -116,12 +116,19 @@ impl OfflineRun {
         part.exit(u8::from(!well))
     }
 
-    fn begin(&mut self) -> io::Result<Writer> {
+    /// Begins a part with the time of its first row.
+    fn begin(&mut self, time: f64) -> io::Result<Writer> {
+        self.earliest = self.earliest.max(second(time));
         let resumes = self.id.is_some();
         let id: &str = self.id.get_or_insert_with(fresh_id);
         let run = Run { id, project: &self.project, name: &self.name, config: &self.config, resumes };
-        Writer::create(&self.place, &run, self.begun)
+        Writer::create(&self.place, &run, self.earliest)
     }
+}
+
+/// The second that a time is in, both since the Unix epoch.
+fn second(time: f64) -> i64 {
+    time.floor() as i64
 }
 
 /// Project and name of a run: the session's name and its own.
@@ -171,8 +178,11 @@ mod tests {
         TrainSettings { model: "/home/somebody/models/tiny".into(), lr: 1e-4, ..TrainSettings::default() }
     }
 
+    /// When a training began.
+    const BEGAN: f64 = 1.8e9 + 0.5;
+
     fn open(directory: &Path, goes_on: bool) -> OfflineRun {
-        OfflineRun::open(directory, &settings(), goes_on).unwrap()
+        OfflineRun::open(directory, &settings(), goes_on.then_some(BEGAN)).unwrap()
     }
 
     fn tell(run: &mut OfflineRun, steps: std::ops::RangeInclusive<u64>, loss: f64) {
@@ -229,6 +239,9 @@ mod tests {
         let fresh = super::parts(&directory.join(PLACE)).unwrap().pop().unwrap();
         assert!(fresh.id != parts[0].id && fresh.begun > parts[2].begun, "{fresh:?}");
         assert_eq!(open(&directory, true).last, Some(1));
+        // So is one that began after all of them and told none of its steps.
+        let later = OfflineRun::open(&directory, &settings(), Some(fresh.begun as f64 + 1.5)).unwrap();
+        assert_eq!((later.id, later.last), (None, None));
     }
 
     #[test]

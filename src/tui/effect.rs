@@ -166,7 +166,7 @@ pub enum Effect {
     ReadScores(ScoreRequest),
     /// Show the samples of a training as tokens, those with a loss marked.
     PreviewTraining(PreviewOf),
-    /// Count the chains of the selection with this name, for the form of a training.
+    /// Count what would be learnt from the selection with this name, for the form of a training.
     CountChains(String),
     /// Read the settings of a run, to go on with it or to begin one like it.
     LoadRunSettings(String),
@@ -259,7 +259,7 @@ pub enum Message {
         previews: Vec<Preview>,
         of: usize,
     },
-    /// How many chains a selection holds, or why that cannot be told.
+    /// How many chains of a selection are learnt from, or why that cannot be told.
     Chains {
         selection: String,
         chains: Result<usize, String>,

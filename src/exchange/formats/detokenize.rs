@@ -28,7 +28,7 @@ pub struct Detokenizer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Frame {
     roles: &'static [Role],
-    /// Before each of them.
+    /// Before each of them; behind the first something is.
     before: Vec<String>,
     /// Behind the last.
     after: String,
@@ -39,7 +39,7 @@ type Chat = (Option<String>, Vec<(Role, String)>);
 
 impl Detokenizer {
     /// # Errors
-    /// If the chat template cannot be run.
+    /// If the chat template cannot be run, or what it writes around the turns cannot be told from them.
     pub fn of(files: impl Into<TextFiles>) -> Result<Self, ModelError> {
         let TextFiles { name, tokenizer, template, .. } = files.into();
         let identity = format!("{} {}", tokenizer.hash(), template.hash());
@@ -48,6 +48,14 @@ impl Detokenizer {
         // Some templates refuse a system message: then no row has one.
         let with_system = detokenizer.frames_of(WITH_SYSTEM).unwrap_or_default();
         detokenizer.frames.extend(with_system);
+        if detokenizer.frames.is_empty() {
+            let reason = "what it makes of a chat does not show where a question ends and its answer begins, so that tokens \
+                          cannot be read back; import the texts";
+            return Err(ModelError::Template {
+                name: detokenizer.template.name().to_owned(),
+                reason: reason.to_owned(),
+            });
+        }
         Ok(detokenizer)
     }
 
@@ -61,6 +69,9 @@ impl Detokenizer {
     /// # Errors
     /// If no chat of a question and an answer becomes just these tokens.
     pub fn chat(&self, tokens: &[u32], begin: usize) -> Result<Chat, String> {
+        if begin == 0 {
+            return Err("the first token has a loss already: nothing says where the answer begins".into());
+        }
         if let Some(strange) = tokens.iter().find(|token| **token as usize >= self.tokenizer.vocab_size()) {
             return Err(format!("{} has no token {strange}; give the model that the tokens are of", self.name));
         }
@@ -76,9 +87,12 @@ impl Detokenizer {
                 }
             }
         }
+        // What such a template made on another day can be right and yet not be made again.
+        let dated =
+            if self.template.source().contains("strftime_now") { " (its template writes today's date)" } else { "" };
         Err(format!(
-            "the tokens are not what {} makes of a question and its answer; give the model that they were made for, or leave the \
-             row out",
+            "the tokens are not what {}{dated} makes of a question and its answer, with a loss on that alone; give the model that \
+             they were made for, or leave the row out",
             self.name
         ))
     }
@@ -99,6 +113,8 @@ impl Detokenizer {
                 frames.push(own);
             }
         }
+        // With nothing between two turns nobody knows where one ends.
+        frames.retain(|frame| frame.before.iter().skip(1).all(|between| !between.is_empty()));
         Ok(frames)
     }
 
@@ -148,9 +164,7 @@ impl Frame {
     fn places<'t>(&self, text: &'t str, begin: usize) -> Vec<Vec<&'t str>> {
         let [first, joints @ .., opening] = self.before.as_slice() else { return Vec::new() };
         let inner = text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(self.after.as_str()));
-        let Some(inner) = inner.filter(|_| !opening.is_empty() && joints.iter().all(|joint| !joint.is_empty())) else {
-            return Vec::new();
-        };
+        let Some(inner) = inner else { return Vec::new() };
         let mut places = Vec::new();
         // The last before what has a loss: an answer without one at its beginning may say what opens a turn.
         let openings = inner.rmatch_indices(opening.as_str()).filter(|(at, _)| first.len() + at < begin);

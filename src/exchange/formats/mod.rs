@@ -1,7 +1,9 @@
 //! The shapes that chats and reasoning samples come in, one file each: a row read, and the same row written.
 //!
 //! Reading and writing a sample are each other's inverse: what was written is read as it was. Columns that a shape does not know go along
-//! untouched; where turns cannot hold all of what a column says, the column goes along as well, and is written instead of them.
+//! untouched; where turns cannot hold all of what a column says, the column goes along as well, and here is written instead of them.
+//! What a session writes has its turns in the column's place, and the column as `imported_<name>` (`columns`). Tokens are
+//! written without the columns of others.
 
 mod alpaca;
 mod dart;
@@ -113,7 +115,7 @@ impl SampleFormat {
             return Ok(Self::Messages);
         }
         if has("prompt") && has("completion") {
-            let labelled = row.get("label").is_some_and(Value::is_boolean);
+            let labelled = row.get("label").and_then(unpaired::wanted).is_some();
             return Ok(if labelled { Self::Unpaired } else { Self::PromptCompletion });
         }
         if has("instruction") && has("output") {

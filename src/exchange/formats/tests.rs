@@ -160,7 +160,16 @@ fn pairs_that_are_none_are_refused_with_a_reason() {
     assert!(refused(json!({"prompt": user, "chosen": user, "rejected": user})).contains("no answer"));
     let other = json!([{"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}]);
     assert!(refused(json!({"prompt": user, "chosen": other, "rejected": "b"})).contains("not as the prompt does"));
-    let Value::Object(row) = json!({"prompt": "p", "completion": "c", "label": 2}) else { panic!("an object") };
+    let labelled = |label: Value| match json!({"prompt": "p", "completion": "c", "label": label}) {
+        Value::Object(row) => row,
+        other => panic!("{other}"),
+    };
+    for (label, wanted) in [(json!(true), true), (json!(1), true), (json!(0), false)] {
+        let row = labelled(label);
+        assert_eq!(SampleFormat::guess(&row), Ok(SampleFormat::Unpaired));
+        assert_eq!(SampleFormat::Unpaired.parse(row, None).unwrap()[0].chosen, Some(wanted));
+    }
+    let row = labelled(json!(2));
     assert_eq!(SampleFormat::guess(&row), Ok(SampleFormat::PromptCompletion), "a label of another kind");
     assert!(SampleFormat::Unpaired.parse(row, None).unwrap_err().contains("neither true nor false"));
 }

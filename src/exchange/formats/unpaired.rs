@@ -8,13 +8,18 @@ use crate::exchange::table::Row;
 use crate::records::Role;
 
 pub(super) fn parse(mut row: Row) -> Result<ImportedSample, String> {
-    let chosen = match row.shift_remove("label") {
-        Some(Value::Bool(label)) => label,
-        // As some writers have it.
-        Some(Value::Number(label)) if label.as_u64().is_some_and(|label| label < 2) => label.as_u64() == Some(1),
-        _ => return Err("`label` is neither true nor false".into()),
-    };
+    let label = row.shift_remove("label").unwrap_or_default();
+    let chosen = wanted(&label).ok_or("`label` is neither true nor false")?;
     Ok(ImportedSample { chosen: Some(chosen), ..prompt_completion::parse(row)? })
+}
+
+/// What a label says: whether the answer is wanted. Some writers have 1 and 0; `None` for what is no label.
+pub(super) fn wanted(label: &Value) -> Option<bool> {
+    match label {
+        Value::Bool(label) => Some(*label),
+        Value::Number(label) => label.as_u64().filter(|label| *label < 2).map(|label| label == 1),
+        _ => None,
+    }
 }
 
 /// Without a word on whether it is wanted the label is empty.

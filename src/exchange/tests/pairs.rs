@@ -10,7 +10,7 @@ use crate::exchange::messages::{Which, export_as};
 use crate::exchange::rows::{DataFormat, Wanted};
 use crate::exchange::samples::{self, ImportedSample, Reading};
 use crate::exchange::store::{Found, Stored, look, store};
-use crate::model::{MICRO, ModelFiles};
+use crate::model::{ChatTemplate, MICRO, ModelFiles, TextFiles};
 use crate::records::{DecisionVerb, Message, Role};
 use crate::session::Session;
 use crate::train::dataset::{Example, item};
@@ -97,6 +97,25 @@ fn what_a_file_prefers_is_decided_and_stored_once() {
 }
 
 #[test]
+fn a_file_decides_at_once_and_only_where_nobody_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::create(&dir.path().join("session")).unwrap();
+    let labelled = |text: &str| json!({"prompt": "p", "completion": text, "label": true});
+    import(&session, &write(dir.path(), "labels.jsonl", &["a", "b", "c"].map(labelled)));
+    while session.undo().unwrap().is_some() {}
+    use DecisionVerb::{Accept, Reject, Skip};
+    let ids: Vec<i64> = session.sample_rows().unwrap().iter().map(|row| row.id).collect();
+    session.decide(ids[1], Skip, None, None).unwrap();
+    let wanted = [(ids[0], Accept), (ids[1], Accept), (ids[2], Reject)];
+    assert_eq!(session.decide_where_open(&wanted, Some("theirs")).unwrap(), [Accept, Reject]);
+    let verbs = || session.sample_rows().unwrap().into_iter().map(|row| row.standing.verb).collect::<Vec<_>>();
+    assert_eq!(verbs(), [Some(Accept), Some(Skip), Some(Reject)]);
+    assert_eq!(session.decide_where_open(&wanted, None).unwrap(), []);
+    let (_, _, together) = session.undo().unwrap().unwrap();
+    assert_eq!((together, verbs()), (2, vec![None, Some(Skip), None]));
+}
+
+#[test]
 fn labels_are_decisions() {
     let dir = tempfile::tempdir().unwrap();
     let session = Session::create(&dir.path().join("session")).unwrap();
@@ -124,10 +143,19 @@ fn pairs_go_out_as_they_came_in() {
     let file = write(dir.path(), "rows.jsonl", &rows);
     let first = Session::create(&dir.path().join("first")).unwrap();
     import(&first, &file);
-    for (format, count) in [(DataFormat::Preference, 4), (DataFormat::Unpaired, 9)] {
+    // A chat of which the last answer alone is wanted or not.
+    let message = |role: &str, content: &str| json!({"role": role, "content": content});
+    let chat = json!({
+        "prompt": [message("user", "r"), message("assistant", "What of it?"), message("user", "How much is it?")],
+        "chosen": [message("assistant", &right("i"))], "rejected": [message("assistant", &wrong("j"))], "gold": "1",
+    });
+    import(&first, &write(dir.path(), "chats.jsonl", std::slice::from_ref(&chat)));
+    for (format, count) in [(DataFormat::Preference, 5), (DataFormat::Unpaired, 11)] {
         let name = |at: usize| dir.path().join(format!("{}-{at}.jsonl", format.name()));
         let once = export(&first, &name(1), format, Which::Correct);
         assert_eq!(once.lines().count(), count);
+        let rows = once.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        assert!(rows.into_iter().any(|row| row["prompt"] == chat["prompt"]), "{}", format.name());
         let second = Session::create(&dir.path().join(format!("second-{}", format.name()))).unwrap();
         let (found, stored) = import(&second, &name(1));
         assert_eq!(found.chosen + found.rejected, stored.accepted + stored.rejected + stored.repeated);
@@ -242,6 +270,21 @@ fn tokens_of_another_model_and_damaged_rows_are_refused_by_their_number() {
         row["labels"] = json!(vec![-100; all]);
     };
     assert!(refused(&unlabelled).contains("every label is -100"));
+    assert!(refused(&|row| row["labels"] = row["input_ids"].clone()).contains("the first token has a loss already"));
+}
+
+#[test]
+fn a_template_that_hides_where_answers_begin_is_told_of_at_once_and_one_with_a_date_in_the_error() {
+    let of = |source: &str| {
+        let template = ChatTemplate::new("theirs", source).unwrap();
+        Detokenizer::of(TextFiles { template, ..TextFiles::from(&ModelFiles::open(MICRO).unwrap()) })
+    };
+    let bare = of("{% for m in messages %}{{ m.content }}{% endfor %}").unwrap_err().to_string();
+    assert!(bare.starts_with("chat template `theirs`: ") && bare.contains("import the texts"), "{bare}");
+    let chat = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}";
+    let refused = |source: &str| of(source).unwrap().chat(&[1, 2, 3], 1).unwrap_err();
+    assert!(!refused(chat).contains("date"));
+    assert!(refused(&format!("{{{{ strftime_now('%d %b %Y') }}}}{chat}")).contains("writes today's date"));
 }
 
 #[test]

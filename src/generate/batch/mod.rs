@@ -29,9 +29,10 @@ use serde_json::{Map, Value};
 use self::custom_id::CustomId;
 use self::directory::{Directory, Found, LONGEST_LINE};
 use self::requests::NewRequests;
+use super::backend::is_begun;
 use super::http::answer::Written;
 pub use super::http::body::Dialect;
-use super::http::body::{Body, OWN_FIELDS, Prompt, begun, is_begun};
+use super::http::body::{Body, OWN_FIELDS, Prompt};
 use super::http::failure::FailureKind;
 use super::http::{Prompts, identity};
 use super::{Backend, Event, Handover, Request, RequestId, StreamKey};
@@ -193,7 +194,6 @@ impl BatchBackend {
 
 /// Tells a whole turn.
 fn finish(request: &Request, mut written: Written, events: &mut Vec<Event>) {
-    written.go_on_from(begun(&request.messages));
     written.cut_at(&request.sampling.stop);
     let Written { text, token_ids, tokens, prompt_tokens, logprob, reason } = written;
     let id = request.id;
@@ -243,7 +243,7 @@ impl Backend for BatchBackend {
     }
 
     /// What was answered wrongly says nothing of what else was answered.
-    fn fails_as_one(&self) -> bool {
+    fn fails_as_one(&self, _resumed: bool) -> bool {
         false
     }
 

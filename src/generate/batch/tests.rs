@@ -225,9 +225,9 @@ fn an_answer_that_is_begun_is_gone_on_with_where_the_batch_can() {
     ask();
     let line = bench.lines("requests-001.jsonl").remove(0);
     assert_eq!(line["body"]["continue_final_message"], json!(true));
-    // What was given is said again, and taken off.
+    // What looks like the beginning once more is the model's own: who answers a batch does not repeat what was given.
     bench.answer("requests-001.jsonl", "results-001.jsonl", says);
-    assert_eq!(ask()[&0], Outcome::Says(" + 2?".into(), FinishReason::Stop));
+    assert_eq!(ask()[&0], Outcome::Says("answer to 2 + 2?".into(), FinishReason::Stop));
     let options = BatchOptions { dialect: Dialect::Other, ..BatchOptions::for_model("m") };
     let mut backend = BatchBackend::open(bench.place.path(), options).unwrap();
     let error = backend.submit(begun()).unwrap_err().to_string();

@@ -45,11 +45,9 @@ impl Written {
         }
     }
 
-    /// Takes off the beginning that was given for the answer, should the server have said it again.
-    pub fn go_on_from(&mut self, begun: &str) {
-        if !begun.is_empty()
-            && let Some(rest) = self.text.strip_prefix(begun)
-        {
+    /// Takes off the beginning that was given for the answer and is said again.
+    pub fn take_off(&mut self, begun: &str) {
+        if let Some(rest) = self.text.strip_prefix(begun) {
             self.text = rest.to_owned();
         }
     }
@@ -200,8 +198,6 @@ pub(super) fn read_whole(json: &[u8]) -> Result<Written, Failure> {
 /// A turn whose pieces are coming.
 #[derive(Debug, Default)]
 pub(super) struct Growing {
-    /// The beginning that was given for the answer.
-    begun: String,
     text: String,
     token_ids: Vec<u32>,
     /// Pieces that held text, which servers that stream send one a token.
@@ -217,11 +213,6 @@ pub(super) struct Growing {
 }
 
 impl Growing {
-    /// One that goes on from a beginning, which is empty where there is none.
-    pub(super) fn after(begun: &str) -> Self {
-        Self { begun: begun.to_owned(), ..Self::default() }
-    }
-
     /// Takes the data of one event.
     pub(super) fn take(&mut self, data: &str) -> Result<(), Failure> {
         match data.trim() {
@@ -241,13 +232,8 @@ impl Growing {
         self.done
     }
 
-    /// What may be shown of the text: nothing while it may be the given beginning once more.
     pub(super) fn text(&self) -> &str {
-        match self.text.strip_prefix(self.begun.as_str()) {
-            Some(rest) => rest,
-            None if self.begun.starts_with(self.text.as_str()) => "",
-            None => &self.text,
-        }
+        &self.text
     }
 
     /// Tokens so far: as counted by the server, else pieces.

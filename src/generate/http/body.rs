@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::generate::StreamKey;
-use crate::records::{Message, Role, Sampling};
+use crate::generate::backend::is_begun;
+use crate::records::{Message, Sampling};
 
 /// The fields that requests bring themselves.
 pub(in crate::generate) const OWN_FIELDS: [&str; 21] = [
@@ -63,6 +64,12 @@ impl Dialect {
         self.knows_more()
     }
 
+    /// Whether an answer that goes on from a beginning holds that once more: llama-server's does where it comes whole, and not in
+    /// a stream.
+    pub(super) fn repeats_the_beginning(self, streamed: bool) -> bool {
+        self == Self::LlamaCpp && !streamed
+    }
+
     /// Whether the server is one of the two whose own names for things are the same.
     fn is_of_vllm_or_sglang(self) -> bool {
         matches!(self, Self::Vllm | Self::Sglang)
@@ -78,16 +85,6 @@ impl Dialect {
         let wanted = further.into_iter().find(|(wanted, _)| *wanted);
         wanted.filter(|_| self == Self::Ollama).map(|(_, name)| name)
     }
-}
-
-/// Whether a chat ends with the beginning of an answer, which is to be gone on with.
-pub(in crate::generate) fn is_begun(messages: &[Message]) -> bool {
-    messages.last().is_some_and(|message| message.role == Role::Assistant)
-}
-
-/// The beginning of an answer that a chat ends with; empty where it ends with a question.
-pub(in crate::generate) fn begun(messages: &[Message]) -> &str {
-    messages.last().filter(|message| message.role == Role::Assistant).map_or("", |message| message.content.as_str())
 }
 
 /// What is to be gone on from.
@@ -363,7 +360,6 @@ mod tests {
             assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "It is"}));
             assert_eq!(dialect.goes_on(), told || dialect == Dialect::LlamaCpp);
         }
-        assert_eq!((begun(&messages), begun(&messages[..1]), begun(&[])), ("It is", "", ""));
         assert!(is_begun(&messages) && !is_begun(&messages[..1]));
         assert_eq!(body(&sampling, Dialect::Vllm, false).get("continue_final_message"), None);
     }

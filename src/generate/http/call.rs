@@ -30,8 +30,6 @@ pub(super) struct Call {
     pub body: String,
     pub key: Option<Secret>,
     pub streamed: bool,
-    /// The beginning of the answer that the server goes on from; empty where there is none.
-    pub begun: String,
     /// Most bytes of the answer.
     pub most_bytes: usize,
     pub total_timeout: Duration,
@@ -177,7 +175,7 @@ async fn read_beginning(response: &mut Response, idle_timeout: Duration) -> Vec<
 }
 
 async fn read_stream(response: &mut Response, call: &Call, reports: &Sender<Report>) -> Result<Written, Failure> {
-    let (mut parser, mut growing) = (SseParser::new(LINE_BYTES), Growing::after(&call.begun));
+    let (mut parser, mut growing) = (SseParser::new(LINE_BYTES), Growing::default());
     let (mut events, mut wait, mut received, mut told) = (Vec::new(), call.total_timeout, 0usize, 0);
     while !growing.is_done() {
         let piece = timeout(wait, response.chunk()).await.map_err(|_| Failure::stalled(wait))?;

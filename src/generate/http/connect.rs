@@ -95,7 +95,7 @@ pub(super) fn judge(
 }
 
 /// The identity of a served model. A server does not tell its weights: `content` is the SHA-256 of "http", the model's
-/// name there, the extra fields of requests if there are any, and how chats are rendered if that is done here.
+/// name there, the extra fields of requests if there are any, and how chats become tokens if they do so here.
 pub(in crate::generate) fn identity(
     name: &str,
     context_length: Option<usize>,
@@ -108,10 +108,11 @@ pub(in crate::generate) fn identity(
     if !extra.is_empty() {
         hash.update(Value::Object(extra.clone()).to_string().as_bytes());
     }
-    if let Some(template) = prompts.template() {
+    if let Some((template, tokenizer)) = prompts.template().zip(prompts.tokenizer()) {
         // What no name and no JSON begins with.
         hash.update(b"\0tokens\0");
         hash.update(template.as_bytes());
+        hash.update(tokenizer.as_bytes());
         prompts.stop_ids().iter().for_each(|id| hash.update(id.to_le_bytes()));
     }
     ModelIdentity {

@@ -152,9 +152,16 @@ impl Failure {
         Self::new(kind, status.map_or_else(|| words.to_owned(), |code| format!("{code}: {words}")))
     }
 
-    /// Whether there is no such route or model, as far as the status tells, with which the message begins.
-    pub(super) fn is_of_the_route(&self) -> bool {
-        self.kind == FailureKind::Misplaced && ["404", "405"].iter().any(|code| self.message.starts_with(code))
+    /// Whether it is what a server says that takes no prompt of tokens: there is no such route, as far as the status tells, with which
+    /// the message begins; or the words are about the prompt's type.
+    pub(super) fn may_be_of_tokens(&self) -> bool {
+        let message = self.message.to_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        match self.kind {
+            FailureKind::Misplaced => message.starts_with("405") || message.starts_with("404") && !says(&["model"]),
+            FailureKind::Rejected => says(&["prompt", "array", "unmarshal", "string", "list"]),
+            _ => false,
+        }
     }
 
     /// The same without the key, should the server have repeated it.
@@ -284,7 +291,28 @@ mod tests {
         assert!(of(400, "").kind.is_an_answer());
         assert!(!of(401, "").kind.is_an_answer());
         assert!(of(400, "").kind.is_about_one_request() && !of(401, "").kind.is_about_one_request());
-        assert!(of(404, "").is_of_the_route() && of(405, "no").is_of_the_route() && !of(403, "404").is_of_the_route());
+    }
+
+    #[test]
+    fn a_refusal_of_tokens_is_told_from_others() {
+        for (code, words) in [
+            (404, ""),
+            (404, r#"{"detail": "Not Found"}"#),
+            (405, "the model"),
+            (400, "json: cannot unmarshal array into Go struct field"),
+            (422, r#"{"detail": [{"loc": ["body", "prompt"], "msg": "Input should be a valid string"}]}"#),
+        ] {
+            assert!(of(code, words).may_be_of_tokens(), "{code}: {words}");
+        }
+        for (code, words) in [
+            (404, r#"{"message": "The model `m` does not exist."}"#),
+            (403, "404"),
+            (400, "max_tokens must be at least 1"),
+            (400, "This model's maximum context length is 4096 tokens, the prompt has 5000"),
+            (500, "prompt"),
+        ] {
+            assert!(!of(code, words).may_be_of_tokens(), "{code}: {words}");
+        }
     }
 
     #[test]

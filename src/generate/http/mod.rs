@@ -30,7 +30,7 @@ mod sse;
 pub(super) mod tests;
 mod worker;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ use color_eyre::eyre::{WrapErr, bail, ensure, eyre};
 use reqwest::Client;
 use serde_json::Value;
 
-use self::body::{Body, Dialect, Prompt, is_begun};
+use self::body::{Body, Dialect, Prompt};
 use self::call::Report;
 pub(super) use self::connect::identity;
 use self::connect::{gather, judge, look};
@@ -49,6 +49,7 @@ use self::pool::{Running, Waiting};
 use self::prompts::field_by_field;
 pub use self::prompts::{PromptTokens, Prompts};
 use self::worker::Worker;
+use super::backend::is_begun;
 use super::{Backend, Event, Request, RequestId, StreamKey};
 pub use crate::net::{Secret, SecretError};
 use crate::records::{LiveServer, Message, ModelIdentity, Sampling, Spent};
@@ -60,6 +61,10 @@ const CANNOT_GO_ON: &str =
 const NAP: Duration = Duration::from_millis(50);
 /// Most reports taken in a step, so that a step is bounded whatever comes in.
 const REPORTS_A_STEP: usize = 1024;
+/// So many problems in a row whose requests are refused show that all will be, as long as none has been answered.
+const FEW_PROBLEMS: usize = 10;
+/// The same where some have been: long problems may stand together.
+const MANY_PROBLEMS: usize = 100;
 /// Without a step for so long, the work was paused.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -84,17 +89,23 @@ pub struct HttpBackend {
     failures: Failures,
     /// The dialogue that somebody looks at.
     looked_at: Option<u64>,
-    /// One has been looked at before.
-    was_looked_at: bool,
     last_step: Instant,
 }
 
 /// Requests that came to nothing since one was answered.
 #[derive(Debug, Default)]
 struct Failures {
-    /// They say nothing of the next one: it was the request that was refused, or did not fit.
-    of_requests: u64,
+    /// Problems whose requests were refused, or did not fit. A few of them say nothing of the next one.
+    of_problems: HashSet<String>,
     of_servers: u64,
+}
+
+impl Failures {
+    fn add_of_problem(&mut self, problem: &str) {
+        if self.of_problems.len() < MANY_PROBLEMS {
+            self.of_problems.insert(problem.to_owned());
+        }
+    }
 }
 
 impl HttpBackend {
@@ -135,7 +146,6 @@ impl HttpBackend {
             spent: Spent::default(),
             failures: Failures::default(),
             looked_at: None,
-            was_looked_at: false,
             last_step: Instant::now(),
         })
     }
@@ -202,16 +212,24 @@ impl HttpBackend {
             let messages = &waiting.request.messages;
             self.servers.iter().enumerate().all(|(index, server)| is_lost(server) || !self.can_go_on(index, messages))
         };
-        if self.servers.iter().all(is_lost) || self.running.is_empty() && self.waiting.iter().all(is_stuck) {
-            let lost = self.servers.iter().filter(|server| is_lost(server));
-            let lines = lost.map(|server| line(server.url(), server.last_error().unwrap_or("no answer")));
-            bail!(
-                "no server has been well for {} s ({}); what was written is stored, and the same command goes on",
-                patience.as_secs(),
-                lines.collect::<Vec<_>>().join("; ")
-            );
+        let all_lost = self.servers.iter().all(is_lost);
+        let is_over = all_lost || self.running.is_empty() && self.waiting.iter().all(is_stuck);
+        if !is_over {
+            return Ok(());
         }
-        Ok(())
+        // Where one is well and work is left all the same, it is work that this one cannot do.
+        let why = |server: &EndpointState| match is_lost(server) {
+            true => line(server.url(), server.last_error().unwrap_or("no answer")),
+            false => line(server.url(), CANNOT_GO_ON),
+        };
+        let whys = self.servers.iter().map(why).collect::<Vec<_>>().join("; ");
+        let what = match all_lost {
+            true => format!("no server has been well for {} s", patience.as_secs()),
+            false => "no server is left that can write what is left to write".to_owned(),
+        };
+        // The same call finds a server that is well again, and not another kind of it.
+        let hope = if self.servers.iter().any(is_lost) { ", and the same command goes on" } else { "" };
+        Err(eyre!("{what} ({whys}); what was written is stored{hope}"))
     }
 }
 
@@ -284,14 +302,15 @@ impl Backend for HttpBackend {
         self.health()
     }
 
-    /// Not where every failure since the last answer was about its own request alone.
-    fn fails_as_one(&self) -> bool {
-        self.failures.of_requests == 0 || self.failures.of_servers > 0
+    /// Not where every failure since the last answer was about its own request alone, unless these are many.
+    fn fails_as_one(&self, resumed: bool) -> bool {
+        let Failures { of_problems, of_servers } = &self.failures;
+        let enough = if resumed || self.spent.calls > 0 { MANY_PROBLEMS } else { FEW_PROBLEMS };
+        *of_servers > 0 || of_problems.is_empty() || of_problems.len() >= enough
     }
 
     fn look_at(&mut self, dialogue: Option<u64>) {
         self.looked_at = dialogue;
-        self.was_looked_at |= dialogue.is_some();
     }
 
     fn spent(&self) -> Spent {

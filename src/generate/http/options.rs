@@ -15,6 +15,9 @@ pub const FIRST_IN_FLIGHT: usize = 4;
 /// Requests at once that a server may come to where nothing else was said.
 pub const MOST_IN_FLIGHT: usize = 64;
 
+/// Fields that say how a server is to render a chat.
+const TEMPLATE_FIELDS: [&str; 3] = ["chat_template_kwargs", "chat_template", "add_special_tokens"];
+
 /// What is wrong with what was asked for. An address is repeated only where it can hold no password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
@@ -32,6 +35,10 @@ pub enum OptionsError {
     PlainKey(String),
     #[error("extra field `{0}`: it is decided by the sampling values and options; leave it out")]
     OwnField(String),
+    #[error(
+        "extra field `{0}`: with --tokenizer prompts are rendered here, and no server would see it; leave one of the two out"
+    )]
+    RenderedHere(String),
     #[error("{0}: must be more than 0")]
     Zero(&'static str),
 }
@@ -146,8 +153,8 @@ pub struct HttpOptions {
     pub idle_timeout: Duration,
     /// How often a request is sent again after the first try.
     pub retries: u32,
-    /// So many requests at once are streamed, for a person to watch; the others come whole. A server that shares its cores with its
-    /// own wake-ups writes slower the more it streams. Once a dialogue has been looked at, that one is streamed and no other.
+    /// So many requests at once are streamed, for a person to watch, and the dialogue that is looked at; the others come whole. A
+    /// server that shares its cores with its own wake-ups writes slower the more it streams.
     pub streams: usize,
     pub prompts: Prompts,
     /// Whether to ask for the log probability of each turn. What is written does not depend on it.
@@ -210,6 +217,12 @@ impl HttpOptions {
         if let Some(name) = self.extra.keys().find(|name| OWN_FIELDS.contains(&name.as_str())) {
             return Err(OptionsError::OwnField(name.clone()));
         }
+        let is_of_a_template = |name: &&String| TEMPLATE_FIELDS.contains(&name.as_str());
+        if matches!(self.prompts, Prompts::Tokens(_))
+            && let Some(name) = self.extra.keys().find(is_of_a_template)
+        {
+            return Err(OptionsError::RenderedHere(name.clone()));
+        }
         let limits = [
             (self.connect_timeout, "connect timeout"),
             (self.total_timeout, "total timeout"),
@@ -224,7 +237,9 @@ impl HttpOptions {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PromptTokens;
     use super::*;
+    use crate::model::MICRO;
 
     #[test]
     fn addresses_come_in_many_forms() {
@@ -287,6 +302,14 @@ mod tests {
         assert_eq!(error, Err(OptionsError::OwnField("top_p".into())));
         let extra = serde_json::json!({"prompt": "x"}).as_object().unwrap().clone();
         assert_eq!(HttpOptions { extra, ..one.clone() }.check(), Err(OptionsError::OwnField("prompt".into())));
+        let tokens = Prompts::Tokens(Box::new(PromptTokens::open(MICRO).unwrap()));
+        for name in TEMPLATE_FIELDS {
+            let extra: Map<String, Value> = [(name.to_owned(), true.into())].into_iter().collect();
+            let chat = HttpOptions { extra, ..one.clone() };
+            assert_eq!(chat.check(), Ok(()));
+            let rendered = HttpOptions { prompts: tokens.clone(), ..chat }.check();
+            assert_eq!(rendered, Err(OptionsError::RenderedHere(name.into())));
+        }
         let hasty = HttpOptions { idle_timeout: Duration::ZERO, ..one };
         assert_eq!(hasty.check(), Err(OptionsError::Zero("idle timeout")));
     }

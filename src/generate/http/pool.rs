@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use super::answer::Written;
-use super::body::{begun, refused_value};
+use super::body::refused_value;
 use super::call::{self, Call, LOGPROBS_BYTES, RESPONSE_BYTES, Report};
 use super::choose::choose;
 use super::endpoint::Ticket;
@@ -13,6 +13,7 @@ use super::failure::{Failure, FailureKind};
 use super::options::Pace;
 use super::probe::Served;
 use super::{Failures, HttpBackend, ignored, line, look};
+use crate::generate::backend::is_begun;
 use crate::generate::{Event, Request};
 
 /// What is said where a prompt of tokens is refused.
@@ -40,10 +41,11 @@ impl Waiting {
         Self { request, prompt, due: now, tries: 0, failed_at: None, started: false, shown: String::new() }
     }
 
-    /// The beginning of the answer that a server of chats was given. Some say it again: llama-server does in an answer that
-    /// comes whole, and not in a stream. Who was given tokens does not know where an answer begins.
-    fn begun(&self) -> &str {
-        if self.prompt.is_some() { "" } else { begun(&self.request.messages) }
+    /// The beginning of the answer that a server of chats was given. Who was given tokens does not know where an answer begins.
+    fn begun(&self) -> Option<&str> {
+        let messages = &self.request.messages;
+        let last = messages.last().filter(|_| self.prompt.is_none() && is_begun(messages));
+        last.map(|message| message.content.as_str())
     }
 
     /// Tokens of the prompt: those that the server tells, else those that it was given.
@@ -59,7 +61,6 @@ impl Waiting {
 
     /// Tells the end of the turn, with what of its text was not told yet.
     fn finish(mut self, mut written: Written, events: &mut Vec<Event>) {
-        written.go_on_from(self.begun());
         written.cut_at(&self.request.sampling.stop);
         let Written { text, token_ids, tokens, prompt_tokens, logprob, reason } = written;
         self.start(prompt_tokens, events);
@@ -128,7 +129,6 @@ impl HttpBackend {
             body: body.to_string(),
             key: self.options.key.clone(),
             streamed,
-            begun: waiting.begun().to_owned(),
             most_bytes: if self.options.logprobs { LOGPROBS_BYTES } else { RESPONSE_BYTES },
             total_timeout: self.options.total_timeout,
             idle_timeout: self.options.idle_timeout,
@@ -141,13 +141,11 @@ impl HttpBackend {
         self.running.insert(number, Running { waiting, server, ticket, abort, streamed });
     }
 
-    /// Whether a turn that begins is told as it is written: one of the dialogue that is looked at; as long as nobody has
-    /// looked at any, so many as the options say.
+    /// Whether a turn that begins is told as it is written: one of the dialogue that is looked at, and beside it so many as the
+    /// options say: the turn of a dialogue that was under way when somebody looked comes whole, and may be its last.
     fn is_to_be_streamed(&self, dialogue: u64) -> bool {
-        if self.was_looked_at {
-            return self.looked_at == Some(dialogue);
-        }
-        self.running.values().filter(|running| running.streamed).count() < self.options.streams
+        let streamed = || self.running.values().filter(|running| running.streamed).count();
+        self.looked_at == Some(dialogue) || streamed() < self.options.streams
     }
 
     /// Takes what happened to a call. Calls that were cancelled are not known any more.
@@ -173,6 +171,11 @@ impl HttpBackend {
 
     fn succeed(&mut self, running: Running, mut written: Written, now: Instant, events: &mut Vec<Event>) {
         written.prompt_tokens = running.waiting.prompt_tokens(written.prompt_tokens);
+        if let Some(begun) = running.waiting.begun()
+            && self.dialects[running.server].repeats_the_beginning(running.streamed)
+        {
+            written.take_off(begun);
+        }
         self.servers[running.server].succeeded(running.ticket, now, written.tokens);
         self.spent = self.spent.plus(written.spent());
         self.failures = Failures::default();
@@ -197,7 +200,7 @@ impl HttpBackend {
             let advice = self.advice(&waiting, failure);
             // What there is advice for would befall every request.
             if failure.kind.is_about_one_request() && advice.is_none() {
-                self.failures.of_requests += 1;
+                self.failures.add_of_problem(&waiting.request.stream.problem_id);
             } else {
                 self.failures.of_servers += 1;
             }
@@ -211,7 +214,7 @@ impl HttpBackend {
         let is_rejected = failure.kind == FailureKind::Rejected;
         let value = refused_value(&waiting.request.sampling, &failure.message).filter(|_| is_rejected);
         // Once one has been answered, tokens are taken.
-        let by_tokens = waiting.prompt.is_some() && self.spent.calls == 0 && (is_rejected || failure.is_of_the_route());
+        let by_tokens = waiting.prompt.is_some() && self.spent.calls == 0 && failure.may_be_of_tokens();
         value.or_else(|| by_tokens.then(|| NO_TOKENS.to_owned()))
     }
 

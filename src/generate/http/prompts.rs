@@ -88,6 +88,14 @@ impl Prompts {
         }
     }
 
+    /// Hash of the tokenizer that is used here.
+    pub(super) fn tokenizer(&self) -> Option<String> {
+        match self {
+            Self::Chat => None,
+            Self::Tokens(tokens) => Some(tokens.text.tokenizer_hash()),
+        }
+    }
+
     /// Hash of the template that is used here.
     pub(super) fn template(&self) -> Option<&str> {
         match self {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use color_eyre::eyre::Context;
 
 use super::{ChatText, LocalBackend, LocalOptions, TokenText};
+use crate::generate::backend::is_begun;
 use crate::model::{
     ChatTemplate, Compute, ComputeChoice, Decoder, ModelFiles, TensorSource, TextFiles, TokenStream, Tokenizer, Weights,
 };
-use crate::records::{Message, Role};
+use crate::records::Message;
 
 impl TensorSource for Weights {
     fn tensor(
@@ -35,11 +36,11 @@ impl ModelText {
         let TextFiles { tokenizer, template, .. } = files.into();
         Self { tokenizer, template }
     }
-}
 
-/// Whether a chat ends with the beginning of an answer, which is to be gone on with.
-fn is_begun(messages: &[Message]) -> bool {
-    messages.last().is_some_and(|message| message.role == Role::Assistant)
+    /// Names the tokenizer by what its tokens stand for.
+    pub(in crate::generate) fn tokenizer_hash(&self) -> String {
+        self.tokenizer.hash()
+    }
 }
 
 impl ChatText for ModelText {

@@ -44,7 +44,7 @@ pub trait ChatText: Send {
     /// beginning of an answer, right behind that.
     ///
     /// # Errors
-    /// If the template raises, or changes the beginning of an answer.
+    /// If the template raises, or the beginning of an answer is empty.
     fn encode_chat(&self, messages: &[Message]) -> color_eyre::Result<Vec<u32>>;
 
     /// The same as text.

@@ -6,7 +6,7 @@ use super::{ChatText, TokenText};
 use crate::generate::random::TokenRandom;
 use crate::generate::{Event, Request};
 use crate::model::{Cache, Segment, Wanted};
-use crate::records::FinishReason;
+use crate::records::{FinishReason, Role};
 
 /// How far a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,14 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(request: Request, prompt: Vec<u32>, cache: Cache, text: &dyn ChatText, context: usize) -> Self {
+        let mut stream = text.stream();
+        if request.messages.last().is_some_and(|last| last.role == Role::Assistant)
+            && let Some(token) = prompt.last()
+        {
+            // What is written stands behind a text, of which the stream has to have seen the end: some vocabularies give the first
+            // token of a text a space that is not part of it.
+            stream.push(*token);
+        }
         Self {
             room: context.saturating_sub(prompt.len()),
             prompt,
@@ -48,7 +56,7 @@ impl Slot {
             next: Vec::new(),
             said: Said::default(),
             text: StopFilter::new(&request.sampling.stop),
-            stream: text.stream(),
+            stream,
             request,
         }
     }
@@ -188,5 +196,68 @@ impl Slot {
             reason,
         });
         self.cache
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::generate::StreamKey;
+    use crate::generate::local::ModelText;
+    use crate::model::{ChatTemplate, Family, GenerationDefaults, TextFiles, Tokenizer, tiny_decoder};
+    use crate::records::{Message, Sampling};
+
+    /// As Llama 2 and Mistral spell: a word brings the space before it, and that of a text's first word is not meant.
+    fn spaced() -> ModelText {
+        let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false});
+        let end = json!({
+            "id": 0, "content": "</s>", "special": true, "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false,
+        });
+        let json = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [end], "normalizer": null,
+            "pre_tokenizer": metaspace, "post_processor": null, "decoder": metaspace,
+            "model": {
+                "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+                "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
+                "vocab": {"</s>": 0, "▁": 1, "a": 2, "b": 3, "▁b": 4}, "merges": ["▁ b"],
+            },
+        });
+        let tokenizer =
+            Tokenizer::from_json(json.to_string().as_bytes(), &Value::Null, &[0], Path::new("spaced")).unwrap();
+        let template = ChatTemplate::new("bare", "{% for m in messages %}{{ m.content }}{% endfor %}").unwrap();
+        let generation = GenerationDefaults::default();
+        ModelText::new(TextFiles { name: "spaced".into(), tokenizer, template, generation })
+    }
+
+    /// What is told of an answer to `messages` of which these tokens are written.
+    fn written(text: &dyn ChatText, messages: Vec<Message>, tokens: &[u32]) -> String {
+        let prompt = text.encode_chat(&messages).unwrap();
+        let stream = StreamKey { seed: 0, problem_id: "p".into(), draw: 0, turn: 0 };
+        let request = Request { id: 1, messages, sampling: Sampling::default(), stream, dialogue: 1 };
+        let cache = tiny_decoder(Family::Llama, 97).new_cache();
+        let mut slot = Slot::new(request, prompt, cache, text, 100);
+        let mut events = Vec::new();
+        for token in tokens {
+            slot.accept(*token, &[], &mut events);
+        }
+        slot.finish(FinishReason::Length, &mut events);
+        let deltas = events.iter().filter_map(|event| match event {
+            Event::Text { delta, .. } => Some(delta.as_str()),
+            _ => None,
+        });
+        deltas.collect()
+    }
+
+    #[test]
+    fn the_first_space_belongs_to_an_answer_that_is_gone_on_with() {
+        let text = spaced();
+        let asked = Message::new(Role::User, "a");
+        assert_eq!(written(&text, vec![asked.clone()], &[4, 4]), "b b");
+        assert_eq!(written(&text, vec![asked, Message::new(Role::Assistant, "a")], &[4, 4]), " b b");
     }
 }

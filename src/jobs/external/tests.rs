@@ -52,7 +52,7 @@ fn a_loss_on_parts_is_handed_on_as_tokens_with_labels() {
     let mut examples = examples();
     for example in &mut examples {
         example.answer = "So 5. No: 4.".into();
-        example.untrained = Vec::from([0..6]);
+        example.untrained = std::iter::once(0..6).collect();
         example.weight = 2.0;
     }
     let mut order = order(MICRO);
@@ -76,6 +76,9 @@ fn what_cannot_be_handed_on_is_refused() {
     let mut trainer = order(MICRO);
     trainer.external.trainer = Trainer::Command("train".into());
     assert!(trainer.check().unwrap_err().to_string().starts_with("trainer `train`"));
+    let mut wandb = order(MICRO);
+    wandb.train.settings.wandb = true;
+    assert!(wandb.check().unwrap_err().to_string().starts_with("wandb: another trainer reports itself"));
     let mut name = order(MICRO);
     name.train.run = "../x".into();
     assert!(name.check().is_err());

@@ -41,17 +41,17 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a server.
+    /// Starts a server. `environment`: names of keys that it may have.
     ///
     /// # Errors
     /// If its program cannot be started, or its files not be written.
-    pub(super) fn start(place: &Path, name: &str, words: &[String]) -> Result<Self> {
+    pub(super) fn start(place: &Path, name: &str, words: &[String], environment: &[String]) -> Result<Self> {
         let files = Files::of(place, name);
         let at = |path: &Path| path.display().to_string();
         std::fs::create_dir_all(place).wrap_err_with(|| at(place))?;
         replace(&files.command, text(words).as_bytes()).wrap_err_with(|| at(&files.command))?;
         let log = log::begin(&files.log).wrap_err_with(|| at(&files.log))?;
-        let process = Process::start(&files.pid, words, log, &[]).map_err(|error| {
+        let process = Process::start(&files.pid, words, log, environment).map_err(|error| {
             let program = words.first().map_or("", String::as_str);
             eyre!("cannot start `{program}`: {error}; the whole command is in {}", at(&files.command))
         })?;

@@ -210,7 +210,7 @@ fn a_server_is_started_kept_for_its_model_and_ended_for_the_next() {
     assert!(told[0].starts_with("starting base: sh ") && told[0].ends_with(" base org/model"), "{told:?}");
     assert!(place.serve(&mut serving, ("base", "org/model"), &mut screen).unwrap().is_some());
     assert_eq!(place.started(), ["base org/model"], "it is still up");
-    serving.keep_log_short();
+    assert!(serving.looked.is_some(), "its log is looked at while it starts");
     let made = place.session.dir().canonicalize().unwrap();
     let model = made.to_str().unwrap().to_owned();
     assert!(place.serve(&mut serving, ("pi_sft", &model), &mut screen).unwrap().is_some());
@@ -255,6 +255,33 @@ fn one_that_ends_before_it_serves_is_told_with_its_last_line() {
     place.servers.start = Some("/no/such/server {model}".into());
     let error = place.serve(&mut serving, ("base", "m"), &mut Screen::plain()).err().unwrap().to_string();
     assert!(error.starts_with("cannot start `/no/such/server`") && error.ends_with("servers/base.command"), "{error}");
+}
+
+#[test]
+fn one_that_serves_another_name_is_told_and_not_waited_for() {
+    let place = Place::new(&STEADY.replace("$1", "other"));
+    let mut serving = serving();
+    let error = place.serve(&mut serving, ("pi_sft", "m"), &mut Screen::plain()).err().unwrap().to_string();
+    assert!(
+        error.contains("/v1: what answers here serves other and not pi_sft: servers.start needs {name}"),
+        "{error}"
+    );
+    place.end(&mut serving);
+}
+
+#[test]
+fn why_one_that_starts_does_not_serve_yet_is_told() {
+    let ready = "while [ ! -e \"$dir/ready\" ]; do sleep 0.02; done\n";
+    let place = Place::new(&(ready.to_owned() + STEADY));
+    let make_ready = |board: &LiveBoard| {
+        if board.state == LiveState::Starting && board.message.contains("it serves no model") {
+            std::fs::write(place.path("ready"), "").unwrap();
+        }
+        false
+    };
+    let mut serving = serving();
+    assert!(place.serve(&mut serving, ("base", "m"), &mut Screen::of(&make_ready)).unwrap().is_some());
+    place.end(&mut serving);
 }
 
 #[test]
@@ -326,7 +353,7 @@ fn what_somebody_else_serves_under_the_name_is_not_taken_for_the_model() {
     let place = Place::new(STEADY);
     std::fs::write(place.path("serves"), "base").unwrap();
     let error = place.serve(&mut serving(), ("base", "m"), &mut Screen::plain()).err().unwrap().to_string();
-    assert!(error.contains("/v1: a model `base` is served here already"), "{error}");
+    assert!(error.contains("/v1: a model `base` is served here already and no record says"), "{error}");
     assert!(place.started().is_empty());
 }
 

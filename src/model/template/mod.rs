@@ -24,8 +24,7 @@ const PLAIN: &str = "{% for message in messages %}{{ message.role | capitalize }
                      {% if message.role == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n\n' }}{% endfor %}\
                      {% if add_generation_prompt %}Assistant:{% endif %}";
 const PLAIN_NAME: &str = "plain";
-/// Marks the end of an answer's beginning while a template runs. A word and a space: whether the space is left tells whether
-/// the template trims.
+/// Stands for an answer while a template runs, to see what it writes before one.
 const HERE: &str = "THE_ANSWER_GOES_ON_HERE";
 
 /// A compiled template. Cheap to clone.
@@ -123,35 +122,40 @@ impl ChatTemplate {
         self.render_with(messages, true)
     }
 
-    /// The prompt for going on with an answer: the last message is the assistant's, and the prompt ends right behind what is
-    /// there of it, with no token that ends a turn. White space at the end of the beginning stays where the template keeps
-    /// it and goes where it trims messages: as transformers has it under `continue_final_message`
-    /// (`utils/chat_template_utils.py`).
+    /// The prompt for going on with an answer: the last message is the assistant's, and stands to the letter where it would have
+    /// been written, behind the opening of the assistant's turn.
+    ///
+    /// transformers' `continue_final_message` (`utils/chat_template_utils.py`) renders it as an answer that is over, and cuts off
+    /// what comes behind. There templates trim it, put a thought before it or take one out, which is not what the model had
+    /// before it when it wrote. Where they do none of this both are the same.
     ///
     /// # Errors
-    /// As [`ChatTemplate::render`]; and where there is no beginning, or the template changes it.
+    /// As [`ChatTemplate::render`]; and where there is no beginning.
     pub fn render_continued(&self, messages: &[Message]) -> Result<String, ModelError> {
         let refuse = |reason: &str| ModelError::Template { name: self.name.clone(), reason: reason.to_owned() };
         let Some((last, before)) = messages.split_last().filter(|(last, _)| last.role == Role::Assistant) else {
             return Err(refuse("there is no answer to go on with: end the chat with a message of the assistant's"));
         };
-        let begun = last.content.trim();
-        if begun.is_empty() {
+        if last.content.trim().is_empty() {
             return Err(refuse("the beginning of the answer is empty: leave it out"));
         }
-        let mut marked = before.to_vec();
-        marked.push(Message::new(Role::Assistant, format!("{}{HERE} ", last.content)));
-        let mut text = self.render_with(&marked, false)?;
-        let changes =
-            "it changes the beginning of the answer, such as a thought in it: begin the answer with other words";
-        let Some(at) = text.rfind(HERE) else { return Err(refuse(changes)) };
-        let trims = !text[at + HERE.len()..].starts_with(' ');
-        text.truncate(at);
-        if trims {
-            text.truncate(text.trim_end().len());
+        let mut text = self.render_with(before, true)?;
+        if !last.content.starts_with(char::is_whitespace) {
+            text.push_str(&self.gap(before, &text));
         }
-        // What the template took out of the beginning the model would not see.
-        if text.trim_end().ends_with(begun) { Ok(text) } else { Err(refuse(changes)) }
+        text.push_str(&last.content);
+        Ok(text)
+    }
+
+    /// The white space that the template writes behind `opened`, the opening of an answer to these messages, before an answer that
+    /// is there already. A model begins its answers with it.
+    fn gap(&self, messages: &[Message], opened: &str) -> String {
+        let answered = [messages, &[Message::new(Role::Assistant, HERE)]].concat();
+        // Some templates refuse a chat that ends with an answer, and then say nothing of a gap.
+        let closed = self.render_with(&answered, false).unwrap_or_default();
+        let before = closed.rfind(HERE).map_or("", |at| &closed[..at]);
+        let gap = before.strip_prefix(opened).filter(|gap| gap.chars().all(char::is_whitespace));
+        gap.unwrap_or_default().to_owned()
     }
 
     /// The text of a chat, with or without the opening of an assistant's turn at its end.

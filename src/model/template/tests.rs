@@ -1,5 +1,5 @@
-//! Answers that are gone on with, against what transformers makes of them (`tests/fixtures/make/continued.py`). The rest
-//! of what templates do is tested in `model::tests::templates`.
+//! Answers that are gone on with, beside what transformers makes of them (`tests/fixtures/make/continued.py`). The rest of
+//! what templates do is tested in `model::tests::templates`.
 
 use serde::Deserialize;
 
@@ -18,41 +18,77 @@ struct Golden {
 #[derive(Deserialize)]
 struct Rendered {
     messages: Vec<Message>,
-    /// `None` where transformers refuses.
+    /// All but the last message, with the opening of an answer.
+    opened: String,
+    /// All, as `continue_final_message` has it; `None` where transformers refuses.
     text: Option<String>,
 }
 
 #[test]
-fn answers_are_gone_on_with_where_transformers_goes_on() {
+fn answers_are_gone_on_with_where_they_would_have_been_written() {
     let golden: Vec<Golden> =
         serde_json::from_str(include_str!("../../../tests/fixtures/templates/continued.json")).unwrap();
-    let mut refused = 0;
+    let mut as_transformers = Vec::new();
     for case in &golden {
         if case.name == "plain" {
             assert_eq!(case.template, ChatTemplate::plain().source(), "the fixture is of our plain template");
         }
         let template = ChatTemplate::new(&case.name, &case.template).unwrap();
         let template = template.with_tokens(case.bos_token.clone(), case.eos_token.clone());
-        for rendered in &case.rendered {
-            match (template.render_continued(&rendered.messages), &rendered.text) {
-                (Ok(text), Some(wanted)) => assert_eq!(text, *wanted, "{}", case.name),
-                (Err(error), None) => {
-                    let line = error.to_string();
-                    assert!(line.contains("changes the beginning") && !line.contains('\n'), "{line}");
-                    refused += 1;
-                }
-                (ours, theirs) => panic!("{}: {:?}: {ours:?}, {theirs:?}", case.name, rendered.messages),
+        let (mut same, mut other) = (0, 0);
+        for Rendered { messages, opened, text: theirs } in &case.rendered {
+            let ours = template.render_continued(messages).unwrap();
+            if theirs.as_ref() == Some(&ours) {
+                same += 1;
+            } else {
+                let begun = &messages.last().unwrap().content;
+                assert_eq!(ours, format!("{opened}{begun}"), "{}", case.name);
+                other += 1;
             }
         }
+        as_transformers.push((case.name.as_str(), same, other));
     }
-    let all: usize = golden.iter().map(|case| case.rendered.len()).sum();
-    assert_eq!((golden.len(), all, refused), (4, 80, 2));
+    // transformers trims where the template trims answers that are over (llama3), writes a second space before an answer that
+    // begins with one (plain), and goes on behind a thought that the model never had (thinker), or refuses.
+    assert_eq!(as_transformers, [("chatml", 20, 0), ("llama3", 14, 6), ("plain", 18, 2), ("thinker", 2, 18)]);
+}
+
+#[test]
+fn an_answer_goes_on_in_the_thought_that_the_template_opens() {
+    let source = "{% for m in messages %}[{{ m.role }}]{{ m.content.split('</think>')[-1] }}|{% endfor %}\
+                  {% if add_generation_prompt %}[assistant]<think>\n{% endif %}";
+    let template = ChatTemplate::new("thinks", source).unwrap();
+    let chat = |begun: &str| [Message::new(Role::User, "Hello"), Message::new(Role::Assistant, begun)];
+    for begun in ["hm", "hm</think> So it is ", "\nhm"] {
+        assert_eq!(
+            template.render_continued(&chat(begun)).unwrap(),
+            format!("[user]Hello|[assistant]<think>\n{begun}")
+        );
+    }
+}
+
+#[test]
+fn a_space_that_models_begin_their_answers_with_is_there_once() {
+    // As Llama 2 and Mistral have it.
+    let source = "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}</s>\
+                  {% endif %}{% endfor %}";
+    let strict = format!(
+        "{{% if messages[-1].role == 'assistant' %}}{{{{ raise_exception('ends with an answer') }}}}{{% endif %}}{source}"
+    );
+    let chat = |begun: &str| [Message::new(Role::User, "Hello"), Message::new(Role::Assistant, begun)];
+    let of = |source: &str, begun: &str| {
+        ChatTemplate::new("spaced", source).unwrap().render_continued(&chat(begun)).unwrap()
+    };
+    assert_eq!(of(source, "It is"), "[INST] Hello [/INST] It is");
+    assert_eq!(of(source, " It is"), "[INST] Hello [/INST] It is");
+    assert_eq!(of(&strict, "It is"), "[INST] Hello [/INST]It is", "nobody says where answers begin");
 }
 
 #[test]
 fn what_cannot_be_gone_on_with_is_one_line() {
-    let chatml =
-        ChatTemplate::new("chatml", "{% for m in messages %}[{{ m.role }}]{{ m.content }}|{% endfor %}").unwrap();
+    let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}|{% endfor %}\
+                  {% if add_generation_prompt %}[assistant]{% endif %}";
+    let chatml = ChatTemplate::new("chatml", source).unwrap();
     let asked = Message::new(Role::User, "Hello");
     let error = |template: &ChatTemplate, messages: &[Message]| {
         let line = template.render_continued(messages).unwrap_err().to_string();
@@ -67,10 +103,7 @@ fn what_cannot_be_gone_on_with_is_one_line() {
     }
     let chat = [asked, Message::new(Role::Assistant, "hello")];
     assert_eq!(chatml.render_continued(&chat).unwrap(), "[user]Hello|[assistant]hello");
-    // Templates that change it, or leave it out.
-    for source in ["{% for m in messages %}{{ m.content | upper }}{% endfor %}", "{{ messages[0].content }}"] {
-        assert!(error(&ChatTemplate::new("odd", source).unwrap(), &chat).contains("changes the beginning"));
-    }
+    assert!(error(&ChatTemplate::new("odd", "{{ raise_exception('not so') }}").unwrap(), &chat).contains("not so"));
     // A mark that is part of the text marks nothing.
     let hostile = [Message::new(Role::User, HERE), Message::new(Role::Assistant, format!("{HERE} so"))];
     assert_eq!(chatml.render_continued(&hostile).unwrap(), format!("[user]{HERE}|[assistant]{HERE} so"));

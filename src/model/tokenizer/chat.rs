@@ -44,7 +44,7 @@ impl Tokenizer {
     /// ([`ChatTemplate::render_continued`]).
     ///
     /// # Errors
-    /// As [`Tokenizer::encode_chat`]; and where there is no beginning, or the template changes it.
+    /// As [`Tokenizer::encode_chat`]; and where there is no beginning.
     pub fn encode_continued(&self, template: &ChatTemplate, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
         self.encode_rendered(messages, &|messages| template.render_continued(messages))
     }

@@ -17,8 +17,9 @@ pub(super) struct Meter<'a> {
     budget: &'a Budget,
     /// Who counts, as the session names it.
     writer: String,
-    /// Of the whole session, as it is stored.
+    /// Of the whole session, as it is stored; and its cost, each part at the price of the call that used it.
     stored: Spent,
+    stored_cost: f64,
     /// What was counted when the call began, and what of it is stored.
     began: Spent,
     kept: Spent,
@@ -30,10 +31,12 @@ impl<'a> Meter<'a> {
     pub(super) fn of(order: &'a GenerateOrder, session: &Session, backend: &dyn Backend) -> Result<Option<Self>> {
         let Writer::Servers(servers) = &order.writer else { return Ok(None) };
         let began = backend.spent();
+        let (stored, stored_cost) = session.spent(None)?;
         Ok(Some(Self {
             budget: &servers.budget,
             writer: format!("{} at {}", backend.identity().name, servers.endpoints.join(", ")),
-            stored: session.spent(None)?,
+            stored,
+            stored_cost,
             began,
             kept: began,
             last: Instant::now(),
@@ -48,13 +51,14 @@ impl<'a> Meter<'a> {
 
     /// What the session has used so far, and its cost.
     pub(super) fn of_session(&self, counted: Spent) -> (Spent, Option<f64>) {
-        let spent = self.stored.plus(counted.since(self.kept));
-        (spent, self.budget.cost_of(&spent))
+        let new = counted.since(self.kept);
+        (self.stored.plus(new), self.budget.cost_of(&new).map(|cost| self.stored_cost + cost))
     }
 
     /// Why no dialogue is begun any more, if so.
     pub(super) fn used_up(&self, counted: Spent) -> Option<UsedUp> {
-        self.budget.used_up(&self.of_session(counted).0)
+        let (spent, cost) = self.of_session(counted);
+        self.budget.used_up(&spent, cost)
     }
 
     /// Whether it was kept so long ago that it is to be kept again.
@@ -67,8 +71,10 @@ impl<'a> Meter<'a> {
         self.last = Instant::now();
         let new = counted.since(self.kept);
         if new != Spent::default() {
-            session.spend(&self.writer, new)?;
+            let cost = self.budget.cost_of(&new).unwrap_or(0.0);
+            session.spend(&self.writer, new, cost)?;
             self.stored = self.stored.plus(new);
+            self.stored_cost += cost;
             self.kept = counted;
         }
         Ok(())

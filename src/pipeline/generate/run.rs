@@ -15,7 +15,7 @@ use crate::pipeline::budget::UsedUp;
 use crate::records::{LiveBoard, LiveState, LiveTotals, Problem};
 use crate::session::{self, Session, SessionError};
 
-/// So many failures with no success between them end the run: the backend is not well.
+/// So many failures with no success between them end the run, where the backend says that they are as one: it is not well.
 const FAILURES_IN_A_ROW: usize = 10;
 
 /// So often what must not be lost asks for a store that others hold, each time for some seconds.
@@ -258,8 +258,9 @@ impl<'a> Run<'a> {
         self.backend.close_dialogue(id);
         self.totals.failed += 1;
         self.failures_in_a_row += 1;
-        if self.failures_in_a_row >= FAILURES_IN_A_ROW && self.backend.fails_as_one() {
-            return Err(eyre!("{FAILURES_IN_A_ROW} dialogues failed in a row, the last with: {error}"));
+        let resumed = self.totals.existing > 0;
+        if self.failures_in_a_row >= FAILURES_IN_A_ROW && self.backend.fails_as_one(resumed) {
+            return Err(eyre!("{} dialogues failed in a row, the last with: {error}", self.failures_in_a_row));
         }
         self.last_error = Some(error);
         Ok(())

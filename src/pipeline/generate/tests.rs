@@ -24,6 +24,7 @@ struct Scripted<'a> {
     waiting: VecDeque<(Request, usize)>,
     plan: Box<dyn FnMut(&Request) -> Outcome + Send + 'a>,
     cancelled: Vec<RequestId>,
+    as_one: fn(bool) -> bool,
 }
 
 enum Outcome {
@@ -41,7 +42,7 @@ impl<'a> Scripted<'a> {
             compute: "f32".into(),
             context_length: 64,
         };
-        Self { identity, waiting: VecDeque::new(), plan: Box::new(plan), cancelled: Vec::new() }
+        Self { identity, waiting: VecDeque::new(), plan: Box::new(plan), cancelled: Vec::new(), as_one: |_| true }
     }
 }
 
@@ -93,6 +94,10 @@ impl Backend for Scripted<'_> {
 
     fn in_flight(&self) -> usize {
         self.waiting.len()
+    }
+
+    fn fails_as_one(&self, resumed: bool) -> bool {
+        (self.as_one)(resumed)
     }
 
     fn render(&self, _messages: &[Message]) -> Result<String> {
@@ -226,6 +231,20 @@ fn ten_failures_in_a_row_end_the_run_and_a_success_between_them_does_not() {
     });
     let outcome = bench.run(&mut backend, &mut Boards::default()).unwrap();
     assert!(outcome.failed > 10);
+}
+
+#[test]
+fn the_backend_says_what_failures_mean_and_is_told_whether_some_is_written_already() {
+    let mut bench = Bench::new(3, 5);
+    let failing = |as_one: fn(bool) -> bool| Scripted { as_one, ..Scripted::new(|_| Outcome::Fails("too long")) };
+    let outcome = bench.run(&mut failing(|resumed| resumed), &mut Boards::default()).unwrap();
+    assert_eq!(outcome.failed, 15);
+    bench.order.samples = 1;
+    bench.run(&mut Scripted::new(right), &mut Boards::default()).unwrap();
+    bench.order.samples = 5;
+    let error = bench.run(&mut failing(|resumed| resumed), &mut Boards::default()).unwrap_err();
+    assert!(error.to_string().starts_with("10 dialogues failed in a row"), "{error}");
+    assert!(bench.run(&mut failing(|resumed| !resumed), &mut Boards::default()).is_ok());
 }
 
 #[test]

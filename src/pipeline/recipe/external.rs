@@ -19,6 +19,9 @@ impl Recipe {
     pub(super) fn check_external(&self, at: &Place<'_>) -> Result<(), RecipeError> {
         let Some(external) = &self.external else { return Ok(()) };
         external.validate().map_err(|error| at.wrong_in("external", error.to_string()))?;
+        for (key, train) in [("stage1.train", &self.stage1.train), ("stage2.train", &self.stage2.train)] {
+            external.check(train).map_err(|error| at.wrong_in(key, error.to_string()))?;
+        }
         if external.directory.as_ref().is_some_and(|directory| !directory.contains(RUN)) {
             let line = format!(
                 "external.directory: every training has a folder of its own; write {RUN} where its name stands, as in \

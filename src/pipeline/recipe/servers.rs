@@ -10,6 +10,7 @@ use serde_json::{Map, Number, Value};
 use super::place::Place;
 use super::{Recipe, RecipeError};
 use crate::generate::http::OptionsError;
+use crate::launch::process;
 use crate::launch::template::{self, TemplateError};
 use crate::pipeline::Servers;
 use crate::pipeline::budget::{Budget, BudgetError};
@@ -28,6 +29,8 @@ pub struct RecipeServers {
     pub start: Option<String>,
     /// What the command is started by: see [`template::launch`].
     pub launcher: Option<String>,
+    /// Environment variables with keys that the server may have all the same, such as `HF_TOKEN`.
+    pub environment: Vec<String>,
     /// A file with the key; left out, the environment is asked for one.
     pub key_file: Option<PathBuf>,
     /// Whether the key may go over plain http to another machine.
@@ -107,26 +110,29 @@ impl RecipeServers {
             OptionsError::OwnField(_) => ("extra", error.to_string()),
             _ => ("endpoints", error.to_string()),
         })?;
-        match (&self.start, &self.launcher) {
-            (None, None) => Ok(()),
-            (None, Some(_)) => wrong("launcher", "there is nothing to start; give servers.start too, or leave it out"),
-            (Some(start), launcher) => {
-                starts(start)?;
-                let checked = launcher.as_deref().map_or(Ok(()), template::check_launcher);
-                checked.map_err(|error| ("launcher", error.to_string()))
-            }
-        }
+        let Some(start) = &self.start else {
+            let given = [("launcher", self.launcher.is_some()), ("environment", !self.environment.is_empty())];
+            return match given.into_iter().find(|(_, given)| *given) {
+                Some((key, _)) => wrong(key, "there is nothing to start; give servers.start too, or leave it out"),
+                None => Ok(()),
+            };
+        };
+        starts(start)?;
+        process::check_environment(&self.environment).map_err(|line| ("environment", line))?;
+        let checked = self.launcher.as_deref().map_or(Ok(()), template::check_launcher);
+        checked.map_err(|error| ("launcher", error.to_string()))
     }
 }
 
-/// Whether a command starts a server of the model that it is asked for.
+/// Whether a command starts a server of the model that it is asked for, under a name that it cannot guess.
 fn starts(start: &str) -> Result<(), (&'static str, String)> {
     let wrong = |error: TemplateError| ("start", error.to_string());
     let words = template::split(start).map_err(wrong)?;
     template::check(&words, &PLACEHOLDERS).map_err(wrong)?;
-    if words.first().is_none_or(|word| word.text.is_empty()) || !template::uses(&words, "model") {
-        let there = template::listed(PLACEHOLDERS);
-        return Err(("start", format!("`{start}`: a command with {{model}} is needed (there are {there})")));
+    let is_command = words.first().is_some_and(|word| !word.text.is_empty());
+    if !is_command || !PLACEHOLDERS.iter().all(|name| template::uses(&words, name)) {
+        let line = "a command with {model} and {name} is needed, such as vllm serve {model} --served-model-name {name}";
+        return Err(("start", format!("`{start}`: {line}")));
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Recipe;
+use super::place::Place;
+use super::{Recipe, RecipeError};
 use crate::pipeline::OrderError;
 use crate::session::{Session, StoredStep};
 
@@ -14,6 +15,19 @@ const STEP: &str = "recipe";
 struct StoredRecipe {
     name: String,
     toml: String,
+    /// Tells the models that this pass makes from those of others, which have the same names. It stays as long as the session.
+    mark: Option<String>,
+}
+
+impl StoredRecipe {
+    fn of(session: &Session) -> color_eyre::Result<Option<Self>> {
+        let Some(step) = session.step(STEP)? else { return Ok(None) };
+        Ok(Some(serde_json::from_str(&step.outcome)?))
+    }
+
+    fn recipe(&self) -> Result<Recipe, RecipeError> {
+        Recipe::parse(&self.name, &Place { file: "the recipe in the session", text: &self.toml })
+    }
 }
 
 impl Recipe {
@@ -22,23 +36,29 @@ impl Recipe {
     /// # Errors
     /// If the session cannot be read, or holds a recipe of another version of this program.
     pub fn of_session(session: &Session) -> color_eyre::Result<Option<Self>> {
-        let Some(step) = session.step(STEP)? else { return Ok(None) };
-        let stored: StoredRecipe = serde_json::from_str(&step.outcome)?;
-        Ok(Some(Self::read(&stored.name, "the recipe in the session", &stored.toml)?))
+        let stored = StoredRecipe::of(session)?;
+        Ok(stored.map(|stored| stored.recipe()).transpose()?)
     }
 
-    /// Makes a session this recipe's, or refuses another one's.
+    /// Makes a session this recipe's, or refuses another one's. Returns the mark of its pass: a few digits by which
+    /// the models that it makes are told from those that other passes make under the same names.
     ///
     /// # Errors
     /// If another recipe's pass is here, or the session cannot be written.
-    pub fn own(&self, session: &Session) -> color_eyre::Result<()> {
-        let before = self.may_run(session)?.then(|| Self::of_session(session)).transpose()?.flatten();
-        if before.is_some_and(|before| before.to_toml() == self.to_toml()) {
-            return Ok(());
+    pub fn own(&self, session: &Session) -> color_eyre::Result<String> {
+        self.may_run(session)?;
+        let before = StoredRecipe::of(session)?;
+        if let Some(before) = &before
+            && let Some(mark) = &before.mark
+            && before.recipe()?.to_toml() == self.to_toml()
+        {
+            return Ok(mark.clone());
         }
-        let mine = StoredRecipe { name: self.name.clone(), toml: self.to_toml() };
+        let mark = before.and_then(|before| before.mark).unwrap_or_else(fresh_mark);
+        let mine = StoredRecipe { name: self.name.clone(), toml: self.to_toml(), mark: Some(mark.clone()) };
         let outcome = serde_json::to_string(&mine)?;
-        Ok(session.put_step(&StoredStep { name: STEP.into(), outcome, seconds: 0.0 })?)
+        session.put_step(&StoredStep { name: STEP.into(), outcome, seconds: 0.0 })?;
+        Ok(mark)
     }
 
     /// Whether a session is this recipe's already; false where it is nobody's yet.
@@ -60,4 +80,8 @@ impl Recipe {
         ))
         .into())
     }
+}
+
+fn fresh_mark() -> String {
+    format!("{:04x}", rand::random::<u16>())
 }

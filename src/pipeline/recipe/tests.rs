@@ -91,6 +91,8 @@ fn another_trainer_is_checked_as_the_rest_is() {
     assert!(error(&external("\nlauncher = \"a && b\"")).starts_with("mine.toml:4: external.launcher: `&`"));
     assert!(error(&external("environment = [\"A=b\"]")).starts_with("mine.toml:3: external.environment"));
     assert!(error(&external("directory = \"/w/external\"")).starts_with("mine.toml:3: external.directory: every"));
+    let wandb = error("[stage2.train]\nlr = 1e-4\nwandb = true\n[external]\n");
+    assert!(wandb.starts_with("mine.toml:3: stage2.train.wandb: another trainer reports itself"), "{wandb}");
     let parts = "[stage1.train.data]\nloss_on = \"all_but_wrong_attempts\"";
     assert!(Recipe::read("r", "r", &external(parts)).is_ok(), "parts are told by labels");
     let text = external("directory = \"/w/{run}/external\"") + "[filter.rules.contamination]\nenabled = false\n";
@@ -109,10 +111,12 @@ fn how_a_trainer_is_started_may_be_mended_and_which_one_it_is_may_not() {
     let session = Session::create(&dir.path().join("s")).unwrap();
     let read = |external: &str| Recipe::read("r", "r", external).unwrap();
     let first = read("[external]\npython = \"python3x\"\n");
-    first.own(&session).unwrap();
+    let mark = first.own(&session).unwrap();
+    assert!(mark.len() == 4 && mark.chars().all(|c| c.is_ascii_hexdigit()), "{mark}");
+    assert_eq!(first.own(&session).unwrap(), mark);
     let mended = read("[external]\nlauncher = \"accelerate launch\"\n");
     assert!(mended.may_run(&session).unwrap());
-    mended.own(&session).unwrap();
+    assert_eq!(mended.own(&session).unwrap(), mark, "the pass is the same");
     assert_eq!(Recipe::of_session(&session).unwrap().unwrap().external, mended.external);
     read("[external]\n").own(&session).unwrap();
     for other in ["", "[external]\ntrainer = \"axolotl\"\n", "seed = 1\n[external]\n"] {
@@ -121,13 +125,28 @@ fn how_a_trainer_is_started_may_be_mended_and_which_one_it_is_may_not() {
     }
 }
 
+/// Kept before there were marks, and before something in it was refused.
+#[test]
+fn a_recipe_that_was_taken_once_is_read_and_may_be_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::create(&dir.path().join("s")).unwrap();
+    let kept = serde_json::json!({ "name": "r", "toml": "[stage1.train]\nwandb = true\n[external]\n" });
+    let step = crate::session::StoredStep { name: "recipe".into(), outcome: kept.to_string(), seconds: 0.0 };
+    session.put_step(&step).unwrap();
+    assert!(Recipe::of_session(&session).unwrap().unwrap().stage1.train.wandb);
+    let mended = Recipe::read("r", "r", "[external]\n").unwrap();
+    let mark = mended.own(&session).unwrap();
+    assert_eq!((mended.own(&session).unwrap(), mark.len()), (mark, 4));
+}
+
 const SERVERS: &str = "[servers]\nendpoints = [\"http://localhost:8000/v1\"]\n";
 
 #[test]
 fn servers_are_checked_as_the_rest_is() {
     let read = |more: &str| Recipe::read("r", "r", &format!("{SERVERS}{more}\n")).unwrap();
     let recipe = read(
-        "start = \"serve {model} --name {name}\"\nlauncher = \"nice\"\ntokenizer = true\nmost_in_flight = 8\n\
+        "start = \"serve {model} --name {name}\"\nlauncher = \"nice\"\nenvironment = [\"HF_TOKEN\"]\ntokenizer = true\n\
+         most_in_flight = 8\n\
          request_timeout = 1800\nprice = \"0.1,0.4\"\nmax_cost = 2.5\n\
          extra = { chat_template_kwargs = { enable_thinking = false }, least = 0.5, list = [1, \"a\"] }",
     );
@@ -148,7 +167,8 @@ fn servers_are_checked_as_the_rest_is() {
     let wrong = |more: &str| error(&format!("seed = 1\n{SERVERS}{more}\n"));
     for (more, says) in [
         ("strat = \"x {model}\"", "mine.toml:4: unknown field `strat`"),
-        ("start = \"serve it\"", "mine.toml:4: servers.start: `serve it`: a command with {model} is needed"),
+        ("start = \"serve it\"", "mine.toml:4: servers.start: `serve it`: a command with {model} and {name} is needed"),
+        ("start = \"serve {model}\"", "mine.toml:4: servers.start: `serve {model}`: a command with {model} and {name}"),
         (
             "\nstart = \"serve {modle}\"",
             "mine.toml:5: servers.start: unknown placeholder {modle}; there are {model}, {name}",
@@ -156,8 +176,10 @@ fn servers_are_checked_as_the_rest_is() {
         ("start = \"serve {model} > log\"", "mine.toml:4: servers.start: `>`"),
         ("start = \"serve '{model}\"", "mine.toml:4: servers.start: the quote ' is not closed"),
         ("launcher = \"nice\"", "mine.toml:4: servers.launcher: there is nothing to start"),
-        ("start = \"serve {model}\"\nlauncher = \" \"", "mine.toml:5: servers.launcher: the program"),
-        ("start = \"serve {model}\"\nlauncher = \"a && b\"", "mine.toml:5: servers.launcher: `&`"),
+        ("start = \"s {model} {name}\"\nlauncher = \" \"", "mine.toml:5: servers.launcher: the program"),
+        ("start = \"s {model} {name}\"\nlauncher = \"a && b\"", "mine.toml:5: servers.launcher: `&`"),
+        ("environment = [\"A\"]", "mine.toml:4: servers.environment: there is nothing to start"),
+        ("start = \"s {model} {name}\"\nenvironment = [\"A=b\"]", "mine.toml:5: servers.environment: `A=b`: the name"),
         ("most_in_flight = 0", "mine.toml:4: servers.most_in_flight: must be 1"),
         ("request_timeout = 0", "mine.toml:4: servers.request_timeout: must be 1"),
         ("price = \"cheap\"", "mine.toml:4: servers.price: price `cheap`"),
@@ -183,9 +205,9 @@ fn how_servers_are_reached_may_be_mended_and_what_they_write_may_not() {
     let dir = tempfile::tempdir().unwrap();
     let session = Session::create(&dir.path().join("s")).unwrap();
     let read = |more: &str| Recipe::read("r", "r", &format!("{SERVERS}{more}\n")).unwrap();
-    read("start = \"serve {model}\"\nextra = { x = 1 }").own(&session).unwrap();
+    read("start = \"serve {model} {name}\"\nextra = { x = 1 }").own(&session).unwrap();
     let mended = "endpoints = [\"http://gpu:1\"]\nlauncher = \"srun\"\nstart = \"other {model} {name}\"\nkey_file = \"k\"\n\
-                  most_in_flight = 2\nallow_plain_key = true\nprice = \"1\"\nmax_cost = 9.0\nextra = { x = 1 }\n";
+                  environment = [\"HF_TOKEN\"]\nmost_in_flight = 2\nallow_plain_key = true\nprice = \"1\"\nmax_cost = 9.0\nextra = { x = 1 }\n";
     let mended = Recipe::read("r", "r", &format!("[servers]\n{mended}")).unwrap();
     assert!(mended.may_run(&session).unwrap());
     mended.own(&session).unwrap();

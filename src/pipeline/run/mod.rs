@@ -52,7 +52,7 @@ pub struct Served<'a> {
     pub servers: &'a RecipeServers,
     /// Directory, file, or name.
     pub model: &'a str,
-    /// What it is called there, and nothing else is: no other model can write unnoticed.
+    /// What it is called there, and nothing else is: no other model can write unnoticed, not even that of another session's pass.
     pub name: &'a str,
 }
 
@@ -150,6 +150,8 @@ pub struct Pass<'a> {
     pool: Vec<Problem>,
     test: Vec<Problem>,
     planned: Vec<Planned>,
+    /// Marks the models that it makes where they are served.
+    mark: String,
 }
 
 /// Runs the pass to its end. `policies`: that of the recipe's dialogues, and the default one, which asks single turns.
@@ -159,17 +161,21 @@ pub struct Pass<'a> {
 pub fn run(session: &Session, order: &RunOrder, policies: (Policy, Policy), host: &mut dyn Host) -> Result<RunOutcome> {
     let recipe = &order.recipe;
     recipe.complete()?;
-    recipe.own(session)?;
+    let mark = recipe.own(session)?;
     let (pool, test) = problems(recipe)?;
     session.add_problems(&pool)?;
     session.hold_out(&test)?;
     let compute: ComputeChoice =
         recipe.compute.parse().map_err(|error: crate::model::DecoderError| OrderError(error.to_string()))?;
     let planned = plan(recipe, Some(session))?;
-    let mut pass = Pass { session, order, host, policies, compute, pool, test, planned };
+    let mut pass = Pass { session, order, host, policies, compute, pool, test, planned, mark };
     let done = pass.all_steps();
     // However it went: what a server holds of the machine is for others now.
     let ended = pass.end_servers();
+    if let (Err(_), Err(error)) = (&done, &ended) {
+        // The other one is what the call ends with.
+        tracing::error!("{error:#}");
+    }
     done.and(ended)?;
     let report = report::report(session, recipe)?.ok_or_else(|| OrderError("the pass has no scores".into()))?;
     report::write(&report, &session.dir().join("report"))?;

@@ -278,11 +278,17 @@ impl Pass<'_> {
     /// What writes with a model of the pass: its name there, and its place.
     pub(super) fn backend(&mut self, step: &str, (name, model): (&str, &str)) -> Result<Box<dyn Backend>> {
         if let Some(servers) = &self.order.recipe.servers {
-            let backend = self.host.serve(self.session, &Served { servers, model, name })?;
+            let name = self.served_name(name);
+            let backend = self.host.serve(self.session, &Served { servers, model, name: &name })?;
             return backend.ok_or_else(|| Halt::Stopped { step: step.to_owned() }.into());
         }
         let options = LocalOptions { compute: self.compute, slots: self.order.slots, ..LocalOptions::default() };
         Ok(Box::new(LocalBackend::load(model, options)?))
+    }
+
+    /// What a model of the pass is called where it is served. The base is the same for every pass; those that are made are not.
+    fn served_name(&self, name: &str) -> String {
+        if name == BASE { name.to_owned() } else { format!("{name}-{}", self.mark) }
     }
 
     pub(super) fn generation(&self, samples: u32, turns: usize, sampling: Sampling) -> GenerateOrder {

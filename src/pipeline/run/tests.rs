@@ -141,6 +141,7 @@ fn pass<'a>(session: &'a Session, order: &'a RunOrder, host: &'a mut dyn Host) -
         pool: Vec::new(),
         test: Vec::new(),
         planned: plan(&order.recipe, Some(session)).unwrap(),
+        mark: "3f2a".into(),
     }
 }
 

@@ -83,11 +83,7 @@ pub fn examples(session: &Session, settings: &DataSettings) -> Result<Vec<Exampl
     let selection = Some(settings.selection.as_str()).filter(|name| !name.is_empty());
     let weights = selection.map(|name| weights(session, name)).transpose()?;
     let mut rows: Vec<SampleRow> = session.sample_rows()?;
-    rows.retain(|row| match &weights {
-        // What a person decided counts when it is chosen; a selection stays what it is, so that a run can go on with it.
-        Some(weights) => weights.contains_key(&row.id) && !row.held_out,
-        None => row.trained_on(),
-    });
+    rows.retain(|row| is_learnt_from(row, weights.as_ref()));
     rows.sort_by(|a, b| (&a.problem_id, a.draw, &a.settings).cmp(&(&b.problem_id, b.draw, &b.settings)));
     let mut examples = Vec::with_capacity(rows.len());
     for row in rows {
@@ -99,12 +95,22 @@ pub fn examples(session: &Session, settings: &DataSettings) -> Result<Vec<Exampl
     Ok(examples)
 }
 
-/// How many chains a selection holds.
+/// How many chains of a selection are learnt from.
 ///
 /// # Errors
 /// If there is no such selection, or one of its samples is not here any more.
 pub fn selected(session: &Session, name: &str) -> Result<usize> {
-    Ok(weights(session, name)?.len())
+    let weights = weights(session, name)?;
+    Ok(session.sample_rows()?.iter().filter(|row| is_learnt_from(row, Some(&weights))).count())
+}
+
+/// Whether a chain is learnt from, where these weights are a selection's.
+fn is_learnt_from(row: &SampleRow, weights: Option<&HashMap<i64, f32>>) -> bool {
+    match weights {
+        // What a person decided counts when it is chosen; a selection stays what it is, so that a run can go on with it.
+        Some(weights) => weights.contains_key(&row.id) && !row.held_out,
+        None => row.trained_on(),
+    }
 }
 
 /// How much each sample of a selection counts, by row.
@@ -252,4 +258,72 @@ pub fn prepare(session: &Session, order: &TrainOrder) -> Result<Prepared> {
         trainer.watch(Box::new(look));
     }
     Ok(Prepared { trainer, compute: compute.name(), plan, chains, held_out, too_long, longest })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::records::{Chain, FinishReason, ModelIdentity, Problem, SampleSettings, Sampling, Selected, Turn};
+
+    #[test]
+    fn a_selection_counts_what_is_learnt_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let session = Session::create(dir.path()).unwrap();
+        let problem = |id: &str| Problem {
+            id: id.into(),
+            text: "2+2?".into(),
+            answer: "4".into(),
+            source: "made up".into(),
+            split: None,
+            level: None,
+            subject: None,
+            solution: None,
+            extra: serde_json::Map::new(),
+        };
+        session.add_problems(&[problem("learnt")]).unwrap();
+        session.hold_out(&[problem("scored")]).unwrap();
+        let model = ModelIdentity {
+            name: "m".into(),
+            content: "c".into(),
+            template: "t".into(),
+            compute: "f32".into(),
+            context_length: 10,
+        };
+        let settings = SampleSettings { model, turns: 1, sampling: Sampling::default(), seed: 0, dialogue: json!({}) };
+        let settings = session.put_settings(&settings, &json!({})).unwrap();
+        let mut chosen = Vec::new();
+        for problem_id in ["learnt", "scored"] {
+            let turn = |kind, text: &str| Turn {
+                kind,
+                strategy: None,
+                text: text.into(),
+                token_ids: Vec::new(),
+                tokens: 1,
+                finish: None,
+                logprob: None,
+            };
+            let sample = Sample {
+                problem_id: problem_id.into(),
+                draw: 0,
+                settings: settings.clone(),
+                turns: vec![turn(TurnKind::Problem, "2+2?"), turn(TurnKind::Attempt, "4")],
+                chain: Chain { text: "4".into(), segments: Vec::new(), opened: Vec::new() },
+                tags: Vec::new(),
+                finish: FinishReason::Stop,
+                answer: None,
+                correct: None,
+                tokens: 1,
+                seconds: 0.0,
+                created_at: 0,
+            };
+            session.add_sample(&sample).unwrap();
+            chosen.push(Selected { problem_id: problem_id.into(), draw: 0, settings: settings.clone(), weight: 1.0 });
+        }
+        session.put_selection("both", "hash", "{}", "{}", &chosen).unwrap();
+        let data = DataSettings { selection: "both".into(), ..DataSettings::default() };
+        assert_eq!((selected(&session, "both").unwrap(), examples(&session, &data).unwrap().len()), (1, 1));
+        assert!(selected(&session, "other").unwrap_err().to_string().contains("there are: both"));
+    }
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ExternalError;
 use super::template;
+use crate::launch::process;
+use crate::train::TrainSettings;
 
 /// A program that trains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,14 +124,19 @@ impl External {
                 "directory `{directory}`: a path from the root on is needed, as the launcher sees it"
             ));
         }
-        let is_name = |name: &str| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())
-        };
-        match self.environment.iter().find(|name| !is_name(name)) {
-            Some(name) => wrong(format!("environment `{name}`: the name of a variable is needed, without its value")),
-            None => Ok(()),
+        process::check_environment(&self.environment).or_else(|line| wrong(format!("environment {line}")))
+    }
+
+    /// Whether it can do a training of these settings.
+    ///
+    /// # Errors
+    /// As [`External::validate`]; or what only a training here does.
+    pub fn check(&self, settings: &TrainSettings) -> Result<(), ExternalError> {
+        self.validate()?;
+        if settings.wandb {
+            return Err(ExternalError::Settings("wandb: another trainer reports itself; leave it out".into()));
         }
+        Ok(())
     }
 
     /// Whether the launcher hands the work to another machine.

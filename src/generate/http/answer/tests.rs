@@ -147,27 +147,6 @@ fn probabilities_of_a_stream_are_added_up_and_may_not_have_holes() {
 }
 
 #[test]
-fn a_beginning_that_is_said_again_is_not_shown() {
-    let of = |begun: &str, pieces: &[&str]| {
-        let mut growing = Growing::after(begun);
-        let mut shown = Vec::new();
-        for piece in pieces {
-            growing.take(&format!(r#"{{"choices": [{{"delta": {{"content": "{piece}"}}}}]}}"#)).unwrap();
-            shown.push(growing.text().to_owned());
-        }
-        growing.take(r#"{"choices": [{"delta": {}, "finish_reason": "stop"}]}"#).unwrap();
-        let mut written = growing.finish().unwrap();
-        written.go_on_from(begun);
-        (shown.join("|"), written.text)
-    };
-    assert_eq!(of("Let me", &["Let", " me", " see", "."]), ("|| see| see.".into(), " see.".into()));
-    assert_eq!(of("Let me", &[" see", "."]), (" see| see.".into(), " see.".into()));
-    assert_eq!(of("Let me", &["Let", "ters"]), ("|Letters".into(), "Letters".into()));
-    assert_eq!(of("Let me", &["Let"]), ("".into(), "Let".into()), "what may have been one and was none");
-    assert_eq!(of("", &["a", "b"]), ("a|ab".into(), "ab".into()));
-}
-
-#[test]
 fn a_failure_says_what_it_cost_if_the_server_does() {
     let cut_off = r#"{"choices": [{"message": {"content": "x"}, "finish_reason": "content_filter"}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 1}}"#;

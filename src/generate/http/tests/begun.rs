@@ -28,21 +28,22 @@ fn each_kind_of_server_is_told_as_it_wants_to_be() {
 }
 
 #[test]
-fn a_beginning_that_is_said_again_is_neither_shown_nor_kept() {
-    let server = of("llamacpp", |asked| match asked.streamed() {
-        true => stream(vec![delta("Let me"), delta(" see: it"), delta(" is 4."), ending()]),
-        false => completion("Let me see: it is 4.", "stop"),
-    });
-    for streams in [0, 1] {
+fn a_beginning_is_taken_off_only_where_it_is_known_to_be_said_again() {
+    for (owner, streams, kept) in [
+        ("llamacpp", 0, " it is 4."),
+        ("llamacpp", 1, "Let me see: it is 4."),
+        ("vllm", 0, "Let me see: it is 4."),
+        ("sglang", 1, "Let me see: it is 4."),
+    ] {
+        // Which is what a model may write.
+        let server = of(owner, |asked| match asked.streamed() {
+            true => stream(vec![delta("Let me"), delta(" see: it"), delta(" is 4."), ending()]),
+            false => completion("Let me see: it is 4.", "stop"),
+        });
         let mut backend = HttpBackend::connect(HttpOptions { streams, ..options(&[&server]) }).unwrap();
-        let text = " it is 4.".to_owned();
-        assert_eq!(ask(&mut backend, begun(0)), Ok((text.clone(), 4, FinishReason::Stop, text)), "{streams}");
+        let text = kept.to_owned();
+        assert_eq!(ask(&mut backend, begun(0)), Ok((text.clone(), 4, FinishReason::Stop, text)), "{owner} {streams}");
     }
-    // What only looked like it is shown at the end.
-    let server = of("llamacpp", |_| stream(vec![delta("Let me"), ending()]));
-    let mut backend = HttpBackend::connect(HttpOptions { streams: 1, ..options(&[&server]) }).unwrap();
-    let text = "Let me".to_owned();
-    assert_eq!(ask(&mut backend, begun(0)), Ok((text.clone(), 4, FinishReason::Stop, text)));
 }
 
 #[test]
@@ -73,6 +74,18 @@ fn servers_that_cannot_are_refused_alone_and_passed_over_beside_others() {
 }
 
 #[test]
+fn one_that_starts_late_and_cannot_either_is_told_of_like_the_others() {
+    let (ollama, late) = (of("library", good), Server::of_model(json!({"id": "m", "owned_by": "test"}), 1, good));
+    let mut pool = backend(&[&ollama, &late]);
+    pool.submit(begun(0)).unwrap();
+    let error = step_error(&mut pool);
+    let lines = [ollama.url(), late.url()].map(|url| line(&url, CANNOT_GO_ON)).join("; ");
+    let expected =
+        format!("no server is left that can write what is left to write ({lines}); what was written is stored");
+    assert_eq!(error, expected);
+}
+
+#[test]
 fn work_that_only_sick_servers_could_do_is_given_up() {
     let ollama = of("library", good);
     let broken = of("vllm", |_| json_reply(502, &json!({"error": "gone"})));
@@ -80,7 +93,10 @@ fn work_that_only_sick_servers_could_do_is_given_up() {
     options.pace.patience = Duration::from_millis(60);
     let mut pool = HttpBackend::connect(options).unwrap();
     pool.submit(begun(0)).unwrap();
-    assert!(step_error(&mut pool).contains("502: gone"));
+    let error = step_error(&mut pool);
+    let well = line(&ollama.url(), CANNOT_GO_ON);
+    assert!(error.contains("502: gone") && error.contains(&well) && !error.contains("has been well"), "{error}");
+    assert!(error.ends_with("what was written is stored, and the same command goes on"), "{error}");
     assert_eq!(pool.in_flight(), 1, "nothing was lost on the way");
 }
 

@@ -57,17 +57,44 @@ fn failures_that_are_about_one_request_say_nothing_of_the_next() {
         _ => json_reply(400, &json!({"error": {"message": "unknown field top_k"}})),
     });
     let mut backend = HttpBackend::connect(HttpOptions { retries: 0, ..options(&[&server]) }).unwrap();
-    assert!(backend.fails_as_one(), "nothing is known yet");
+    assert!(backend.fails_as_one(false), "nothing is known yet");
     // An answer ends a row.
     let expected = [false, false, true, true, true, true, true, true, false];
     for (id, expected) in (0..).zip(expected) {
         let _ = ask(&mut backend, request(id));
-        assert_eq!(backend.fails_as_one(), expected, "{id}");
+        assert_eq!(backend.fails_as_one(false), expected, "{id}");
     }
     // A value that the server does not take is sent with every request.
     let sampling = Sampling { top_k: 5, ..Sampling::default() };
     assert!(error_of(&mut backend, Request { sampling, ..request(9) }).contains("leave it off"));
-    assert!(backend.fails_as_one());
+    assert!(backend.fails_as_one(false));
+}
+
+#[test]
+fn refusals_of_many_problems_say_something_of_the_next() {
+    let server = Server::start(|asked| match asked.text().as_str() {
+        "answer to problem 500" => good(asked),
+        _ => json_reply(400, &json!({"error": {"message": "unknown field chat_tempalte"}})),
+    });
+    let mut backend = backend(&[&server]);
+    let refused = |backend: &mut HttpBackend, ids: std::ops::Range<u64>| {
+        ids.for_each(|id| backend.submit(request(id)).unwrap());
+        assert!(drain(backend).values().all(Result::is_err));
+    };
+    refused(&mut backend, 0..FEW_PROBLEMS as u64 - 1);
+    // Any number of draws of one problem is one.
+    for id in 20..40 {
+        error_of(&mut backend, Request { id, ..request(0) });
+    }
+    assert!(!backend.fails_as_one(false));
+    refused(&mut backend, 100..101);
+    assert!(backend.fails_as_one(false) && !backend.fails_as_one(true), "such work has been done before");
+    // After an answer it takes more of them.
+    assert!(ask(&mut backend, request(500)).is_ok());
+    refused(&mut backend, 0..MANY_PROBLEMS as u64 - 1);
+    assert!(!backend.fails_as_one(false));
+    refused(&mut backend, 100..110);
+    assert!(backend.fails_as_one(false) && backend.fails_as_one(true));
 }
 
 /// Which of the requests so far were streamed, by problem.
@@ -78,28 +105,28 @@ fn streamed(server: &Server) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn the_dialogue_that_is_looked_at_is_streamed_and_no_other() {
+fn the_dialogue_that_is_looked_at_is_streamed_and_so_many_beside_it_as_ever() {
     let server = Server::start(good);
     let streaming = HttpOptions { streams: 1, ..options(&[&server]) };
     let mut backend = HttpBackend::connect(streaming).unwrap();
     let says = |id: u64, streamed: bool| (format!("answer to problem {id}"), streamed);
-    // As long as nobody looks, the first that begins.
+    // The first that begins.
     (0..2).for_each(|id| backend.submit(request(id)).unwrap());
     drain(&mut backend);
     assert_eq!(streamed(&server), [says(0, true), says(1, false)]);
     backend.look_at(Some(4));
     (2..6).for_each(|id| backend.submit(request(id)).unwrap());
     drain(&mut backend);
-    assert_eq!(streamed(&server)[2..], [says(2, false), says(3, false), says(4, true), says(5, false)]);
-    // Its next turn too, and nothing while it has none.
+    assert_eq!(streamed(&server)[2..], [says(2, true), says(3, false), says(4, true), says(5, false)]);
+    // Its next turn too, which is as many as are streamed at once.
     backend.submit(Request { dialogue: 4, ..request(6) }).unwrap();
     backend.submit(request(7)).unwrap();
     drain(&mut backend);
     assert_eq!(streamed(&server)[6..], [says(6, true), says(7, false)]);
-    backend.look_at(None);
-    backend.submit(request(8)).unwrap();
+    // One that is over, and whose turn was under way when it was looked at, leaves the place to others.
+    (8..10).for_each(|id| backend.submit(request(id)).unwrap());
     drain(&mut backend);
-    assert_eq!(streamed(&server)[8..], [says(8, false)]);
+    assert_eq!(streamed(&server)[8..], [says(8, true), says(9, false)]);
 }
 
 #[test]

@@ -90,8 +90,13 @@ fn a_server_that_takes_no_tokens_is_said_in_a_line() {
         let mut backend = HttpBackend::connect(with_tokens(options(&[&server]))).unwrap();
         let error = error_of(&mut backend, request(0));
         assert!(error.contains("leave --tokenizer out") && error.contains(words) && !error.contains('\n'), "{error}");
-        assert!(backend.fails_as_one(), "the next one will fail too");
+        assert!(backend.fails_as_one(false), "the next one will fail too");
     }
+    // What is about something else is said as it is.
+    let server = Server::start(|_| json_reply(404, &json!({"error": {"message": "The model `m` does not exist."}})));
+    let mut backend = HttpBackend::connect(with_tokens(options(&[&server]))).unwrap();
+    let error = error_of(&mut backend, request(0));
+    assert!(error.ends_with("404: The model `m` does not exist.") && !error.contains("--tokenizer"), "{error}");
     // Where others were answered it is about the one request.
     let server = Server::start(|asked| match asked.number {
         0 => good(asked),
@@ -100,7 +105,7 @@ fn a_server_that_takes_no_tokens_is_said_in_a_line() {
     let mut backend = HttpBackend::connect(with_tokens(options(&[&server]))).unwrap();
     assert!(ask(&mut backend, request(0)).is_ok());
     let error = error_of(&mut backend, request(1));
-    assert!(error.ends_with("400: no") && !backend.fails_as_one(), "{error}");
+    assert!(error.ends_with("400: no") && !backend.fails_as_one(false), "{error}");
 }
 
 #[test]
@@ -124,6 +129,20 @@ fn samples_of_the_two_ways_are_told_apart() {
     assert_ne!(chat.identity().content, tokens.identity().content);
     let again = HttpBackend::connect(with_tokens(options(&[&server]))).unwrap();
     assert_eq!(again.identity(), tokens.identity());
+    // Other tokens of the same texts are another prompt.
+    let directory = tempfile::tempdir().unwrap();
+    let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/micro");
+    for file in ["tokenizer_config.json", "config.json"] {
+        std::fs::copy(from.join(file), directory.path().join(file)).unwrap();
+    }
+    let mut tokenizer: Value = serde_json::from_slice(&std::fs::read(from.join("tokenizer.json")).unwrap()).unwrap();
+    let vocabulary = &mut tokenizer["model"]["vocab"];
+    (vocabulary["!"], vocabulary["\""]) = (4.into(), 3.into());
+    std::fs::write(directory.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    let other = Prompts::Tokens(Box::new(PromptTokens::open(directory.path().to_str().unwrap()).unwrap()));
+    let other = HttpBackend::connect(HttpOptions { prompts: other, ..options(&[&server]) }).unwrap();
+    assert_eq!(other.identity().template, tokens.identity().template);
+    assert_ne!(other.identity().content, tokens.identity().content);
     // Whether probabilities are told changes no sample.
     let told = HttpBackend::connect(HttpOptions { logprobs: true, ..options(&[&server]) }).unwrap();
     assert_eq!(told.identity(), chat.identity());

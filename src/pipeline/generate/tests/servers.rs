@@ -130,7 +130,7 @@ fn a_budget_of_tokens_is_one_of_all_calls() {
     assert_eq!((stored(&bench), backend.spent.tokens()), (5, 5 * A_DIALOGUE));
     assert!(error.starts_with("the budget of 60 tokens is used up: 110 tokens were counted"), "{error}");
     assert!(error.contains("to go on raise --max-total-tokens"), "{error}");
-    assert_eq!(bench.session.spent(Some("scripted at http://x")).unwrap(), backend.spent);
+    assert_eq!(bench.session.spent(Some("scripted at http://x")).unwrap(), (backend.spent, 0.0));
 
     let mut backend = Paid::new();
     let again = bench.run(&mut backend, &mut Boards::default()).unwrap_err().to_string();
@@ -139,7 +139,7 @@ fn a_budget_of_tokens_is_one_of_all_calls() {
     bench.order.writer = Writer::Servers(Servers::named("http://x http://y", None).unwrap());
     let rest = bench.run(&mut Paid::new(), &mut Boards::default()).unwrap();
     assert_eq!((rest.samples, rest.spent.map(Spent::tokens)), (3, Some(3 * A_DIALOGUE)));
-    assert_eq!(bench.session.spent(None).unwrap(), Spent { calls: 16, prompt_tokens: 80, completion_tokens: 96 });
+    assert_eq!(bench.session.spent(None).unwrap().0, Spent { calls: 16, prompt_tokens: 80, completion_tokens: 96 });
     bench.order.writer = Writer::Servers(Servers {
         budget: Budget { tokens: Some(1), ..Budget::default() },
         ..Servers::named("http://x", None).unwrap()
@@ -166,13 +166,40 @@ fn a_budget_of_money_is_kept_and_shown() {
 }
 
 #[test]
+fn what_was_written_before_costs_what_it_cost_then() {
+    let mut bench = bench(Budget::default());
+    let for_nothing = bench.run(&mut Paid::new(), &mut Boards::default()).unwrap();
+    assert_eq!((for_nothing.samples, for_nothing.cost), (8, None));
+    // A dialogue is 0.022 USD by now; of those that were for nothing no money is used.
+    let price = Some(Price { prompt: 1000.0, completion: 1000.0 });
+    let of = |budget| Writer::Servers(Servers { budget, ..Servers::named("http://x", None).unwrap() });
+    bench.order.samples = 3;
+    bench.order.writer = of(Budget { cost: Some(0.1), price, tokens: None });
+    let mut boards = Boards::default();
+    let outcome = bench.run(&mut Paid::new(), &mut boards).unwrap();
+    let totals = &boards.seen.last().unwrap().totals;
+    assert_eq!((outcome.samples, totals.spent.tokens()), (4, 12 * A_DIALOGUE));
+    assert!((totals.cost.unwrap() - 0.088).abs() < 1e-9, "{totals:?}");
+    // And what was dear stays so where tokens are cheap now.
+    let cheap = Some(Price { prompt: 0.0, completion: 0.0 });
+    bench.order.samples = 4;
+    bench.order.writer = of(Budget { cost: Some(0.08), price: cheap, tokens: None });
+    let error = bench.run(&mut Paid::new(), &mut Boards::default()).unwrap_err().to_string();
+    assert!(error.starts_with("the budget of $0.0800 is used up: 264 tokens ($0.0880) "), "{error}");
+    // The tokens of all are counted.
+    bench.order.writer = of(Budget { cost: None, price, tokens: Some(264) });
+    assert!(bench.run(&mut Paid::new(), &mut Boards::default()).is_err());
+    assert!((bench.session.spent(None).unwrap().1 - 0.088).abs() < 1e-9);
+}
+
+#[test]
 fn what_was_counted_is_kept_where_the_work_breaks_off() {
     let bench = bench(Budget::default());
     // Its last step is the end of the first turn.
     let mut backend = Paid { steps_left: 7, ..Paid::new() };
     let error = bench.run(&mut backend, &mut Boards::default()).unwrap_err().to_string();
     assert_eq!(error, "no server is well");
-    let kept = bench.session.spent(None).unwrap();
+    let (kept, _) = bench.session.spent(None).unwrap();
     assert_eq!((kept, stored(&bench)), (Spent { calls: 1, prompt_tokens: 5, completion_tokens: 6 }, 0));
 }
 
@@ -181,7 +208,7 @@ fn where_nobody_counts_nothing_is_said() {
     let bench = Bench::new(1, 1);
     let outcome = bench.run(&mut Scripted::new(right), &mut Boards::default()).unwrap();
     assert_eq!((outcome.spent, outcome.cost), (None, None));
-    assert_eq!(bench.session.spent(None).unwrap(), Spent::default());
+    assert_eq!(bench.session.spent(None).unwrap(), (Spent::default(), 0.0));
 }
 
 #[test]

@@ -117,8 +117,8 @@ fn every_step_is_written_by_the_model_that_it_is_about() {
         done(&session, &format!("{stage} select"));
     }
     let base = "serve micro as base";
-    let sft = "serve /made/pi_sft as pi_sft";
-    let first = "serve /made/pi_rej-1 as pi_rej-1";
+    let sft = "serve /made/pi_sft as pi_sft-3f2a";
+    let first = "serve /made/pi_rej-1 as pi_rej-1-3f2a";
     for (step, told) in [
         ("eval base", vec![base]),
         ("stage 1 dialogues", vec![base]),
@@ -131,7 +131,7 @@ fn every_step_is_written_by_the_model_that_it_is_about() {
         ("stage 2.2 samples", vec![first]),
         ("stage 2.2 retry", vec![first]),
         ("train pi_rej", vec!["end", "train pi_rej from /made/pi_rej-1"]),
-        ("eval pi_rej", vec!["serve /made/pi_rej as pi_rej"]),
+        ("eval pi_rej", vec!["serve /made/pi_rej as pi_rej-3f2a"]),
     ] {
         let mut host = Asked::default();
         let halt = pass(&session, &order, &mut host).both_stages().unwrap_err();

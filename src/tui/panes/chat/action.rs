@@ -35,7 +35,7 @@ pub const ACTIONS: &[(ChatAction, ActionSpec)] = &[
     (ChatAction::Again, spec("chat.again", "again", "Ask the last turn once more with another seed, as another try.")),
     (
         ChatAction::Continue,
-        spec("chat.continue", "go on", "Go on with an answer that was cut off at its most tokens, or stopped."),
+        spec("chat.continue", "go on", "Go on with an answer that was cut off at its most tokens, stopped, or failed."),
     ),
     (ChatAction::NextTry, spec("chat.next_try", "next try", "Show the next try of the last turn, and go on from it.")),
     (ChatAction::PreviousTry, spec("chat.previous_try", "try before", "Show the try before of the last turn.")),

@@ -105,7 +105,7 @@ pub(super) fn again(state: &mut ChatState) -> Vec<Effect> {
     ask(state, seed.map_or(state.settings.seed, |seed| seed.wrapping_add(1)))
 }
 
-/// Goes on with the answers in sight that were cut off at the most tokens, or stopped; the others stay as they are.
+/// Goes on with the answers in sight that were cut off at the most tokens, stopped or failed; the others stay as they are.
 pub(super) fn go_on(state: &mut ChatState) -> Vec<Effect> {
     if waits(state) {
         return Vec::new();
@@ -115,7 +115,9 @@ pub(super) fn go_on(state: &mut ChatState) -> Vec<Effect> {
         return Vec::new();
     };
     if !shown.answers.iter().any(Answer::can_go_on) {
-        state.say("no answer in sight was stopped, or cut off at its most tokens: there is nothing to go on with");
+        state.say(
+            "no answer in sight was stopped, failed or cut off at its most tokens: there is nothing to go on with",
+        );
         return Vec::new();
     }
     // Each part is drawn anew, and those of both sides alike.

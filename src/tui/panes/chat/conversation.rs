@@ -33,9 +33,9 @@ pub(super) struct Before {
 }
 
 impl Answer {
-    /// Whether there may be more of it: it was cut off at the most tokens or stopped, and has a text to go on from.
+    /// Whether there may be more of it: it was cut off at the most tokens, stopped or failed, and has a text to go on from.
     pub fn can_go_on(&self) -> bool {
-        matches!(self.end, Some(End::Length | End::Stopped)) && !self.text.trim().is_empty()
+        matches!(self.end, Some(End::Length | End::Stopped | End::Failed(_))) && !self.text.trim().is_empty()
     }
 
     /// More of it is asked for.

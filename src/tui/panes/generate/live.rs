@@ -27,7 +27,7 @@ pub struct Focus {
 pub struct Live {
     pub board: Option<Arc<LiveBoard>>,
     pub focus: Option<Focus>,
-    /// Goes on to another sample when the one in focus is finished.
+    /// Goes on to another sample when the one in focus is finished, or has nothing to show and another one has.
     pub roaming: bool,
     pub stream: Transcript,
     pub outcome: Transcript,
@@ -48,6 +48,16 @@ impl Default for Live {
             told: None,
         }
     }
+}
+
+/// Whether some of a turn has been told, and not its end.
+fn is_growing(turn: &LiveTurn) -> bool {
+    turn.tokens > 0 && !turn.finished
+}
+
+/// Whether nothing of a sample has been told yet.
+fn is_blank(sample: &LiveSample) -> bool {
+    sample.turns.iter().all(|turn| turn.tokens == 0)
 }
 
 /// Milliseconds without news after which a job at work is said to be silent.
@@ -107,7 +117,7 @@ impl Live {
         self.stream.to_end(true);
     }
 
-    /// Brings the sample in focus up to date, or moves on from one that is finished.
+    /// Brings the sample in focus up to date, or moves on from one that is finished or has nothing to show.
     fn refocus(&mut self) {
         let Some(board) = &self.board else { return };
         if let Some(focus) = &self.focus {
@@ -120,10 +130,19 @@ impl Live {
             }
         }
         let moves_on = self.roaming && self.stream.is_following();
-        if self.focus.as_ref().is_none_or(|focus| focus.finished && moves_on) {
-            self.focus_running(self.window.selected);
+        let growing = self.growing();
+        let is_over = |focus: &Focus| focus.finished || growing.is_some() && is_blank(&focus.sample);
+        if self.focus.as_ref().is_none_or(|focus| moves_on && is_over(focus)) {
+            self.focus_running(growing.unwrap_or(self.window.selected));
         }
         self.place_window();
+    }
+
+    /// The place of a running sample that is told as it is written, the selected one first: of servers most come whole.
+    fn growing(&self) -> Option<usize> {
+        let running = &self.board.as_ref()?.running;
+        let is_told = |at: &usize| running.get(*at).and_then(|sample| sample.turns.last()).is_some_and(is_growing);
+        std::iter::once(self.window.selected).chain(0..running.len()).find(is_told)
     }
 
     /// The sample in focus has left the board: its last turn is not written on.

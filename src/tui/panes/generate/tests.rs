@@ -387,6 +387,24 @@ fn a_finished_sample_is_left_only_by_one_who_follows() {
     assert_eq!(focused(&state), (5, true), "the last one stays to be read");
 }
 
+/// Of servers most samples come whole, and one is told as it is written.
+#[test]
+fn one_that_is_told_is_shown_before_those_that_come_whole_until_one_is_chosen() {
+    let blank = |key| LiveSample { turns: vec![turn("attempt", "2 + 2?", "", false)], ..running(key, "") };
+    let mut state = opened(None);
+    show(&mut state, board(1, LiveState::Running, vec![blank(1), blank(2), running(3, "a")]));
+    assert_eq!(focused(&state), (3, false));
+    show(&mut state, board(2, LiveState::Running, vec![blank(1), blank(2), blank(4)]));
+    assert_eq!(focused(&state), (4, false), "in its place, as none is told");
+    show(&mut state, board(3, LiveState::Running, vec![blank(1), running(2, "b"), blank(4)]));
+    assert_eq!(focused(&state), (2, false));
+    show(&mut state, board(4, LiveState::Running, vec![running(1, "a"), running(2, ""), blank(4)]));
+    assert_eq!(focused(&state), (2, false), "there is something to read");
+    update(&mut state, GenerateAction::Next);
+    show(&mut state, board(5, LiveState::Running, vec![running(1, "a"), running(2, "b"), blank(4)]));
+    assert_eq!(focused(&state), (4, false), "chosen, so it stays");
+}
+
 #[test]
 fn a_reader_is_not_torn_away_when_the_sample_is_finished() {
     let mut state = opened(None);

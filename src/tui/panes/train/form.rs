@@ -406,12 +406,14 @@ impl Form {
         settings.gradient_checkpointing = is_on(&mut read, Field::Recompute);
         settings.seed = read.number(at(Field::Seed), 0, u64::MAX, "0 or more");
         settings.wandb = is_on(&mut read, Field::Wandb);
-        if settings.wandb && self.external().is_some() {
-            read.wrong(at(Field::Wandb), "another trainer reports itself");
-        }
-        if let Some(Err(error)) = self.external().map(|external| external.validate()) {
+        if let Some(Err(error)) = self.external().map(|external| external.check(&settings)) {
             let line = error.to_string();
-            let named = [(Field::Launcher, "launcher"), (Field::Python, "python"), (Field::Directory, "directory")];
+            let named = [
+                (Field::Launcher, "launcher"),
+                (Field::Python, "python"),
+                (Field::Directory, "directory"),
+                (Field::Wandb, "wandb"),
+            ];
             let field =
                 named.iter().find(|(_, name)| line.starts_with(name)).map_or(Field::Trainer, |(field, _)| *field);
             read.wrong(at(field), &line);
@@ -464,7 +466,10 @@ mod tests {
         form.set(Field::Trainer, "trl");
         form.set(Field::Wandb, "on");
         form.submit();
-        assert_eq!(form.fields.error(Field::Wandb as usize), Some("another trainer reports itself"));
+        assert_eq!(
+            form.fields.error(Field::Wandb as usize),
+            Some("wandb: another trainer reports itself; leave it out")
+        );
         assert_eq!(form.fields.error(Field::Rank as usize), Some("1 to 4096"));
     }
 }

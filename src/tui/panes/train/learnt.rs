@@ -7,7 +7,7 @@ use crate::tui::learnt::Learnt;
 use crate::tui::theme::Look;
 use crate::tui::widgets::paint::{compact, one_line};
 
-/// How many chains a selection holds, or why nobody knows; `None` until it is told.
+/// How many chains of a selection are learnt from, or why nobody knows; `None` until it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Counted {
     pub selection: String,
@@ -19,7 +19,7 @@ pub fn learns(state: &mut TrainState, learnt: Learnt) {
     state.learnt = learnt;
 }
 
-/// Asks how many chains the selection holds that the form names, once for a name.
+/// Asks how many chains are learnt from the selection that the form names, once for a name.
 pub(super) fn ask(state: &mut TrainState) -> Vec<Effect> {
     let named = state.form.text(Field::Selection);
     let known = state.counted.as_ref().is_some_and(|counted| counted.selection == named);

@@ -71,6 +71,25 @@ fn an_answer_that_could_not_be_gone_on_with_is_what_it_was() {
 }
 
 #[test]
+fn an_answer_that_failed_on_its_way_is_no_dead_end() {
+    let mut state = fresh(&["micro"]);
+    let first = sent(&mut state, "Count.");
+    says(&mut state, first.id, 0, "1 2");
+    ends(&mut state, first.id, 0, End::Stopped, None);
+    let more = question(update(&mut state, ChatAction::Continue));
+    says(&mut state, more.id, 0, " 3");
+    ends(&mut state, more.id, 0, End::Failed("a logit is NaN".into()), None);
+    assert!(hints(&state).contains(&"chat.continue"));
+    let again = question(update(&mut state, ChatAction::Continue));
+    assert_eq!((again.part, again.sides[0].messages.last()), (2, Some(&Said::new(Role::Assistant, "1 2 3"))));
+    // Of one that failed before its first word there is nothing to go on with.
+    ends(&mut state, again.id, 0, End::Ended, None);
+    let next = sent(&mut state, "And back.");
+    ends(&mut state, next.id, 0, End::Failed("no room".into()), None);
+    assert_eq!(update(&mut state, ChatAction::Continue), []);
+}
+
+#[test]
 fn an_answer_is_begun_where_the_evaluation_begins_it() {
     let mut state = fresh(&["micro"]);
     let begun = |begin: &str| Posed { begin: begin.into(), ..posed() };
