@@ -1,14 +1,40 @@
 //! Waiting for a person and training by another program, over a session with made-up samples. The whole pass is tested from the
 //! outside.
 
-mod served;
-
 use super::*;
 use crate::records::{
     Chain, DecisionVerb, FinishReason, LiveBoard, LiveState, ModelIdentity, Problem, Sample, SampleSettings, Sampling,
 };
 use crate::session::StoredVerdict;
 use std::time::Duration;
+
+/// A host that nobody looks at or steers, but for when it stops.
+macro_rules! unwatched {
+    ($host:ty, |$it:ident| $stops:expr $(, $($generic:tt)+)?) => {
+        impl$(<$($generic)+>)? Watcher for $host {
+            fn stopping(&self) -> bool {
+                let $it = self;
+                $stops
+            }
+            fn stopping_now(&self) -> bool {
+                false
+            }
+            fn looked_at(&self) -> Option<u64> {
+                None
+            }
+            fn paused(&self) -> bool {
+                false
+            }
+            fn wait_while_paused(&self, _limit: Duration) {}
+            fn due(&self, _state: LiveState) -> bool {
+                false
+            }
+            fn publish(&mut self, _board: LiveBoard) {}
+        }
+    };
+}
+
+mod served;
 
 const RECIPE: &str =
     "model = \"micro\"\nproblems = \"micro\"\ntest = \"micro-test\"\n[stage1]\nreview = \"sample(3)\"\n";
@@ -89,25 +115,7 @@ struct Idle<F: FnMut(usize)> {
     each: F,
 }
 
-impl<F: FnMut(usize)> Watcher for Idle<F> {
-    fn stopping(&self) -> bool {
-        self.waits.len() >= self.stop_after
-    }
-    fn stopping_now(&self) -> bool {
-        false
-    }
-    fn looked_at(&self) -> Option<u64> {
-        None
-    }
-    fn paused(&self) -> bool {
-        false
-    }
-    fn wait_while_paused(&self, _limit: Duration) {}
-    fn due(&self, _state: LiveState) -> bool {
-        false
-    }
-    fn publish(&mut self, _board: LiveBoard) {}
-}
+unwatched!(Idle<F>, |idle| idle.waits.len() >= idle.stop_after, F: FnMut(usize));
 
 impl<F: FnMut(usize)> Host for Idle<F> {
     fn train(&mut self, _order: &TrainOrder, _prepared: &mut Prepared) -> Result<TrainOutcome> {
@@ -246,25 +254,7 @@ struct Trainers {
     asked: Vec<(TrainOrder, External)>,
 }
 
-impl Watcher for Trainers {
-    fn stopping(&self) -> bool {
-        false
-    }
-    fn stopping_now(&self) -> bool {
-        false
-    }
-    fn looked_at(&self) -> Option<u64> {
-        None
-    }
-    fn paused(&self) -> bool {
-        false
-    }
-    fn wait_while_paused(&self, _limit: Duration) {}
-    fn due(&self, _state: LiveState) -> bool {
-        false
-    }
-    fn publish(&mut self, _board: LiveBoard) {}
-}
+unwatched!(Trainers, |_host| false);
 
 impl Host for Trainers {
     fn train(&mut self, _order: &TrainOrder, _prepared: &mut Prepared) -> Result<TrainOutcome> {

@@ -15,25 +15,7 @@ struct Asked {
     fails: bool,
 }
 
-impl Watcher for Asked {
-    fn stopping(&self) -> bool {
-        false
-    }
-    fn stopping_now(&self) -> bool {
-        false
-    }
-    fn looked_at(&self) -> Option<u64> {
-        None
-    }
-    fn paused(&self) -> bool {
-        false
-    }
-    fn wait_while_paused(&self, _limit: Duration) {}
-    fn due(&self, _state: LiveState) -> bool {
-        false
-    }
-    fn publish(&mut self, _board: LiveBoard) {}
-}
+unwatched!(Asked, |_host| false);
 
 impl Host for Asked {
     fn train(&mut self, _order: &TrainOrder, _prepared: &mut Prepared) -> Result<TrainOutcome> {
