@@ -279,7 +279,6 @@ impl<'a> Run<'a> {
         self.backend.close_dialogue(id);
         let sample = open.dialogue.finish(&self.settings, open.began.elapsed().as_secs_f64());
         patiently(|| self.session.add_sample(&sample))?;
-        self.keep_count_if_free()?;
         self.totals.finished += 1;
         self.totals.tokens += sample.tokens;
         self.totals.correct += usize::from(sample.correct == Some(true));
