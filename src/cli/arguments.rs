@@ -203,6 +203,7 @@ impl ServerArguments {
             budget: Budget { tokens: self.max_total_tokens, cost: self.max_cost, price: self.price },
             tokenizer: self.tokenizer.clone(),
             logprobs: self.logprobs,
+            watched: false,
             request_timeout: Some(Duration::from_secs(self.request_timeout)),
         })
     }

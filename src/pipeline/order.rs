@@ -46,15 +46,17 @@ pub struct Servers {
     pub tokenizer: Option<String>,
     /// Whether they are asked how likely each turn was.
     pub logprobs: bool,
+    /// Whether a person watches from the first turn on. Who comes later is told of what begins then.
+    pub watched: bool,
     /// For a whole answer, from sending the request; left out, as [`HttpOptions`] has it.
     pub request_timeout: Option<Duration>,
 }
 
 impl Servers {
-    /// Those whose addresses stand in a line with spaces between; `None` where none does.
+    /// Those whose addresses stand in a line with spaces between, as a form on the screen has them; `None` where none does.
     pub fn named(line: &str, key_file: Option<PathBuf>) -> Option<Self> {
         let endpoints: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        (!endpoints.is_empty()).then(|| Self { endpoints, key_file, ..Self::default() })
+        (!endpoints.is_empty()).then(|| Self { endpoints, key_file, watched: true, ..Self::default() })
     }
 
     /// Their key: that of the file, else that of the environment, if any.
@@ -86,6 +88,8 @@ impl Servers {
             allow_plain: self.allow_plain_key,
             extra: self.extra.clone(),
             logprobs: self.logprobs,
+            // A server that shares its cores with what it tells writes a little slower.
+            streams: if self.watched { usual.streams } else { 0 },
             total_timeout: self.request_timeout.unwrap_or(usual.total_timeout),
             ..usual
         };
@@ -223,6 +227,8 @@ mod tests {
         assert!(options.endpoints.iter().all(|endpoint| endpoint.most_in_flight == Some(3)));
         assert_eq!((options.logprobs, options.model, Some(options.total_timeout)), (true, None, minute));
         assert_eq!(servers.options(None).unwrap().total_timeout, HttpOptions::default().total_timeout);
+        let streams = |watched| Servers { watched, ..servers.clone() }.options(None).unwrap().streams;
+        assert_eq!((streams(true), streams(false)), (1, 0));
         let mut of = order(Writer::Servers(servers));
         assert_eq!(of.written_by(), "http://a:1, https://b/v1");
         of.model = "m".into();

@@ -83,6 +83,7 @@ pub(super) fn judge(
             }
         }
         server.looked(now, Ok(()));
+        server.has_slots(served.slots);
         dialects.push(served.dialect);
     }
     let Some((model, _)) = found else {

@@ -161,6 +161,11 @@ impl EndpointState {
         self.probing = true;
     }
 
+    /// It works on so many requests at once, as it says itself: fewer would leave it idle.
+    pub(super) fn has_slots(&mut self, slots: Option<usize>) {
+        self.allowed = self.allowed.max(slots.unwrap_or(0).min(self.most));
+    }
+
     /// A look has ended: with the model there, or with why not.
     pub(super) fn looked(&mut self, now: Instant, outcome: Result<(), String>) {
         self.probing = false;

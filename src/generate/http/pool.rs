@@ -142,10 +142,11 @@ impl HttpBackend {
     }
 
     /// Whether a turn that begins is told as it is written: one of the dialogue that is looked at, and beside it so many as the
-    /// options say: the turn of a dialogue that was under way when somebody looked comes whole, and may be its last.
+    /// options say, or one: the turn of a dialogue that was under way when somebody looked comes whole, and may be its last.
     fn is_to_be_streamed(&self, dialogue: u64) -> bool {
         let streamed = || self.running.values().filter(|running| running.streamed).count();
-        self.looked_at == Some(dialogue) || streamed() < self.options.streams
+        let beside = self.options.streams.max(usize::from(self.looked_at.is_some()));
+        self.looked_at == Some(dialogue) || streamed() < beside
     }
 
     /// Takes what happened to a call. Calls that were cancelled are not known any more.
@@ -230,10 +231,11 @@ impl HttpBackend {
     /// A server that did not answer at the start has been asked again.
     fn looked(&mut self, index: usize, outcome: Result<Served, Failure>, now: Instant) {
         let Some(server) = self.servers.get_mut(index) else { return };
-        match outcome.map(|served| (served.choose(Some(&self.identity.name)).map(|_| ()), served.dialect)) {
-            Ok((Ok(()), dialect)) => {
-                self.dialects[index] = dialect;
+        match outcome.map(|served| (served.choose(Some(&self.identity.name)).map(|_| ()), served)) {
+            Ok((Ok(()), served)) => {
+                self.dialects[index] = served.dialect;
                 server.looked(now, Ok(()));
+                server.has_slots(served.slots);
             }
             Ok((Err(why), _)) => {
                 tracing::warn!("{}: {why}; it gets no work", server.url());

@@ -33,6 +33,8 @@ pub(super) struct ServedModel {
 pub(super) struct Served {
     pub models: Vec<ServedModel>,
     pub dialect: Dialect,
+    /// Requests that it works on at once, where it tells.
+    pub slots: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +50,12 @@ struct ModelEntry {
     /// vLLM and SGLang.
     #[serde(default)]
     max_model_len: Option<u64>,
+}
+
+/// Of llama-server.
+#[derive(Deserialize)]
+struct Properties {
+    total_slots: usize,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +79,7 @@ impl Served {
             name: entry.id,
             context_length: entry.max_model_len.and_then(|length| usize::try_from(length).ok()),
         });
-        Ok(Self { models: models.collect(), dialect })
+        Ok(Self { models: models.collect(), dialect, slots: None })
     }
 
     /// The model to ask for: the one wanted, else the only one.
@@ -119,6 +127,11 @@ async fn ask(client: &Client, endpoint: &Endpoint, key: Option<&Secret>) -> Resu
         && serde_json::from_slice::<Version>(&json).is_ok_and(|version| !version.version.is_empty())
     {
         served.dialect = Dialect::Vllm;
+    }
+    if served.dialect == Dialect::LlamaCpp
+        && let Ok(json) = get(client, &endpoint.root_route("props"), key).await
+    {
+        served.slots = serde_json::from_slice::<Properties>(&json).ok().map(|properties| properties.total_slots);
     }
     Ok(served)
 }

@@ -130,11 +130,25 @@ fn the_dialogue_that_is_looked_at_is_streamed_and_so_many_beside_it_as_ever() {
 }
 
 #[test]
-fn one_is_streamed_for_who_looks_even_where_none_is_for_nobody() {
+fn where_nobody_watches_from_the_start_streaming_begins_with_the_first_look() {
     let server = Server::start(good);
     let mut backend = backend(&[&server]);
-    backend.look_at(Some(1));
     (0..2).for_each(|id| backend.submit(request(id)).unwrap());
     assert!(drain(&mut backend).values().all(Result::is_ok));
-    assert_eq!(streamed(&server).iter().map(|(_, streamed)| *streamed).collect::<Vec<_>>(), [false, true]);
+    backend.look_at(Some(3));
+    (2..5).for_each(|id| backend.submit(request(id)).unwrap());
+    assert!(drain(&mut backend).values().all(Result::is_ok));
+    let seen: Vec<bool> = streamed(&server).iter().map(|(_, streamed)| *streamed).collect();
+    assert_eq!(seen, [false, false, true, true, false], "the one looked at, and one beside it");
+}
+
+#[test]
+fn a_server_begins_with_as_many_as_it_has_room_for() {
+    let of = |owner: &str, slots: u64| {
+        let server = Server::of_model(json!({"id": "m", "owned_by": owner, "slots": slots}), 0, good);
+        backend(&[&server]).health()[0].allowed
+    };
+    assert_eq!((of("llamacpp", 16), of("llamacpp", 2)), (16, 4));
+    assert_eq!(of("llamacpp", 1 << 40), 64, "no more than may ever be there");
+    assert_eq!(of("vllm", 16), 4, "which has no such route");
 }

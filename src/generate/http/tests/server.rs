@@ -219,6 +219,8 @@ fn reply(head: &str, body: &[u8], shared: &Shared) -> Reply {
             }
             json_reply(200, &shared.models)
         }
+        // As llama-server tells how many requests it works on at once.
+        "/props" => json_reply(200, &json!({"total_slots": shared.models["data"][0]["slots"]})),
         "/v1/chat/completions" | "/v1/completions" => {
             let asked = {
                 let mut all = shared.asked.lock().unwrap();
