@@ -7,9 +7,12 @@ A round asks twice, cribble first in even rounds and the plain client first in o
 not seen: it keeps prompts, and would read those that come again quicker. So there must be two times rounds times dialogues problems.
 The plain client puts the words of cribble's prompts (which a server of our own has heard before, and answered with nothing): it is a
 pool of threads, each with a connection that it keeps, one dialogue after another. Both count the tokens that the server says it
-wrote, over the time from the start (of the process; of the pool) to the end. Prints one JSON object.
+wrote, over the time from the start (of the process; of the pool) to the end. With --screen cribble is the workbench in a terminal of
+80 columns and 24 rows, where the form of Generate is filled in, a dialogue is streamed to the pane, and the time begins with the key
+that starts it: there the servers' own slots say how many requests are open. Prints one JSON object.
 """
-import argparse, http.client, http.server, json, os, sqlite3, statistics, subprocess, sys, tempfile, threading, time, urllib.parse
+import argparse, fcntl, http.client, http.server, json, os, pty, sqlite3, statistics, struct, subprocess, sys, tempfile, termios
+import threading, time, urllib.parse
 
 a = argparse.ArgumentParser()
 a.add_argument("binary"), a.add_argument("url"), a.add_argument("problems")
@@ -18,6 +21,7 @@ a.add_argument("--dialogues", type=int, default=40)
 a.add_argument("--at-once", type=int, default=8)
 a.add_argument("--max-tokens", type=int, default=128)
 a.add_argument("--key", help="the server's key")
+a.add_argument("--screen", action="store_true", help="cribble is the workbench in a terminal")
 o = a.parse_args()
 home = tempfile.mkdtemp()
 env = dict(os.environ, **{f"CRIBBLE_{n}_DIR": f"{home}/{n}" for n in ("DATA", "CONFIG", "STATE")})
@@ -88,6 +92,56 @@ def cribble(session, number, url=o.url):
     return told["tokens"], seconds
 
 
+def screen(session, number):
+    """Tokens, and seconds from the key that starts the job to the last sample in the store."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command, seen = [o.binary, "new", session], bytearray()
+    begun_in = dict(env, TERM="xterm-256color")
+    program = subprocess.Popen(command, env=begun_in, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+
+    def read():
+        try:
+            while piece := os.read(master, 1 << 16):
+                seen.extend(piece)
+        except OSError:
+            pass
+
+    threading.Thread(target=read, daemon=True).start()
+
+    def press(*keys):
+        for key in keys:
+            os.write(master, key.encode())
+            time.sleep(0.2)
+
+    time.sleep(2)
+    # Generate's form: servers, problems, samples, turns, tokens; Enter ends a field and goes on to the next one.
+    press("n", "j")
+    for value in (o.url, problems(number), "1", "2", str(o.max_tokens)):
+        press("\r", "\x15", value, "\r")
+    begun = time.time()
+    press("\x13")
+    store = f"file:{session}/session.db?mode=ro"
+    while True:
+        try:
+            samples, tokens = sqlite3.connect(store, uri=True).execute("select count(*), sum(tokens) from samples").fetchone()
+        except sqlite3.OperationalError:
+            samples = 0
+        if samples == o.dialogues:
+            break
+        if program.poll() is not None or time.time() - begun > 600:
+            sys.exit(f"the workbench stored {samples} samples: {bytes(seen[-2000:])}")
+        time.sleep(0.2)
+    seconds = time.time() - begun
+    press("q")
+    time.sleep(1)
+    program.kill()
+    program.wait()
+    os.close(master)
+    return tokens, seconds
+
+
 def prompts(number):
     """The user's words of every dialogue, turn by turn."""
     session, mute = f"{home}/prompts-{number}", http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mute)
@@ -137,7 +191,7 @@ rounds = []
 for number in range(o.rounds):
     first, second = 2 * number, 2 * number + 1
     said = prompts(second)
-    sides = [("cribble", lambda: cribble(f"{home}/{first}", first)), ("plain", lambda: plain(said, second))]
+    sides = [("cribble", lambda: (screen if o.screen else cribble)(f"{home}/{first}", first)), ("plain", lambda: plain(said, second))]
     told = {}
     for name, side in sides if number % 2 == 0 else sides[::-1]:
         tokens, seconds = side()

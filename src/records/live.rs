@@ -75,7 +75,7 @@ pub struct LiveTotals {
     #[serde(default)]
     pub postponed: usize,
     pub tokens: usize,
-    /// Over the last few seconds, all samples together.
+    /// Over the last seconds, all samples together; at the end over the whole of the work.
     pub tokens_per_second: f64,
     pub elapsed_seconds: f64,
     pub eta_seconds: Option<f64>,
@@ -155,6 +155,9 @@ pub struct LiveBoard {
     pub compute: String,
     pub totals: LiveTotals,
     pub running: Vec<LiveSample>,
+    /// Those that have left work a moment ago, whole: their last words may have come after the last board that they ran on.
+    #[serde(default)]
+    pub ended: Vec<LiveSample>,
     /// Where servers write, each of them.
     #[serde(default)]
     pub servers: Vec<LiveServer>,

@@ -3,7 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, Response};
 use tokio::time::timeout;
 
@@ -20,8 +20,6 @@ pub(super) const RESPONSE_BYTES: usize = 8 << 20;
 pub(super) const LOGPROBS_BYTES: usize = 32 << 20;
 /// Most bytes of a line of a stream.
 const LINE_BYTES: usize = 1 << 20;
-/// After its last word a stream gets so long to end, so that the connection may be used again.
-const GOODBYE: Duration = Duration::from_millis(50);
 
 /// One request to one server.
 pub(super) struct Call {
@@ -100,6 +98,10 @@ async fn ask(client: &Client, call: &Call, reports: &Sender<Report>) -> Result<W
         .header(ACCEPT, wanted)
         .header(ACCEPT_ENCODING, "identity")
         .body(call.body.clone());
+    // llama-server hangs up after a stream and does not say so: the next request on that connection would be lost.
+    if call.streamed {
+        request = request.header(CONNECTION, "close");
+    }
     if let Some(key) = &call.key {
         request = request.header(AUTHORIZATION, key.bearer());
     }
@@ -191,9 +193,9 @@ async fn read_stream(response: &mut Response, call: &Call, reports: &Sender<Repo
         }
         told = tell(&growing, told, call.number, reports);
     }
-    if growing.is_done() {
-        let _ = timeout(GOODBYE, response.chunk()).await;
-    } else if let Some(event) = parser.finish() {
+    if !growing.is_done()
+        && let Some(event) = parser.finish()
+    {
         growing.take(&event)?;
         tell(&growing, told, call.number, reports);
     }

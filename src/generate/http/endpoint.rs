@@ -58,7 +58,10 @@ struct Window {
 pub(super) struct EndpointState {
     url: String,
     pace: Pace,
-    most: usize,
+    /// More than so many requests at once it is never given.
+    limit: usize,
+    /// It works on so many at once, where it says so.
+    slots: Option<usize>,
     pub admission: Admission,
     allowed: usize,
     in_flight: usize,
@@ -86,13 +89,14 @@ pub(super) struct EndpointState {
 }
 
 impl EndpointState {
-    pub(super) fn new(url: &str, most: usize, pace: &Pace) -> Self {
+    pub(super) fn new(url: &str, limit: usize, pace: &Pace) -> Self {
         Self {
             url: url.to_owned(),
             pace: pace.clone(),
-            most,
+            limit,
+            slots: None,
             admission: Admission::Unknown,
-            allowed: FIRST_IN_FLIGHT.min(most),
+            allowed: FIRST_IN_FLIGHT.min(limit),
             in_flight: 0,
             window: Window::default(),
             fastest: 0.0,
@@ -161,9 +165,16 @@ impl EndpointState {
         self.probing = true;
     }
 
-    /// It works on so many requests at once, as it says itself: fewer would leave it idle.
+    /// It works on so many requests at once, as it says itself: fewer would leave it idle, and more would wait there, while the
+    /// prompts that it keeps of dialogues make room for theirs.
     pub(super) fn has_slots(&mut self, slots: Option<usize>) {
-        self.allowed = self.allowed.max(slots.unwrap_or(0).min(self.most));
+        self.slots = slots.filter(|slots| *slots > 0);
+        let most = self.most();
+        self.allowed = if self.slots.is_some() { most } else { self.allowed.min(most) };
+    }
+
+    fn most(&self) -> usize {
+        self.slots.map_or(self.limit, |slots| slots.min(self.limit))
     }
 
     /// A look has ended: with the model there, or with why not.
@@ -317,7 +328,7 @@ impl EndpointState {
             self.troubled = true;
         } else if window.filled {
             let more = if self.troubled { self.allowed + 1 } else { 2 * self.allowed };
-            self.allowed = more.min(self.most);
+            self.allowed = more.min(self.most());
         }
     }
 

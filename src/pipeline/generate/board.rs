@@ -7,34 +7,53 @@ use crate::records::{LiveSample, LiveTotals, LiveTurn};
 
 /// Rates are taken over this much of the past.
 const WINDOW: Duration = Duration::from_secs(5);
+/// The same where servers write: their answers come whole, each with the tokens of many seconds.
+const WINDOW_OF_SERVERS: Duration = Duration::from_secs(30);
+/// Over less a rate says nothing.
+const LEAST_WINDOW: Duration = Duration::from_secs(1);
 
-/// Tokens per second over the last few seconds of work; time spent paused does not count.
-#[derive(Debug, Default)]
+/// A dialogue that has ended is shown for so long: a board is read now and then, and not each one.
+const SHOWN_ENDED: Duration = Duration::from_secs(3);
+/// And no more of them than so many, the last.
+const MOST_ENDED: usize = 16;
+
+/// Tokens per second over the last seconds of work; time spent paused does not count.
+#[derive(Debug)]
 pub struct Rate {
+    window: Duration,
+    /// When work began, or went on.
+    since: Instant,
     past: VecDeque<(Instant, usize)>,
-    total: usize,
 }
 
 impl Rate {
+    /// Work begins now; `served`: by servers.
+    pub fn new(now: Instant, served: bool) -> Self {
+        let window = if served { WINDOW_OF_SERVERS } else { WINDOW };
+        Self { window, since: now, past: VecDeque::new() }
+    }
+
     pub fn add(&mut self, now: Instant, tokens: usize) {
-        self.total += tokens;
-        self.past.push_back((now, self.total));
-        while self.past.len() > 2 && self.past.front().is_some_and(|(at, _)| now - *at > WINDOW) {
-            self.past.pop_front();
-        }
+        self.past.push_back((now, tokens));
+        self.forget(now);
     }
 
     /// A pause ends: what lies before says nothing of now.
-    pub fn restart(&mut self) {
+    pub fn restart(&mut self, now: Instant) {
+        self.since = now;
         self.past.clear();
     }
 
-    pub fn per_second(&self) -> f64 {
-        match (self.past.front(), self.past.back()) {
-            (Some((from, before)), Some((to, after))) if to > from => {
-                (after - before) as f64 / (*to - *from).as_secs_f64()
-            }
-            _ => 0.0,
+    pub fn per_second(&mut self, now: Instant) -> f64 {
+        self.forget(now);
+        let tokens: usize = self.past.iter().map(|(_, tokens)| tokens).sum();
+        let at_work = now.saturating_duration_since(self.since);
+        tokens as f64 / at_work.clamp(LEAST_WINDOW, self.window).as_secs_f64()
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.past.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= self.window) {
+            self.past.pop_front();
         }
     }
 }
@@ -87,6 +106,25 @@ impl Shown {
     }
 }
 
+/// Dialogues that have ended: a board shows them for a while, so that who reads one does not miss its last words.
+#[derive(Debug, Default)]
+pub struct Ended(VecDeque<(Instant, LiveSample)>);
+
+impl Ended {
+    pub fn add(&mut self, now: Instant, sample: LiveSample) {
+        self.0.push_back((now, sample));
+        if self.0.len() > MOST_ENDED {
+            self.0.pop_front();
+        }
+    }
+
+    /// Those that have not been shown for long.
+    pub fn recent(&mut self, now: Instant) -> Vec<LiveSample> {
+        self.0.retain(|(at, _)| now.saturating_duration_since(*at) < SHOWN_ENDED);
+        self.0.iter().map(|(_, sample)| sample.clone()).collect()
+    }
+}
+
 /// Seconds until all is done, from the pace of this call; none until a few samples are in.
 pub fn eta(totals: &LiveTotals) -> Option<f64> {
     let done = totals.existing + totals.finished + totals.failed + totals.postponed;
@@ -101,14 +139,32 @@ mod tests {
     #[test]
     fn the_rate_forgets_what_is_long_past() {
         let start = Instant::now();
-        let mut rate = Rate::default();
-        rate.add(start, 1000);
+        let mut rate = Rate::new(start, false);
+        let at = |second| start + Duration::from_secs(second);
+        rate.add(at(0), 1000);
         for second in 1..=20 {
-            rate.add(start + Duration::from_secs(second), 50);
+            rate.add(at(second), 50);
         }
-        assert!((rate.per_second() - 50.0).abs() < 1.0, "{}", rate.per_second());
-        rate.restart();
-        assert_eq!(rate.per_second(), 0.0);
+        assert_eq!(rate.per_second(at(20)), 50.0);
+        assert_eq!(rate.per_second(at(22)), 30.0, "silence counts");
+        rate.restart(at(40));
+        assert_eq!(rate.per_second(at(41)), 0.0);
+        rate.add(at(42), 40);
+        assert_eq!(rate.per_second(at(42)), 20.0, "the time before a pause does not");
+    }
+
+    #[test]
+    fn answers_that_come_whole_do_not_make_the_rate_leap() {
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let mut rate = Rate::new(start, true);
+        // Eight answers of 100 tokens every ten seconds.
+        for round in 1..=6 {
+            for _ in 0..8 {
+                rate.add(at(10 * round), 100);
+            }
+            assert_eq!(rate.per_second(at(10 * round)), 80.0, "round {round}");
+        }
     }
 
     #[test]

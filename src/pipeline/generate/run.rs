@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 
-use super::board::{Rate, Shown, eta};
+use super::board::{Ended, Rate, Shown, eta};
 use super::meter::Meter;
 use super::{GenerateOrder, GenerateOutcome, Missing, Watcher};
 use crate::dialogue::{Answer, Dialogue, Policy, Step};
@@ -52,6 +52,7 @@ pub(super) struct Run<'a> {
     meter: Option<Meter<'a>>,
     /// The dialogue that the backend was told a person looks at.
     looked_at: Option<u64>,
+    ended: Ended,
 }
 
 impl<'a> Run<'a> {
@@ -72,6 +73,8 @@ impl<'a> Run<'a> {
             ..LiveTotals::default()
         };
         let meter = Meter::of(order, session, backend)?;
+        let began = Instant::now();
+        let rate = Rate::new(began, !backend.servers().is_empty());
         Ok(Self {
             session,
             backend,
@@ -83,14 +86,15 @@ impl<'a> Run<'a> {
             open: HashMap::new(),
             next: 0,
             totals,
-            rate: Rate::default(),
+            rate,
             decoding: Duration::ZERO,
-            began: Instant::now(),
+            began,
             failures_in_a_row: 0,
             last_error: None,
             handed: None,
             meter,
             looked_at: None,
+            ended: Ended::default(),
         })
     }
 
@@ -125,7 +129,7 @@ impl<'a> Run<'a> {
             if watcher.paused() && !stopping {
                 self.show(watcher, LiveState::Paused);
                 watcher.wait_while_paused(Duration::from_millis(500));
-                self.rate.restart();
+                self.rate.restart(Instant::now());
                 continue;
             }
             self.look(watcher.looked_at());
@@ -252,10 +256,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A dialogue is over.
+    fn close(&mut self, id: u64) -> Option<Open<'a>> {
+        self.backend.close_dialogue(id);
+        let open = self.open.remove(&id)?;
+        self.ended.add(Instant::now(), open.shown.sample.clone());
+        Some(open)
+    }
+
     /// Counts a dialogue that came to nothing; nothing of it is stored.
     fn fail(&mut self, id: u64, error: String) -> Result<()> {
-        self.open.remove(&id);
-        self.backend.close_dialogue(id);
+        self.close(id);
         self.totals.failed += 1;
         self.failures_in_a_row += 1;
         let resumed = self.totals.existing > 0;
@@ -268,15 +279,13 @@ impl<'a> Run<'a> {
 
     /// Leaves a dialogue until its next turn has been written elsewhere. It has not failed; nothing of it is stored.
     fn put_off(&mut self, id: u64, error: Option<String>) {
-        self.open.remove(&id);
-        self.backend.close_dialogue(id);
+        self.close(id);
         self.totals.postponed += 1;
         self.last_error = error.or_else(|| self.last_error.take());
     }
 
     fn store(&mut self, id: u64) -> Result<()> {
-        let Some(open) = self.open.remove(&id) else { return Ok(()) };
-        self.backend.close_dialogue(id);
+        let Some(open) = self.close(id) else { return Ok(()) };
         let sample = open.dialogue.finish(&self.settings, open.began.elapsed().as_secs_f64());
         patiently(|| self.session.add_sample(&sample))?;
         self.totals.finished += 1;
@@ -296,7 +305,11 @@ impl<'a> Run<'a> {
 
     fn board(&mut self, state: LiveState) -> LiveBoard {
         self.totals.elapsed_seconds = self.decoding.as_secs_f64();
-        self.totals.tokens_per_second = self.rate.per_second();
+        self.totals.tokens_per_second = match state {
+            // At the end what is of interest is the whole.
+            LiveState::Done => self.mean_rate(),
+            _ => self.rate.per_second(Instant::now()),
+        };
         self.totals.eta_seconds = eta(&self.totals);
         let mut totals = self.totals.clone();
         totals.tokens += self.open.values().map(|open| open.shown.sample.tokens).sum::<usize>();
@@ -313,6 +326,7 @@ impl<'a> Run<'a> {
             compute: identity.compute.clone(),
             totals,
             running,
+            ended: self.ended.recent(Instant::now()),
             servers: self.backend.servers(),
             ..LiveBoard::default()
         }
@@ -347,8 +361,13 @@ impl<'a> Run<'a> {
         format!("{end}: {finished} samples stored{waiting}{failures}")
     }
 
-    fn outcome(&self, stopped: bool) -> GenerateOutcome {
+    /// Tokens of stored samples per second of work.
+    fn mean_rate(&self) -> f64 {
         let seconds = self.decoding.as_secs_f64();
+        if seconds > 0.0 { self.totals.tokens as f64 / seconds } else { 0.0 }
+    }
+
+    fn outcome(&self, stopped: bool) -> GenerateOutcome {
         let used = self.meter.as_ref().map(|meter| meter.of_call(self.backend.spent()));
         GenerateOutcome {
             session: self.session.dir().display().to_string(),
@@ -356,7 +375,7 @@ impl<'a> Run<'a> {
             samples: self.totals.finished,
             existing: self.totals.existing,
             tokens: self.totals.tokens,
-            tokens_per_second: if seconds > 0.0 { self.totals.tokens as f64 / seconds } else { 0.0 },
+            tokens_per_second: self.mean_rate(),
             wall_seconds: self.began.elapsed().as_secs_f64(),
             compute: self.backend.identity().compute.clone(),
             correct: self.totals.correct,

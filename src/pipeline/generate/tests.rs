@@ -15,7 +15,7 @@ use super::{GenerateOutcome, generate};
 use crate::dialogue::{Library, Policy};
 use crate::generate::batch::{BatchBackend, BatchOptions};
 use crate::generate::{Backend, Event, Request, RequestId};
-use crate::records::{FinishReason, LiveBoard, LiveState, Message, ModelIdentity, Problem};
+use crate::records::{FinishReason, LiveBoard, LiveSample, LiveState, Message, ModelIdentity, Problem};
 use crate::session::Session;
 
 /// Writes each turn in two deltas, three tokens each; what a turn comes to is asked of `plan`.
@@ -380,4 +380,21 @@ fn a_batch_that_is_stopped_half_way_asks_nothing_and_one_whose_answers_are_wrong
     }
     let outcome = call(None);
     assert_eq!((outcome.postponed, outcome.requests, outcome.failed, outcome.samples), (1, 1, 79, 0));
+}
+
+#[test]
+fn a_dialogue_is_told_to_its_end() {
+    let bench = Bench::new(20, 1);
+    let mut boards = Boards::default();
+    bench.run(&mut Scripted::new(right), &mut boards).unwrap();
+    for key in 0..20 {
+        let is_it = |sample: &&LiveSample| sample.key == key;
+        let at = boards.seen.iter().position(|board| board.ended.iter().any(|sample| sample.key == key)).unwrap();
+        assert!(!boards.seen[at].running.iter().any(|sample| sample.key == key), "it is in work no more");
+        let ended = boards.seen[at].ended.iter().find(is_it).unwrap();
+        assert_eq!(ended.turns.len(), ended.turns_wanted);
+        assert!(ended.turns.iter().all(|turn| turn.finished && turn.tokens == 6), "{ended:?}");
+    }
+    assert!(boards.seen.iter().all(|board| board.ended.len() <= 16), "of many only the last");
+    assert_eq!(boards.seen.last().unwrap().ended.last().unwrap().key, 19);
 }

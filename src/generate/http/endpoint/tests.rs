@@ -57,6 +57,22 @@ fn what_is_allowed_doubles_each_window_up_to_the_most() {
 }
 
 #[test]
+fn a_server_with_slots_gets_as_many_and_never_more() {
+    let (mut state, mut clock) = state(64);
+    state.has_slots(Some(8));
+    for _ in 0..3 {
+        round(&mut state, &mut clock, 1.0);
+        assert_eq!(state.allowed(), 8);
+    }
+    state.has_slots(Some(2));
+    assert_eq!(state.allowed(), 2, "it was started anew with fewer");
+    state.has_slots(Some(1000));
+    assert_eq!(state.allowed(), 64);
+    state.has_slots(Some(0));
+    assert_eq!(state.allowed(), 64, "which says nothing");
+}
+
+#[test]
 fn it_does_not_grow_unfilled_or_when_tokens_take_much_longer() {
     let (mut idle, mut clock) = state(64);
     for _ in 0..20 {

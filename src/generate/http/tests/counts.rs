@@ -143,12 +143,32 @@ fn where_nobody_watches_from_the_start_streaming_begins_with_the_first_look() {
 }
 
 #[test]
-fn a_server_begins_with_as_many_as_it_has_room_for() {
+fn a_server_begins_with_as_many_as_it_works_on_at_once() {
     let of = |owner: &str, slots: u64| {
         let server = Server::of_model(json!({"id": "m", "owned_by": owner, "slots": slots}), 0, good);
         backend(&[&server]).health()[0].allowed
     };
-    assert_eq!((of("llamacpp", 16), of("llamacpp", 2)), (16, 4));
+    assert_eq!((of("llamacpp", 16), of("llamacpp", 2)), (16, 2));
     assert_eq!(of("llamacpp", 1 << 40), 64, "no more than may ever be there");
     assert_eq!(of("vllm", 16), 4, "which has no such route");
+}
+
+#[test]
+fn a_server_that_hangs_up_after_a_stream_without_a_word_loses_no_request() {
+    let server = Server::start(|asked| {
+        let text = format!(
+            "data: {}\n\ndata: [DONE]\n\n",
+            json!({"choices": [{"index": 0, "delta": {"content": asked.text()}, "finish_reason": "stop"}]})
+        );
+        let head = "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\n\r\n";
+        // The connection is open until then, and nobody reads from it.
+        vec![bytes(format!("{head}{:x}\r\n{text}\r\n0\r\n\r\n", text.len())), wait(300)]
+    });
+    let mut backend = HttpBackend::connect(HttpOptions { streams: 1, ..options(&[&server]) }).unwrap();
+    for id in 0..3 {
+        backend.submit(request(id)).unwrap();
+        assert!(drain(&mut backend).values().all(Result::is_ok));
+    }
+    assert!(server.asked().iter().all(Asked::streamed));
+    assert_eq!((backend.health()[0].done, backend.health()[0].failed), (3, 0));
 }

@@ -121,12 +121,13 @@ impl Live {
     fn refocus(&mut self) {
         let Some(board) = &self.board else { return };
         if let Some(focus) = &self.focus {
-            match board.running.iter().find(|sample| sample.key == focus.sample.key) {
-                Some(sample) => {
-                    let sample = sample.clone();
-                    self.sync(sample);
+            let is_it = |sample: &&LiveSample| sample.key == focus.sample.key;
+            match board.running.iter().find(is_it).cloned() {
+                Some(sample) => self.sync(sample),
+                None => {
+                    let ended = board.ended.iter().find(is_it).cloned();
+                    self.end_focus(ended);
                 }
-                None => self.end_focus(),
             }
         }
         let moves_on = self.roaming && self.stream.is_following();
@@ -145,8 +146,11 @@ impl Live {
         std::iter::once(self.window.selected).chain(0..running.len()).find(is_told)
     }
 
-    /// The sample in focus has left the board: its last turn is not written on.
-    fn end_focus(&mut self) {
+    /// The sample in focus is not in work any more: its last turn is not written on. `ended`: all of it, where that is told.
+    fn end_focus(&mut self, ended: Option<LiveSample>) {
+        if let Some(ended) = ended {
+            self.sync(ended);
+        }
         let Some(focus) = &mut self.focus else { return };
         focus.finished = true;
         if let (Some(turn), Some(shown)) = (focus.sample.turns.last_mut(), focus.shown.last()) {

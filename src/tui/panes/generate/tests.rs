@@ -84,6 +84,7 @@ fn board(version: u64, state: LiveState, running: Vec<LiveSample>) -> LiveBoard 
             cost: None,
         },
         running,
+        ended: Vec::new(),
         servers: Vec::new(),
         memory: None,
         updated_at: 0,
@@ -143,6 +144,24 @@ fn what_servers_have_counted_is_told_and_what_it_costs_where_that_is_known() {
     (board.version, board.servers) = (3, Vec::new());
     show(&mut state, board);
     assert!(!drawn(&mut state, 120, 30, false).contains("out 4500"), "this process is not paid");
+}
+
+/// An answer may come whole, after the last board with its dialogue.
+#[test]
+fn the_sample_in_focus_is_read_to_its_end_when_it_has_left_the_board() {
+    let mut state = opened(None);
+    let mut whole = running(1, "a");
+    let turn = whole.turns.last_mut().unwrap();
+    (turn.text, turn.finished, turn.tokens) = (format!("{}{}", turn.text, " and so it ends."), true, 77);
+    for (version, ended) in [(1, vec![]), (2, vec![running(9, "another")]), (3, vec![running(9, "another"), whole])] {
+        let told = !ended.is_empty();
+        let running = if told { Vec::new() } else { vec![running(1, "a")] };
+        show(&mut state, LiveBoard { ended, ..board(version, LiveState::Running, running) });
+        let seen = drawn(&mut state, 120, 30, false);
+        assert_eq!(seen.contains("and so it ends."), version == 3, "{seen}");
+        assert_eq!(seen.contains("finished"), told, "{seen}");
+    }
+    assert!(drawn(&mut state, 120, 30, false).contains("77 tokens"));
 }
 
 /// The job is told at once what is looked at first, and then no oftener than once a second.
