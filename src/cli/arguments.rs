@@ -152,7 +152,8 @@ pub struct ServerArguments {
     /// Let the key go over plain http to another machine
     #[arg(long, requires = "endpoint")]
     allow_plain_key: bool,
-    /// Most requests at once at each server; it is found out how many it takes well
+    /// Most requests at once at each server; left out, as many as it has slots, or it is found out
+    /// how many it takes well
     #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..=4096))]
     max_in_flight: Option<u64>,
     /// Further fields of every request, as a JSON object, such as {"chat_template_kwargs":{"enable_thinking":false}}

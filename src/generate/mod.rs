@@ -52,6 +52,8 @@ pub mod bench;
 pub mod http;
 pub mod local;
 pub mod random;
+mod rate;
 pub mod sampling;
 
 pub use backend::{Backend, Event, Handover, Request, RequestId, StreamKey};
+pub(crate) use rate::Rate;

@@ -19,6 +19,8 @@ use crate::session::{Command, Session, SessionError};
 
 const LOOK: Duration = Duration::from_millis(50);
 const MIRROR: Duration = Duration::from_millis(100);
+/// So long after its last word somebody who does not watch is gone.
+const GONE: Duration = Duration::from_secs(3);
 
 /// Ends when dropped, after a last mirror of the board.
 pub struct Companion {
@@ -50,7 +52,7 @@ impl Drop for Companion {
 
 /// An error here (a full disk, say) must not end the job: the next look tries again.
 fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receiver<Arc<LiveBoard>>, end: &AtomicBool) {
-    let (mut seen, mut applied) = (None, 0);
+    let (mut seen, mut applied) = (None, Applied::default());
     let mut mirrored: Option<(Instant, u64)> = None;
     loop {
         let ending = end.load(Ordering::Acquire);
@@ -60,8 +62,14 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
             let shown = board.borrow().job.clone();
             seen = version.filter(|_| answer(session, (job, &shown), control, &mut applied).is_ok());
         }
+        let watched = session.watched();
+        // Who looks may say at what before saying that it is there.
+        if !watched && applied.looked.is_some_and(|at| at.elapsed() > GONE) {
+            applied.looked = None;
+            control.look_away();
+        }
         let due = mirrored.is_none_or(|(at, _)| at.elapsed() >= MIRROR);
-        if (due || ending) && (session.watched() || (ending && mirrored.is_some())) {
+        if (due || ending) && (watched || (ending && mirrored.is_some())) {
             let now = board.borrow().clone();
             if mirrored.is_none_or(|(_, version)| version != now.version) {
                 let _ = session.write_live(job, &now);
@@ -75,17 +83,28 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
     }
 }
 
-/// `job`: whose commands these are; `shown`: what is at work, which in a pass is one of its steps. `applied`: the last command
-/// that was done; one of which the answer could not be stored is not done twice.
+/// What commands have come to.
+#[derive(Default)]
+struct Applied {
+    /// The last one that was done: one of which the answer could not be stored is not done twice.
+    last: i64,
+    /// When somebody in another process said last at which dialogue to look.
+    looked: Option<Instant>,
+}
+
+/// `job`: whose commands these are; `shown`: what is at work, which in a pass is one of its steps.
 fn answer(
     session: &Session,
     (job, shown): (&str, &str),
     control: &Control,
-    applied: &mut i64,
+    applied: &mut Applied,
 ) -> Result<(), SessionError> {
     for command in session.pending_commands(job)? {
-        let said = if command.id > *applied { perform(&command, shown, control) } else { "done" };
-        *applied = command.id.max(*applied);
+        let said = if command.id > applied.last { perform(&command, shown, control) } else { "done" };
+        applied.last = command.id.max(applied.last);
+        if command.verb == "look" {
+            applied.looked = Some(Instant::now());
+        }
         session.answer_command(command.id, said)?;
     }
     Ok(())
@@ -171,5 +190,25 @@ mod tests {
         assert_eq!(control.looked_at(), None);
         assert_eq!(perform(&asked("look", json!({"key": 5})), "generate", &control), "looked at");
         assert_eq!(control.looked_at(), Some(5));
+    }
+
+    #[test]
+    fn who_is_gone_looks_at_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let session = Session::create(dir.path()).unwrap();
+        let (control, (_told, board)) = (Control::new(), watch::channel(Arc::new(LiveBoard::default())));
+        let waits_for = |looked_at: Option<u64>| {
+            let begun = Instant::now();
+            while control.looked_at() != looked_at {
+                assert!(begun.elapsed() < Duration::from_secs(30), "{:?} is looked at", control.looked_at());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let _companion = Companion::start(dir.path(), "generate", control.clone(), board).unwrap();
+        session.touch_watch().unwrap();
+        session.send_command("generate", "look", &json!({"key": 5})).unwrap();
+        waits_for(Some(5));
+        // The watch is not touched again.
+        waits_for(None);
     }
 }

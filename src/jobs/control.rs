@@ -81,6 +81,11 @@ impl Control {
         self.switches.changed.notify_all();
     }
 
+    /// Nobody looks at a dialogue any more.
+    pub fn look_away(&self) {
+        self.switches.looked_at.0.store(NOTHING, Ordering::Release);
+    }
+
     /// What was asked for and not yet taken, to add to or to take from.
     pub fn wishes(&self) -> MutexGuard<'_, Wishes> {
         self.switches.wishes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -153,5 +158,7 @@ mod tests {
         assert_eq!(control.looked_at(), Some(0));
         control.clone().steer(Steer::Look(7));
         assert_eq!((control.looked_at(), control.stopping()), (Some(7), false));
+        control.look_away();
+        assert_eq!(control.looked_at(), None);
     }
 }

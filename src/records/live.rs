@@ -45,6 +45,13 @@ pub struct LiveTurn {
     pub finished: bool,
 }
 
+impl LiveTurn {
+    /// Whether some of it has been told, and not its end.
+    pub fn is_growing(&self) -> bool {
+        self.tokens > 0 && !self.finished
+    }
+}
+
 /// One sample in work.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LiveSample {
@@ -155,7 +162,8 @@ pub struct LiveBoard {
     pub compute: String,
     pub totals: LiveTotals,
     pub running: Vec<LiveSample>,
-    /// Those that have left work a moment ago, whole: their last words may have come after the last board that they ran on.
+    /// Those that have left work a moment ago, whole: their last words may have come after the last board that they ran on. The last
+    /// board of a job keeps them.
     #[serde(default)]
     pub ended: Vec<LiveSample>,
     /// Where servers write, each of them.

@@ -44,7 +44,7 @@ mod tests {
 
     fn servers(now: Instant, count: usize) -> Vec<EndpointState> {
         let well = |index: usize| {
-            let mut state = EndpointState::new(&format!("http://h{index}/v1"), 8, &Pace::default());
+            let mut state = EndpointState::new(&format!("http://h{index}/v1"), Some(8), &Pace::default());
             state.looked(now, Ok(()));
             state
         };

@@ -1,16 +1,16 @@
 //! What is known of one server: how much it may be given, and whether it is well. No clock and no network in here:
 //! every call is told what time it is.
 //!
-//! - How much: additive increase, multiplicative decrease (Chiu and Jain 1989) after a slow start, as in TCP. Twice as
+//! - How much: as many as it has slots, where it tells. Else additive increase, multiplicative decrease (Chiu and Jain 1989) after a slow start, as in TCP. Twice as
 //!   many requests after a window of answers that filled what is allowed, until there is a first sign of trouble, then
 //!   one more; none while a token takes much longer than it did; half after a refusal for want of room or a timeout.
 //! - Whether: a circuit breaker. After some failures in a row the server rests, then one request finds out.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::failure::{Failure, FailureKind};
-use super::options::{FIRST_IN_FLIGHT, Pace};
+use super::options::{FIRST_IN_FLIGHT, MOST_IN_FLIGHT, MOST_SLOTS, Pace};
+use crate::generate::Rate;
 use crate::records::{LiveServer, ServerState, now_millis};
 
 /// Fewest answers of a window, which else is as long as what is allowed.
@@ -19,10 +19,6 @@ const LEAST_WINDOW: usize = 4;
 const SLOW: f64 = 2.0;
 /// The best is forgotten slowly: by this factor a window.
 const FORGETTING: f64 = 1.02;
-/// The speed is taken over this much of the past.
-const SPEED_WINDOW: Duration = Duration::from_secs(30);
-/// Over less a speed says nothing.
-const LEAST_SPEED_WINDOW: Duration = Duration::from_secs(1);
 /// So many rests in a row make a server sick.
 const SICK_RESTS: u32 = 3;
 
@@ -58,8 +54,8 @@ struct Window {
 pub(super) struct EndpointState {
     url: String,
     pace: Pace,
-    /// More than so many requests at once it is never given.
-    limit: usize,
+    /// More than so many requests at once it is not to be given, where somebody said so.
+    limit: Option<usize>,
     /// It works on so many at once, where it says so.
     slots: Option<usize>,
     pub admission: Admission,
@@ -83,20 +79,20 @@ pub(super) struct EndpointState {
     done: u64,
     failed: u64,
     pub retried: u64,
-    recent: VecDeque<(Instant, usize)>,
-    first_begun: Option<Instant>,
+    /// From the first request on.
+    rate: Option<Rate>,
     last_error: Option<String>,
 }
 
 impl EndpointState {
-    pub(super) fn new(url: &str, limit: usize, pace: &Pace) -> Self {
+    pub(super) fn new(url: &str, limit: Option<usize>, pace: &Pace) -> Self {
         Self {
             url: url.to_owned(),
             pace: pace.clone(),
             limit,
             slots: None,
             admission: Admission::Unknown,
-            allowed: FIRST_IN_FLIGHT.min(limit),
+            allowed: FIRST_IN_FLIGHT.min(limit.unwrap_or(MOST_IN_FLIGHT)),
             in_flight: 0,
             window: Window::default(),
             fastest: 0.0,
@@ -113,8 +109,7 @@ impl EndpointState {
             done: 0,
             failed: 0,
             retried: 0,
-            recent: VecDeque::new(),
-            first_begun: None,
+            rate: None,
             last_error: None,
         }
     }
@@ -168,13 +163,17 @@ impl EndpointState {
     /// It works on so many requests at once, as it says itself: fewer would leave it idle, and more would wait there, while the
     /// prompts that it keeps of dialogues make room for theirs.
     pub(super) fn has_slots(&mut self, slots: Option<usize>) {
-        self.slots = slots.filter(|slots| *slots > 0);
-        let most = self.most();
-        self.allowed = if self.slots.is_some() { most } else { self.allowed.min(most) };
+        let slots = slots.filter(|slots| *slots > 0);
+        // The same number said again says nothing new of how much it takes well.
+        if slots != self.slots {
+            self.slots = slots;
+            self.allowed = if slots.is_some() { self.most() } else { self.allowed.min(self.most()) };
+        }
     }
 
     fn most(&self) -> usize {
-        self.slots.map_or(self.limit, |slots| slots.min(self.limit))
+        let told = self.slots.map(|slots| slots.min(MOST_SLOTS));
+        self.limit.into_iter().chain(told).min().unwrap_or(MOST_IN_FLIGHT)
     }
 
     /// A look has ended: with the model there, or with why not.
@@ -204,7 +203,7 @@ impl EndpointState {
         let probe = self.rests_until.is_some();
         self.probing |= probe;
         self.in_flight += 1;
-        self.first_begun.get_or_insert(now);
+        self.rate.get_or_insert_with(|| Rate::of_answers(now));
         self.window.filled |= self.in_flight >= self.allowed;
         Ticket { begun: now, probe }
     }
@@ -221,8 +220,9 @@ impl EndpointState {
         self.withdrawn(ticket);
         self.done += 1;
         self.recover();
-        self.recent.push_back((now, tokens));
-        self.forget_recent(now);
+        if let Some(rate) = &mut self.rate {
+            rate.add(now, tokens);
+        }
         self.window.answers += 1;
         self.window.seconds += now.saturating_duration_since(ticket.begun).as_secs_f64();
         self.window.tokens += tokens.max(1);
@@ -300,21 +300,8 @@ impl EndpointState {
             done: self.done,
             failed: self.failed,
             retried: self.retried,
-            tokens_per_second: self.tokens_per_second(now),
+            tokens_per_second: self.rate.as_ref().map_or(0.0, |rate| rate.per_second(now)),
             last_error: self.last_error.clone(),
-        }
-    }
-
-    fn tokens_per_second(&self, now: Instant) -> f64 {
-        let recent = self.recent.iter().filter(|(at, _)| now.saturating_duration_since(*at) < SPEED_WINDOW);
-        let tokens: u64 = recent.map(|(_, tokens)| *tokens as u64).sum();
-        let at_work = self.first_begun.map_or(SPEED_WINDOW, |first| now.saturating_duration_since(first));
-        tokens as f64 / at_work.clamp(LEAST_SPEED_WINDOW, SPEED_WINDOW).as_secs_f64()
-    }
-
-    fn forget_recent(&mut self, now: Instant) {
-        while self.recent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= SPEED_WINDOW) {
-            self.recent.pop_front();
         }
     }
 

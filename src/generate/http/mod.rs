@@ -127,7 +127,7 @@ impl HttpBackend {
         let mut servers: Vec<_> = options
             .endpoints
             .iter()
-            .map(|endpoint| EndpointState::new(endpoint.url(), endpoint.most(), &options.pace))
+            .map(|endpoint| EndpointState::new(endpoint.url(), endpoint.most_in_flight, &options.pace))
             .collect();
         let (model, dialects) = judge(&options, outcomes, &mut servers)?;
         Ok(Self {

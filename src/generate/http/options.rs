@@ -10,10 +10,12 @@ use super::prompts::Prompts;
 use crate::net::{Secret, is_of_this_machine};
 use crate::records::Sampling;
 
-/// Requests at once that a server begins with.
+/// Requests at once that a server begins with which does not tell its slots.
 pub const FIRST_IN_FLIGHT: usize = 4;
-/// Requests at once that a server may come to where nothing else was said.
+/// Requests at once that it may come to where nothing else was said.
 pub const MOST_IN_FLIGHT: usize = 64;
+/// No server is given more at once, whatever it tells.
+pub const MOST_SLOTS: usize = 4096;
 
 /// Fields that say how a server is to render a chat.
 const TEMPLATE_FIELDS: [&str; 3] = ["chat_template_kwargs", "chat_template", "add_special_tokens"];
@@ -48,7 +50,7 @@ pub enum OptionsError {
 pub struct Endpoint {
     /// The root of its routes, such as `http://localhost:8000/v1`, without a slash at the end.
     url: String,
-    /// Most requests at once; `None` is 64. Fewer are sent until it shows that it can take more.
+    /// Most requests at once, 1 or more. `None`: as many as it has slots, where it tells; else it is found out, up to 64.
     pub most_in_flight: Option<usize>,
 }
 
@@ -101,10 +103,6 @@ impl Endpoint {
     fn leaves_the_machine(&self) -> bool {
         !Url::parse(&self.url).is_ok_and(|url| is_of_this_machine(&url))
     }
-
-    pub(super) fn most(&self) -> usize {
-        self.most_in_flight.unwrap_or(MOST_IN_FLIGHT).max(1)
-    }
 }
 
 /// How long is waited before something is tried again.
@@ -153,7 +151,8 @@ pub struct HttpOptions {
     pub idle_timeout: Duration,
     /// How often a request is sent again after the first try.
     pub retries: u32,
-    /// So many requests at once are streamed, for a person to watch, and the dialogue that is looked at; the others come whole. A
+    /// So many requests at once are streamed, for a person to watch, and the dialogue that is looked at; while one is, at least one
+    /// beside it. The others come whole. A
     /// server that shares its cores with its own wake-ups writes slower the more it streams.
     pub streams: usize,
     pub prompts: Prompts,

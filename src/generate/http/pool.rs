@@ -8,7 +8,7 @@ use super::answer::Written;
 use super::body::refused_value;
 use super::call::{self, Call, LOGPROBS_BYTES, RESPONSE_BYTES, Report};
 use super::choose::choose;
-use super::endpoint::Ticket;
+use super::endpoint::{Admission, Ticket};
 use super::failure::{Failure, FailureKind};
 use super::options::Pace;
 use super::probe::Served;
@@ -180,6 +180,11 @@ impl HttpBackend {
         self.servers[running.server].succeeded(running.ticket, now, written.tokens);
         self.spent = self.spent.plus(written.spent());
         self.failures = Failures::default();
+        // It is back, perhaps as another one.
+        if running.ticket.probe {
+            let endpoint = &self.options.endpoints[running.server];
+            look(&self.worker, &self.client, (running.server, endpoint), self.options.key.clone(), &self.sender);
+        }
         running.waiting.finish(written, events);
     }
 
@@ -228,20 +233,24 @@ impl HttpBackend {
         events.push(Event::Failed { id: waiting.request.id, error });
     }
 
-    /// A server that did not answer at the start has been asked again.
+    /// A server that did not answer at the start has been asked again, or one that is back what it serves now.
     fn looked(&mut self, index: usize, outcome: Result<Served, Failure>, now: Instant) {
         let Some(server) = self.servers.get_mut(index) else { return };
         match outcome.map(|served| (served.choose(Some(&self.identity.name)).map(|_| ()), served)) {
             Ok((Ok(()), served)) => {
                 self.dialects[index] = served.dialect;
-                server.looked(now, Ok(()));
+                if server.admission == Admission::Unknown {
+                    server.looked(now, Ok(()));
+                }
                 server.has_slots(served.slots);
             }
             Ok((Err(why), _)) => {
                 tracing::warn!("{}: {why}; it gets no work", server.url());
                 server.refuse(now, why);
             }
-            Err(failure) => server.looked(now, Err(failure.message)),
+            Err(failure) if server.admission == Admission::Unknown => server.looked(now, Err(failure.message)),
+            // It was well a moment ago; if it is not, its next requests tell.
+            Err(_) => {}
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::net::Secret;
 
 /// A server that is well answers such questions at once.
 const LIMIT: Duration = Duration::from_secs(10);
+/// What few servers have a route for is waited for so long, and no further.
+const ASIDE: Duration = Duration::from_secs(2);
 /// Most bytes of a list of models.
 const LIST_BYTES: usize = 1 << 20;
 /// So many models are named where one has to be chosen.
@@ -123,13 +125,13 @@ async fn ask(client: &Client, endpoint: &Endpoint, key: Option<&Secret>) -> Resu
         return Err(Failure { message: format!("it is not ready yet ({})", failure.message), ..failure });
     }
     if served.dialect == Dialect::Other
-        && let Ok(json) = get(client, &endpoint.root_route("version"), key).await
+        && let Ok(Ok(json)) = timeout(ASIDE, get(client, &endpoint.root_route("version"), key)).await
         && serde_json::from_slice::<Version>(&json).is_ok_and(|version| !version.version.is_empty())
     {
         served.dialect = Dialect::Vllm;
     }
     if served.dialect == Dialect::LlamaCpp
-        && let Ok(json) = get(client, &endpoint.root_route("props"), key).await
+        && let Ok(Ok(json)) = timeout(ASIDE, get(client, &endpoint.root_route("props"), key)).await
     {
         served.slots = serde_json::from_slice::<Properties>(&json).ok().map(|properties| properties.total_slots);
     }

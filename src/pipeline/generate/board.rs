@@ -5,58 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::records::{LiveSample, LiveTotals, LiveTurn};
 
-/// Rates are taken over this much of the past.
-const WINDOW: Duration = Duration::from_secs(5);
-/// The same where servers write: their answers come whole, each with the tokens of many seconds.
-const WINDOW_OF_SERVERS: Duration = Duration::from_secs(30);
-/// Over less a rate says nothing.
-const LEAST_WINDOW: Duration = Duration::from_secs(1);
-
 /// A dialogue that has ended is shown for so long: a board is read now and then, and not each one.
-const SHOWN_ENDED: Duration = Duration::from_secs(3);
-/// And no more of them than so many, the last.
-const MOST_ENDED: usize = 16;
-
-/// Tokens per second over the last seconds of work; time spent paused does not count.
-#[derive(Debug)]
-pub struct Rate {
-    window: Duration,
-    /// When work began, or went on.
-    since: Instant,
-    past: VecDeque<(Instant, usize)>,
-}
-
-impl Rate {
-    /// Work begins now; `served`: by servers.
-    pub fn new(now: Instant, served: bool) -> Self {
-        let window = if served { WINDOW_OF_SERVERS } else { WINDOW };
-        Self { window, since: now, past: VecDeque::new() }
-    }
-
-    pub fn add(&mut self, now: Instant, tokens: usize) {
-        self.past.push_back((now, tokens));
-        self.forget(now);
-    }
-
-    /// A pause ends: what lies before says nothing of now.
-    pub fn restart(&mut self, now: Instant) {
-        self.since = now;
-        self.past.clear();
-    }
-
-    pub fn per_second(&mut self, now: Instant) -> f64 {
-        self.forget(now);
-        let tokens: usize = self.past.iter().map(|(_, tokens)| tokens).sum();
-        let at_work = now.saturating_duration_since(self.since);
-        tokens as f64 / at_work.clamp(LEAST_WINDOW, self.window).as_secs_f64()
-    }
-
-    fn forget(&mut self, now: Instant) {
-        while self.past.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= self.window) {
-            self.past.pop_front();
-        }
-    }
-}
+const SHOWN_ENDED: Duration = Duration::from_secs(2);
+/// And no more of them than so many, the last: as many as mostly are in work at once, and may end with one step.
+const MOST_ENDED: usize = 64;
 
 /// One dialogue as the board shows it; kept up to date as events come.
 #[derive(Debug)]
@@ -135,37 +87,6 @@ pub fn eta(totals: &LiveTotals) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_rate_forgets_what_is_long_past() {
-        let start = Instant::now();
-        let mut rate = Rate::new(start, false);
-        let at = |second| start + Duration::from_secs(second);
-        rate.add(at(0), 1000);
-        for second in 1..=20 {
-            rate.add(at(second), 50);
-        }
-        assert_eq!(rate.per_second(at(20)), 50.0);
-        assert_eq!(rate.per_second(at(22)), 30.0, "silence counts");
-        rate.restart(at(40));
-        assert_eq!(rate.per_second(at(41)), 0.0);
-        rate.add(at(42), 40);
-        assert_eq!(rate.per_second(at(42)), 20.0, "the time before a pause does not");
-    }
-
-    #[test]
-    fn answers_that_come_whole_do_not_make_the_rate_leap() {
-        let start = Instant::now();
-        let at = |second| start + Duration::from_secs(second);
-        let mut rate = Rate::new(start, true);
-        // Eight answers of 100 tokens every ten seconds.
-        for round in 1..=6 {
-            for _ in 0..8 {
-                rate.add(at(10 * round), 100);
-            }
-            assert_eq!(rate.per_second(at(10 * round)), 80.0, "round {round}");
-        }
-    }
 
     #[test]
     fn a_turn_is_shown_with_its_beginning() {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use color_eyre::Result;
 use color_eyre::eyre::eyre;
 
-use super::board::{Ended, Rate, Shown, eta};
+use super::board::{Ended, Shown, eta};
 use super::meter::Meter;
 use super::{GenerateOrder, GenerateOutcome, Missing, Watcher};
 use crate::dialogue::{Answer, Dialogue, Policy, Step};
-use crate::generate::{Backend, Event, Handover, Request, StreamKey};
+use crate::generate::{Backend, Event, Handover, Rate, Request, StreamKey};
 use crate::pipeline::budget::UsedUp;
 use crate::records::{LiveBoard, LiveState, LiveTotals, Problem};
 use crate::session::{self, Session, SessionError};
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
         };
         let meter = Meter::of(order, session, backend)?;
         let began = Instant::now();
-        let rate = Rate::new(began, !backend.servers().is_empty());
+        let rate = if backend.servers().is_empty() { Rate::of_steps(began) } else { Rate::of_answers(began) };
         Ok(Self {
             session,
             backend,
@@ -129,7 +129,10 @@ impl<'a> Run<'a> {
             if watcher.paused() && !stopping {
                 self.show(watcher, LiveState::Paused);
                 watcher.wait_while_paused(Duration::from_millis(500));
-                self.rate.restart(Instant::now());
+                // Servers write on what they were asked for.
+                if self.backend.servers().is_empty() {
+                    self.rate.restart(Instant::now());
+                }
                 continue;
             }
             self.look(watcher.looked_at());

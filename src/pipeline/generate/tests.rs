@@ -395,6 +395,5 @@ fn a_dialogue_is_told_to_its_end() {
         assert_eq!(ended.turns.len(), ended.turns_wanted);
         assert!(ended.turns.iter().all(|turn| turn.finished && turn.tokens == 6), "{ended:?}");
     }
-    assert!(boards.seen.iter().all(|board| board.ended.len() <= 16), "of many only the last");
     assert_eq!(boards.seen.last().unwrap().ended.last().unwrap().key, 19);
 }

@@ -13,7 +13,7 @@ impl Clock {
 }
 
 fn state(most: usize) -> (EndpointState, Clock) {
-    let mut state = EndpointState::new("http://h/v1", most, &Pace::default());
+    let mut state = EndpointState::new("http://h/v1", Some(most), &Pace::default());
     let clock = Clock(Instant::now());
     state.looked(clock.0, Ok(()));
     (state, clock)
@@ -53,7 +53,7 @@ fn what_is_allowed_doubles_each_window_up_to_the_most() {
     assert_eq!(state.allowed(), 8);
     round(&mut state, &mut clock, 1.0);
     assert_eq!(state.allowed(), 9);
-    assert_eq!(EndpointState::new("u", 2, &Pace::default()).allowed(), 2);
+    assert_eq!(EndpointState::new("u", Some(2), &Pace::default()).allowed(), 2);
 }
 
 #[test]
@@ -68,8 +68,17 @@ fn a_server_with_slots_gets_as_many_and_never_more() {
     assert_eq!(state.allowed(), 2, "it was started anew with fewer");
     state.has_slots(Some(1000));
     assert_eq!(state.allowed(), 64);
+    let ticket = state.begin(clock.0);
+    state.failed(ticket, clock.forward(1.0), &failure(FailureKind::Unavailable));
+    state.has_slots(Some(1000));
+    assert_eq!(state.allowed(), 32, "it says so again, and it was too much nevertheless");
     state.has_slots(Some(0));
-    assert_eq!(state.allowed(), 64, "which says nothing");
+    assert_eq!(state.allowed(), 32, "which says nothing");
+    let mut free = EndpointState::new("u", None, &Pace::default());
+    free.has_slots(Some(128));
+    assert_eq!(free.allowed(), 128);
+    free.has_slots(Some(usize::MAX));
+    assert_eq!(free.allowed(), 4096);
 }
 
 #[test]
@@ -182,7 +191,7 @@ fn sickness_is_counted_from_its_beginning_and_not_over_pauses() {
 #[test]
 fn one_that_did_not_answer_is_looked_at_before_it_gets_work() {
     let clock = Clock(Instant::now());
-    let mut state = EndpointState::new("u", 8, &Pace::default());
+    let mut state = EndpointState::new("u", Some(8), &Pace::default());
     assert!(!state.can_take(clock.0) && state.wants_a_look(clock.0));
     state.begin_look();
     assert!(!state.wants_a_look(clock.0), "one look at a time");

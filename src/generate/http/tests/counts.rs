@@ -149,7 +149,7 @@ fn a_server_begins_with_as_many_as_it_works_on_at_once() {
         backend(&[&server]).health()[0].allowed
     };
     assert_eq!((of("llamacpp", 16), of("llamacpp", 2)), (16, 2));
-    assert_eq!(of("llamacpp", 1 << 40), 64, "no more than may ever be there");
+    assert_eq!(of("llamacpp", 1 << 40), 4096, "no more than may ever be there");
     assert_eq!(of("vllm", 16), 4, "which has no such route");
 }
 
@@ -171,4 +171,22 @@ fn a_server_that_hangs_up_after_a_stream_without_a_word_loses_no_request() {
     }
     assert!(server.asked().iter().all(Asked::streamed));
     assert_eq!((backend.health()[0].done, backend.health()[0].failed), (3, 0));
+}
+
+#[test]
+fn a_server_that_is_back_is_asked_again_what_it_is() {
+    let model = json!({"id": "m", "owned_by": "llamacpp", "slots": [8, 2]});
+    let server =
+        Server::of_model(model, 0, |asked| if asked.number < 8 { json_reply(502, &json!({})) } else { good(asked) });
+    let mut backend = HttpBackend::connect(HttpOptions { retries: 30, ..options(&[&server]) }).unwrap();
+    assert_eq!(backend.slots(), 8);
+    let begun = Instant::now();
+    for id in 0.. {
+        (0..8).for_each(|at| backend.submit(request(8 * id + at)).unwrap());
+        assert!(drain(&mut backend).values().all(Result::is_ok));
+        if backend.health()[0].allowed == 2 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "it was started anew with two slots");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -120,6 +120,7 @@ struct Shared {
     refused: Mutex<usize>,
     behaviour: Box<Behaviour>,
     asked: Mutex<Vec<Asked>>,
+    props: AtomicUsize,
     over: AtomicBool,
 }
 
@@ -143,6 +144,7 @@ impl Server {
             refused: Mutex::new(refused),
             behaviour: Box::new(behaviour),
             asked: Mutex::default(),
+            props: AtomicUsize::new(0),
             over: AtomicBool::new(false),
         });
         let for_thread = Arc::clone(&shared);
@@ -219,8 +221,12 @@ fn reply(head: &str, body: &[u8], shared: &Shared) -> Reply {
             }
             json_reply(200, &shared.models)
         }
-        // As llama-server tells how many requests it works on at once.
-        "/props" => json_reply(200, &json!({"total_slots": shared.models["data"][0]["slots"]})),
+        // As llama-server tells how many requests it works on at once; of a list each time another one.
+        "/props" => {
+            let slots = &shared.models["data"][0]["slots"];
+            let time = shared.props.fetch_add(1, Ordering::AcqRel);
+            json_reply(200, &json!({"total_slots": slots.get(time).unwrap_or(slots)}))
+        }
         "/v1/chat/completions" | "/v1/completions" => {
             let asked = {
                 let mut all = shared.asked.lock().unwrap();

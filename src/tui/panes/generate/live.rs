@@ -50,11 +50,6 @@ impl Default for Live {
     }
 }
 
-/// Whether some of a turn has been told, and not its end.
-fn is_growing(turn: &LiveTurn) -> bool {
-    turn.tokens > 0 && !turn.finished
-}
-
 /// Whether nothing of a sample has been told yet.
 fn is_blank(sample: &LiveSample) -> bool {
     sample.turns.iter().all(|turn| turn.tokens == 0)
@@ -119,7 +114,7 @@ impl Live {
 
     /// Brings the sample in focus up to date, or moves on from one that is finished or has nothing to show.
     fn refocus(&mut self) {
-        let Some(board) = &self.board else { return };
+        let Some(board) = self.board.clone() else { return };
         if let Some(focus) = &self.focus {
             let is_it = |sample: &&LiveSample| sample.key == focus.sample.key;
             match board.running.iter().find(is_it).cloned() {
@@ -132,7 +127,12 @@ impl Live {
         }
         let moves_on = self.roaming && self.stream.is_following();
         let growing = self.growing();
-        let is_over = |focus: &Focus| focus.finished || growing.is_some() && is_blank(&focus.sample);
+        // One whose end has just been told is to be seen first.
+        let is_new = |focus: &Focus| board.ended.iter().any(|sample| sample.key == focus.sample.key);
+        let is_over = |focus: &Focus| match focus.finished {
+            true => !is_new(focus),
+            false => growing.is_some() && is_blank(&focus.sample),
+        };
         if self.focus.as_ref().is_none_or(|focus| moves_on && is_over(focus)) {
             self.focus_running(growing.unwrap_or(self.window.selected));
         }
@@ -142,7 +142,8 @@ impl Live {
     /// The place of a running sample that is told as it is written, the selected one first: of servers most come whole.
     fn growing(&self) -> Option<usize> {
         let running = &self.board.as_ref()?.running;
-        let is_told = |at: &usize| running.get(*at).and_then(|sample| sample.turns.last()).is_some_and(is_growing);
+        let is_told =
+            |at: &usize| running.get(*at).and_then(|sample| sample.turns.last()).is_some_and(LiveTurn::is_growing);
         std::iter::once(self.window.selected).chain(0..running.len()).find(is_told)
     }
 
@@ -207,6 +208,11 @@ impl Live {
     pub fn follow(&mut self) {
         self.roaming = true;
         self.stream.to_end(true);
+        // Nobody waits for the next one who asks for it.
+        let others = self.board.as_ref().is_some_and(|board| !board.running.is_empty());
+        if others && self.focus.as_ref().is_some_and(|focus| focus.finished) {
+            self.forget_focus();
+        }
         self.refocus();
     }
 

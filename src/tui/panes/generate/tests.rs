@@ -164,6 +164,23 @@ fn the_sample_in_focus_is_read_to_its_end_when_it_has_left_the_board() {
     assert!(drawn(&mut state, 120, 30, false).contains("77 tokens"));
 }
 
+#[test]
+fn the_end_of_a_sample_is_seen_before_the_next_one_is_shown() {
+    let mut state = opened(None);
+    let mut told = |version, running: Vec<LiveSample>, ended: Vec<LiveSample>| {
+        show(&mut state, LiveBoard { ended, ..board(version, LiveState::Running, running) });
+        focused(&state)
+    };
+    let others = || vec![running(2, "b"), running(3, "c")];
+    assert_eq!(told(1, vec![running(1, "a"), running(2, "b")], vec![]), (1, false));
+    assert_eq!(told(2, others(), vec![running(1, "a")]), (1, true));
+    assert_eq!(told(3, others(), vec![running(1, "a")]), (1, true));
+    assert_eq!(told(4, others(), vec![]), (2, false));
+    assert_eq!(told(5, vec![running(3, "c")], vec![running(2, "b")]), (2, true));
+    update(&mut state, GenerateAction::Follow);
+    assert_eq!(focused(&state), (3, false), "who asks for the next one does not wait");
+}
+
 /// The job is told at once what is looked at first, and then no oftener than once a second.
 #[test]
 fn servers_are_told_which_sample_is_looked_at() {

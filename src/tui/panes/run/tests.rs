@@ -15,7 +15,8 @@ use crate::pipeline::FilterOutcome;
 use crate::pipeline::recipe::Recipe;
 use crate::pipeline::run::{Flow, Forecast, Pace, Planned, Probe, Progress, Scored, StepSeen, Waiting, plan};
 use crate::records::{
-    FinishReason, Heavy, LiveBoard, LiveSample, LiveState, LiveTotals, LiveTurn, PassPlace, Standing,
+    FinishReason, Heavy, LiveBoard, LiveSample, LiveServer, LiveState, LiveTotals, LiveTurn, PassPlace, ServerState,
+    Standing,
 };
 use crate::session::{Counts, SampleRow};
 use crate::stats::Interval;
@@ -362,6 +363,41 @@ fn what_is_written_is_followed_to_its_end() {
     // A job that is no pass is of no concern.
     live(&mut state, LiveBoard { pass: None, ..writing("Elsewhere.", 9) });
     assert!(!drawn(&mut state, SMALL, true).contains("Elsewhere."));
+}
+
+/// Of servers most dialogues come whole.
+#[test]
+fn one_that_is_told_is_followed_before_those_that_come_whole() {
+    let served = |told: &[(u64, &str)], ended: Vec<LiveSample>| {
+        let sample = |(key, text): &(u64, &str)| {
+            let mut sample = writing(text, *key).running.remove(0);
+            sample.turns[0].tokens = text.len();
+            sample
+        };
+        let servers = vec![LiveServer {
+            url: "http://one:8000/v1".into(),
+            state: ServerState::Healthy,
+            in_flight: 2,
+            allowed: 2,
+            done: 1,
+            failed: 0,
+            retried: 0,
+            tokens_per_second: 9.0,
+            last_error: None,
+        }];
+        LiveBoard { running: told.iter().map(sample).collect(), ended, servers, ..writing("", 1) }
+    };
+    let mut state = at(1);
+    let mut shows = |board: LiveBoard, text: &str| {
+        live(&mut state, board);
+        let shown = drawn(&mut state, SMALL, true);
+        assert!(shown.contains(text), "{text} is not in\n{shown}");
+    };
+    shows(served(&[(7, "Seven begins"), (8, ""), (9, "")], Vec::new()), "Seven begins");
+    let whole = writing("Seven begins and ends.", 7).running;
+    shows(served(&[(8, "Eight begins"), (9, "")], whole), "Seven begins and ends.");
+    shows(served(&[(8, "Eight begins"), (9, "")], Vec::new()), "Eight begins");
+    shows(served(&[(8, ""), (9, "Nine begins")], Vec::new()), "Nine begins");
 }
 
 #[test]

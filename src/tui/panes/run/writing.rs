@@ -3,13 +3,14 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::records::{LiveBoard, LiveSample};
+use crate::records::{LiveBoard, LiveSample, LiveTurn};
 use crate::tui::theme::Look;
 use crate::tui::view::ViewContext;
 use crate::tui::widgets::paint::{compact, fit_tail, one_line, part, put, put_spans};
 use crate::tui::widgets::{Piece, Transcript};
 
-/// The dialogue in focus: one stays until it has ended, so that it can be read.
+/// The dialogue in focus: one stays until it has ended, so that it can be read, unless it comes whole and another one is told as it
+/// is written.
 #[derive(Debug, Clone)]
 pub(super) struct Writing {
     focus: Option<LiveSample>,
@@ -30,9 +31,13 @@ impl Writing {
     pub fn take(&mut self, board: &LiveBoard) {
         self.running = board.running.len();
         let key = self.focus.as_ref().map(|focus| focus.key);
-        let stays = board.running.iter().find(|sample| Some(sample.key) == key);
+        let stays = board.running.iter().chain(&board.ended).find(|sample| Some(sample.key) == key);
+        let is = |sample: &LiveSample, what: fn(&LiveTurn) -> bool| sample.turns.last().is_some_and(what);
+        let growing = board.running.iter().rev().find(|sample| is(sample, LiveTurn::is_growing));
+        // This process tells all of them.
+        let is_told = |sample: &&LiveSample| board.servers.is_empty() || is(sample, |turn| turn.tokens > 0);
         // The newest one has the most to come.
-        let Some(sample) = stays.or(board.running.last()) else {
+        let Some(sample) = stays.filter(is_told).or(growing).or(stays).or(board.running.last()) else {
             self.forget();
             return;
         };
