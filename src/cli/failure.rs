@@ -1,5 +1,6 @@
 //! From an error to one line and an exit code.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use color_eyre::Report;
@@ -16,7 +17,7 @@ use crate::model::export::ExportError;
 use crate::model::{DecoderError, ModelError};
 use crate::pipeline::OrderError;
 use crate::pipeline::recipe::RecipeError;
-use crate::session::SessionError;
+use crate::session::{Session, SessionError};
 use crate::train::TrainError;
 use crate::tui::keymap::KeymapError;
 use crate::tui::theme::ThemeError;
@@ -35,11 +36,25 @@ pub struct Interrupted(pub String);
 /// Prints the error as one clean line on standard error (all of it with `CRIBBLE_DEBUG` set) and gives the exit code.
 pub fn print(report: &Report) -> ExitCode {
     let line = one_line(report);
-    eprintln!("cribble: {line}");
+    let hint = session_here(report)
+        .map_or_else(String::new, |path| format!("; {path} is one, and a path is given with its ./"));
+    eprintln!("cribble: {line}{hint}");
     if std::env::var_os("CRIBBLE_DEBUG").is_some() {
         eprintln!("{report:?}");
     }
     ExitCode::from(code(report))
+}
+
+/// A session in the working directory, where one of that name was looked for among those of the data directory.
+fn session_here(report: &Report) -> Option<String> {
+    let missing = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
+        Some(SessionError::Missing { path }) => Some(path.clone()),
+        _ => None,
+    };
+    let wanted = report.chain().find_map(missing)?;
+    let here = Path::new(".").join(wanted.file_name()?);
+    let is_another = std::path::absolute(&here).is_ok_and(|path| path != wanted);
+    (is_another && Session::open_to_read(&here).is_ok()).then(|| text::clean(&here.to_string_lossy()))
 }
 
 /// The chain of causes in one line; a cause that its effect already quotes is left out.

@@ -62,3 +62,18 @@ fn a_chat_is_printed_as_text_or_as_a_line_for_each_model() {
     home.fails(2, &["chat", "/no/such/model", "-p", "Hi"], &["/no/such/model"]);
     home.fails(2, &["chat", "micro", "-p", "Hi", "--top-p", "2"], &["top-p"]);
 }
+
+#[test]
+fn a_session_of_the_working_directory_is_pointed_at() {
+    let home = Home::new();
+    assert!(home.run(&["new", text(&home.path("mine")), "--no-open"]).status.success());
+    let filter =
+        |session: &str| home.command(&["filter", "-s", session]).current_dir(home.dir.path()).output().unwrap();
+    let refused = filter("mine");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!((refused.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("no session here") && said.contains("./mine is one"), "{said}");
+    let other = String::from_utf8_lossy(&filter("yours").stderr).into_owned();
+    assert!(other.contains("no session here") && !other.contains("is one"), "{other}");
+    assert!(!String::from_utf8_lossy(&filter("./mine").stderr).contains("no session here"));
+}
