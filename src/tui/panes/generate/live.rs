@@ -294,6 +294,11 @@ fn said(message: &str, otherwise: &str) -> String {
 }
 
 fn head(index: usize, turn: &LiveTurn, wanted: usize) -> String {
-    let end = if turn.finished { "" } else { ", writing" };
+    // It waits for room, its prompt is read, or a server writes it and sends it whole.
+    let end = match turn {
+        turn if turn.finished => "",
+        turn if turn.is_growing() => ", writing",
+        _ => ", asked for",
+    };
     format!("model: turn {}/{}, {}, {} tokens{end}", index + 1, wanted.max(index + 1), turn.label, turn.tokens)
 }

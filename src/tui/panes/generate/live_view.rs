@@ -192,7 +192,8 @@ fn row(sample: &LiveSample, finished: bool, context: &ViewContext, area: Rect, b
         _ if finished => "done",
         None => "waiting",
         Some(turn) if turn.finished && turns >= sample.turns_wanted => "done",
-        Some(_) => "writing",
+        Some(turn) if turn.is_growing() => "writing",
+        Some(_) => "asked",
     };
     let label = one_line(last.map_or("", |turn| turn.label.as_str()));
     // Where there is little room the problem and the word at the end matter more than the speed.

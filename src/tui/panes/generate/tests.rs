@@ -439,6 +439,12 @@ fn one_that_is_told_is_shown_before_those_that_come_whole_until_one_is_chosen() 
     update(&mut state, GenerateAction::Next);
     show(&mut state, board(5, LiveState::Running, vec![running(1, "a"), running(2, "b"), blank(4)]));
     assert_eq!(focused(&state), (4, false), "chosen, so it stays");
+    let seen = drawn(&mut state, 120, 30, false);
+    assert_eq!(
+        (seen.matches(" writing").count(), seen.matches(" asked").count()),
+        (2, 2),
+        "rows and the turn's head: {seen}"
+    );
 }
 
 #[test]
