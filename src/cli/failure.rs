@@ -54,7 +54,7 @@ fn session_here(report: &Report) -> Option<String> {
     let wanted = report.chain().find_map(missing)?;
     let here = Path::new(".").join(wanted.file_name()?);
     let is_another = std::path::absolute(&here).is_ok_and(|path| path != wanted);
-    (is_another && Session::open_to_read(&here).is_ok()).then(|| text::clean(&here.to_string_lossy()))
+    (is_another && Session::peek(&here).is_ok()).then(|| text::clean(&here.to_string_lossy()))
 }
 
 /// The chain of causes in one line; a cause that its effect already quotes is left out.

@@ -64,9 +64,8 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
         }
         let watched = session.watched();
         // Who looks may say at what before saying that it is there.
-        if !watched && applied.looked.is_some_and(|at| at.elapsed() > GONE) {
-            applied.looked = None;
-            control.look_away();
+        if let Some((dialogue, _)) = applied.looked.take_if(|(_, at)| !watched && at.elapsed() > GONE) {
+            control.look_away(dialogue);
         }
         let due = mirrored.is_none_or(|(at, _)| at.elapsed() >= MIRROR);
         if (due || ending) && (watched || (ending && mirrored.is_some())) {
@@ -88,8 +87,8 @@ fn serve(session: &Session, job: &str, control: &Control, board: &watch::Receive
 struct Applied {
     /// The last one that was done: one of which the answer could not be stored is not done twice.
     last: i64,
-    /// When somebody in another process said last at which dialogue to look.
-    looked: Option<Instant>,
+    /// The dialogue that somebody in another process looked at last, and when that was said.
+    looked: Option<(u64, Instant)>,
 }
 
 /// `job`: whose commands these are; `shown`: what is at work, which in a pass is one of its steps.
@@ -103,7 +102,7 @@ fn answer(
         let said = if command.id > applied.last { perform(&command, shown, control) } else { "done" };
         applied.last = command.id.max(applied.last);
         if command.verb == "look" {
-            applied.looked = Some(Instant::now());
+            applied.looked = control.looked_at().map(|dialogue| (dialogue, Instant::now()));
         }
         session.answer_command(command.id, said)?;
     }

@@ -81,9 +81,10 @@ impl Control {
         self.switches.changed.notify_all();
     }
 
-    /// Nobody looks at a dialogue any more.
-    pub fn look_away(&self) {
-        self.switches.looked_at.0.store(NOTHING, Ordering::Release);
+    /// Who looked at this dialogue is gone. Where somebody has looked at another one since, that stays.
+    pub fn look_away(&self, dialogue: u64) {
+        let looked_at = &self.switches.looked_at.0;
+        let _ = looked_at.compare_exchange(dialogue, NOTHING, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// What was asked for and not yet taken, to add to or to take from.
@@ -158,7 +159,9 @@ mod tests {
         assert_eq!(control.looked_at(), Some(0));
         control.clone().steer(Steer::Look(7));
         assert_eq!((control.looked_at(), control.stopping()), (Some(7), false));
-        control.look_away();
+        control.look_away(0);
+        assert_eq!(control.looked_at(), Some(7), "somebody else looks at it");
+        control.look_away(7);
         assert_eq!(control.looked_at(), None);
     }
 }

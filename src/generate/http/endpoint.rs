@@ -1,9 +1,10 @@
 //! What is known of one server: how much it may be given, and whether it is well. No clock and no network in here:
 //! every call is told what time it is.
 //!
-//! - How much: as many as it has slots, where it tells. Else additive increase, multiplicative decrease (Chiu and Jain 1989) after a slow start, as in TCP. Twice as
-//!   many requests after a window of answers that filled what is allowed, until there is a first sign of trouble, then
-//!   one more; none while a token takes much longer than it did; half after a refusal for want of room or a timeout.
+//! - How much: as many as it has slots, where it tells. Else additive increase, multiplicative decrease (Chiu and Jain
+//!   1989) after a slow start, as in TCP. Twice as many requests after a window of answers that filled what is allowed,
+//!   until there is a first sign of trouble, then one more; none while a token takes much longer than it did; half after
+//!   a refusal for want of room or a timeout.
 //! - Whether: a circuit breaker. After some failures in a row the server rests, then one request finds out.
 
 use std::time::{Duration, Instant};

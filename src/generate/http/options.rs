@@ -151,9 +151,9 @@ pub struct HttpOptions {
     pub idle_timeout: Duration,
     /// How often a request is sent again after the first try.
     pub retries: u32,
-    /// So many requests at once are streamed, for a person to watch, and the dialogue that is looked at; while one is, at least one
-    /// beside it. The others come whole. A
-    /// server that shares its cores with its own wake-ups writes slower the more it streams.
+    /// So many requests at once are streamed, for a person to watch, and the dialogue that is looked at; while one is, at
+    /// least one beside it. The others come whole. A server that shares its cores with its own wake-ups writes slower the
+    /// more it streams.
     pub streams: usize,
     pub prompts: Prompts,
     /// Whether to ask for the log probability of each turn. What is written does not depend on it.
@@ -207,6 +207,9 @@ impl HttpOptions {
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             if self.endpoints[..index].iter().any(|before| before.url == endpoint.url) {
                 return Err(OptionsError::Twice(endpoint.url.clone()));
+            }
+            if endpoint.most_in_flight == Some(0) {
+                return Err(OptionsError::Zero("requests at once"));
             }
             let plain = !endpoint.is_encrypted() && endpoint.leaves_the_machine();
             if self.key.is_some() && plain && !self.allow_plain {
@@ -311,5 +314,8 @@ mod tests {
         }
         let hasty = HttpOptions { idle_timeout: Duration::ZERO, ..one };
         assert_eq!(hasty.check(), Err(OptionsError::Zero("idle timeout")));
+        let mut idle = HttpOptions::for_addresses(["http://localhost:8000"]).unwrap();
+        idle.endpoints[0].most_in_flight = Some(0);
+        assert_eq!(idle.check(), Err(OptionsError::Zero("requests at once")), "it would never be asked");
     }
 }

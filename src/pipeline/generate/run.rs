@@ -262,8 +262,8 @@ impl<'a> Run<'a> {
     /// A dialogue is over.
     fn close(&mut self, id: u64) -> Option<Open<'a>> {
         self.backend.close_dialogue(id);
-        let open = self.open.remove(&id)?;
-        self.ended.add(Instant::now(), open.shown.sample.clone());
+        let mut open = self.open.remove(&id)?;
+        self.ended.add(Instant::now(), std::mem::take(&mut open.shown.sample));
         Some(open)
     }
 
